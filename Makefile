@@ -1,0 +1,116 @@
+# From chapters to the book. `make help` lists what there is to do.
+#
+# Time stamps decide what is looked at; `wslib workbook run` then executes a chapter only
+# if its code, its parameters, the modules it imports or its data have changed.
+
+PROFILE ?= sample
+CH      ?=
+SET     ?=
+RUN     ?=
+PYTHON  ?= python3
+export SET
+
+WSLIB     := .venv/bin/wslib
+BUILD     := build/$(PROFILE)
+OUT       := report/_output/$(PROFILE)
+CHAPTERS  := $(sort $(wildcard chapters/$(CH)[0-9_]*.py))
+NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
+CHECKED   := $(BUILD)/.checked$(CH)
+BOOK      := index.qmd _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
+ENGINE    := $(wildcard wslib/params.py wslib/cli.py wslib/workbook/*.py)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.PHONY: help report chapter test lint clean distclean FORCE
+
+help: ## list the targets and the variables
+	@echo "usage: make TARGET [PROFILE=smoke|sample|full] [SET=\"name=value ...\"]"; echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1@\2/p' $(MAKEFILE_LIST) | \
+	  awk -F@ '{printf "%-12s%s\n", $$1, $$2}'
+	@echo; printf '%s\n' \
+	  'PROFILE  smoke: minutes; sample (default): no network needed; full: the real data' \
+	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"' \
+	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
+	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
+	  '-j2      runs chapters side by side'
+
+# ---------------------------------------------------------------------- the report
+
+report: $(OUT)/index.html ## make the book: report/_output/PROFILE/{index.html,workbook.pdf}
+	@echo "$(OUT)/index.html"; echo "$(OUT)/workbook.pdf"
+
+$(OUT)/index.html: $(OUT)/workbook.pdf
+	@test -f $@ || $(WSLIB) workbook render --profile $(PROFILE)
+
+# The renderer puts both files in place, index.html first.
+$(OUT)/workbook.pdf: $(NOTEBOOKS) $(BOOK) $(ENGINE) | .venv/.quarto
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE)
+
+# --------------------------------------------------------------------- the chapters
+
+ifneq ($(filter chapter,$(MAKECMDGOALS)),)
+  ifeq ($(CH),)
+    $(error make chapter needs CH, such as CH=02)
+  endif
+  ifeq ($(CHAPTERS),)
+    $(error no chapter chapters/$(CH)*.py)
+  endif
+endif
+
+chapter: $(NOTEBOOKS) ## run one chapter alone: make chapter CH=02 PROFILE=smoke
+	@echo $(NOTEBOOKS)
+
+$(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
+	@echo "$*: profile $(PROFILE)"
+	@$(RUN) $(WSLIB) workbook run $< --profile $(PROFILE)
+
+# What each chapter will run with. The check rewrites only files whose content changes.
+$(BUILD)/%.json: $(CHECKED)
+	@test -f $@ || { rm -f $<; echo "$@ is gone; run make again"; false; }
+
+$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml) $(ENGINE) $(BUILD)/.settings \
+            | .venv/.installed
+	@$(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) --set "$$SET"
+	@touch $@
+
+$(BUILD)/.settings: FORCE
+	@mkdir -p $(BUILD)
+	@printf '%s\n' "$$SET" "$$WSLIB_DATA" | cmp -s - $@ || \
+	  printf '%s\n' "$$SET" "$$WSLIB_DATA" > $@
+
+-include $(wildcard $(BUILD)/*.d)
+
+# ------------------------------------------------------------------------- the rest
+
+test: .venv/.tested ## run the tests
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 tests
+
+lint: .venv/.tested ## check the style
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+clean: ## remove what was made for PROFILE
+	rm -rf $(BUILD) $(OUT)
+
+distclean: ## remove all that was made, .venv too
+	rm -rf build report/_output .venv
+
+.venv/.installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --requirement requirements.txt
+	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+.venv/.tested: requirements-test.txt .venv/.installed
+	.venv/bin/python -m pip install --quiet --no-deps --requirement requirements-test.txt
+	@touch $@
+
+# Quarto is tried once. Without it, the renderer that wslib brings makes the same book.
+.venv/.quarto: requirements-quarto.txt | .venv/.installed
+	@command -v quarto >/dev/null || \
+	  .venv/bin/python -m pip install --quiet --requirement $< >/dev/null 2>&1 || \
+	  echo "Quarto could not be installed; going on with the built-in renderer"
+	@touch $@
+
+FORCE:

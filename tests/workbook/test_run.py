@@ -1,0 +1,217 @@
+"""The workbook's promises, on a tiny project: what runs, what does not, what is kept."""
+
+import os
+import signal
+import subprocess
+import time
+
+EXECUTED = "executed in"
+
+
+def test_second_make_does_nothing(project):
+    first = project.make("chapter", "CH=0")
+    assert first.returncode == 0, first.stdout
+    assert first.stdout.count(EXECUTED) == 2
+    began = time.monotonic()
+    again = project.make("chapter", "CH=0")
+    assert time.monotonic() - began < 1
+    assert again.returncode == 0 and EXECUTED not in again.stdout
+
+
+def test_parameters_come_from_yaml_and_command_line(project):
+    project.write("params/smoke/01_one.yml", "scale: 2\n")
+    assert project.make("chapter", "CH=01").returncode == 0
+    assert project.outputs("01_one") == "84.0"
+    done = project.make("chapter", "CH=01", "SET=scale=0.5")
+    assert done.returncode == 0 and project.outputs("01_one") == "21.0"
+    back = project.make("chapter", "CH=01")
+    assert back.returncode == 0 and project.outputs("01_one") == "84.0"
+
+
+def test_override_reaches_only_the_chapter_that_knows_it(project):
+    project.make("chapter", "CH=0")
+    done = project.make("chapter", "CH=0", "SET=limit=5")
+    assert (
+        "02_two: executed" in done.stdout
+        and "01_one" not in done.stdout.split("build")[0]
+    )
+    assert done.stdout.count(EXECUTED) == 1
+
+
+def test_changed_sentence_runs_no_code(project):
+    project.make("chapter", "CH=0")
+    before = project.notebook("01_one")
+    project.edit("chapters/01_one.py", "says hello", "says good morning")
+    done = project.make("chapter", "CH=0")
+    assert EXECUTED not in done.stdout and "nothing executed" in done.stdout
+    after = project.notebook("01_one")
+    assert "good morning" in after.cells[0].source
+    assert project.outputs("01_one") == "42.0"
+    assert after.metadata.wslib.date == before.metadata.wslib.date
+    assert after.metadata.wslib.blob != before.metadata.wslib.blob
+
+
+def test_changed_caption_runs_no_code(project):
+    project.make("chapter", "CH=02")
+    project.edit("chapters/02_two.py", "All of them.", "Each of them.")
+    done = project.make("chapter", "CH=02")
+    assert EXECUTED not in done.stdout
+    assert "Each of them." in project.notebook("02_two").cells[-1].source
+    assert project.notebook("02_two").cells[-1].outputs
+
+
+def test_changed_module_runs_only_who_imports_it(project):
+    project.make("chapter", "CH=0")
+    project.write("wslib/answer.py", "def value():\n    return 43\n")
+    done = project.make("chapter", "CH=0")
+    assert "01_one: executed" in done.stdout and done.stdout.count(EXECUTED) == 1
+    assert project.outputs("01_one") == "43.0"
+
+
+def test_touched_module_runs_nothing(project):
+    project.make("chapter", "CH=01")
+    os.utime(project.root / "wslib/answer.py")
+    assert EXECUTED not in project.make("chapter", "CH=01").stdout
+
+
+def test_deleted_module_is_no_missing_rule(project):
+    project.make("chapter", "CH=01")
+    project.edit("chapters/01_one.py", "from wslib import answer\n", "")
+    project.edit("chapters/01_one.py", "answer.value()", "7")
+    (project.root / "wslib/answer.py").unlink()
+    done = project.make("chapter", "CH=01")
+    assert done.returncode == 0, done.stdout
+    assert project.outputs("01_one") == "7.0"
+
+
+def test_unknown_parameter_is_refused_before_anything_runs(project):
+    project.write("params/smoke/02_two.yml", "limti: 5\n")
+    done = project.make("chapter", "CH=0")
+    assert done.returncode != 0 and EXECUTED not in done.stdout
+    assert "params/smoke/02_two.yml: no parameter 'limti'" in done.stdout
+    assert "did you mean 'limit'" in done.stdout and "allowed: limit" in done.stdout
+
+
+def test_unknown_override_names_all_that_is_allowed(project):
+    done = project.make("chapter", "CH=0", "SET=sed=5")
+    assert done.returncode != 0 and EXECUTED not in done.stdout
+    assert "no parameter 'sed'; did you mean 'seed'?" in done.stdout
+    assert "limit, scale, seed" in done.stdout
+
+
+def test_failing_cell_is_named_kept_and_tried_again(project):
+    project.make("chapter", "CH=02")
+    good = (project.root / "build/smoke/02_two.ipynb").read_bytes()
+    project.edit("chapters/02_two.py", "range(limit))", "range(limit))\n1 / 0")
+    failed = project.make("chapter", "CH=02")
+    assert failed.returncode != 0
+    assert "chapters/02_two.py:9: ZeroDivisionError: division by zero" in failed.stdout
+    assert "chapter 02_two, cell 2, line 2: 1 / 0" in failed.stdout
+    assert "Traceback (most recent" not in failed.stdout
+    kept = (project.root / "build/smoke/failed/02_two.ipynb").read_text()
+    assert "ZeroDivisionError" in kept
+    assert (project.root / "build/smoke/02_two.ipynb").read_bytes() == good
+    assert "ZeroDivisionError" in project.make("chapter", "CH=02").stdout
+    project.edit("chapters/02_two.py", "\n1 / 0", "")
+    mended = project.make("chapter", "CH=02")
+    assert mended.returncode == 0
+    assert not (project.root / "build/smoke/failed/02_two.ipynb").exists()
+
+
+def test_other_chapters_finish_when_one_fails(project):
+    project.edit("chapters/01_one.py", "answer.value()", "undefined")
+    done = project.make("-k", "-j2", "chapter", "CH=0")
+    assert done.returncode != 0 and "NameError" in done.stdout
+    assert "02_two: executed" in done.stdout
+
+
+def test_data_that_were_read_are_a_dependency(project):
+    data = project.root / "pictures"
+    data.mkdir()
+    note = (
+        "import os\n"
+        f"open(os.environ['WSLIB_DATA_NOTES'], 'a').write('{data}\\n')\n"
+        f"len(os.listdir('{data}'))"
+    )
+    project.edit("chapters/02_two.py", "numbers = list(range(limit))", note)
+    project.edit("chapters/02_two.py", "for n in numbers", "for n in [1]")
+    assert project.make("chapter", "CH=02").returncode == 0
+    assert project.outputs("02_two").startswith("0")
+    assert EXECUTED not in project.make("chapter", "CH=02").stdout
+    time.sleep(0.05)
+    (data / "new.jpg").write_bytes(b"")
+    assert EXECUTED in project.make("chapter", "CH=02").stdout
+    assert project.outputs("02_two").startswith("1")
+
+
+def test_progress_bars_stay_out_of_the_notebook(project):
+    bars = (
+        "from wslib.progress import progress\n"
+        "numbers = list(progress(range(limit), 'counting'))"
+    )
+    project.edit("chapters/02_two.py", "numbers = list(range(limit))", bars)
+    assert project.make("chapter", "CH=02").returncode == 0
+    assert not [
+        output
+        for cell in project.notebook("02_two").cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream"
+    ]
+
+
+def test_run_is_a_prefix_of_what_executes(project):
+    project.write("prefix.sh", '#!/bin/sh\necho "prefixed: $*"\nexec "$@"\n')
+    (project.root / "prefix.sh").chmod(0o755)
+    done = project.make("chapter", "CH=01", "RUN=./prefix.sh")
+    assert done.returncode == 0
+    assert "prefixed: .venv/bin/wslib workbook run chapters/01_one.py" in done.stdout
+
+
+def test_provenance_travels_with_the_notebook(project):
+    project.make("chapter", "CH=01")
+    record = project.notebook("01_one").metadata.wslib
+    blob = subprocess.run(
+        ["git", "hash-object", "chapters/01_one.py"],
+        cwd=project.root, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    assert record.blob == blob
+    assert record.parameters == {"seed": 1, "scale": 1.0}
+    assert record.seed == 1 and record.seconds > 0
+    assert "torch" in record.versions and record.profile == "smoke"
+
+
+def test_two_runs_alike(project):
+    project.make("chapter", "CH=0")
+    first = project.outputs("01_one"), project.outputs("02_two")
+    project.make("clean")
+    project.make("chapter", "CH=0")
+    assert (project.outputs("01_one"), project.outputs("02_two")) == first
+
+
+def test_kill_in_the_middle_leaves_the_last_notebook_and_the_next_make_right(project):
+    project.make("chapter", "CH=02")
+    good = (project.root / "build/smoke/02_two.ipynb").read_bytes()
+    project.edit(
+        "chapters/02_two.py", "numbers =", "import time; time.sleep(60)\nnumbers ="
+    )
+    process = subprocess.Popen(
+        ["make", "PROFILE=smoke", "chapter", "CH=02"],
+        cwd=project.root, env=project.environment, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert (project.root / "build/smoke/02_two.ipynb").read_bytes() == good
+    project.edit("chapters/02_two.py", "import time; time.sleep(60)\n", "")
+    project.edit("chapters/02_two.py", "range(limit)", "range(limit + 1)")
+    done = project.make("chapter", "CH=02")
+    assert done.returncode == 0 and EXECUTED in done.stdout
+    assert "| 3 |" in str(project.notebook("02_two").cells[-1].outputs)
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)

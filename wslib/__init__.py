@@ -1,0 +1,11 @@
+"""Weakly supervised localisation: from image labels to boxes and masks.
+
+The modules, in the order in which data flows: `data`, `models`, `training`, `cam`,
+`boxes`, `points`, `segment`, `metrics`, `tables`, `figures`, `workbook`, `cli`.
+"""
+
+from wslib import _torchvision
+
+__version__ = "0.1.0"
+
+_torchvision.cure_when_imported()

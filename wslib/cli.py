@@ -1,0 +1,80 @@
+"""The command line: parses, calls the package, prints. Errors are one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Weakly supervised localisation: from image labels to boxes and masks.",
+    pretty_exceptions_enable=False,
+)
+workbook = typer.Typer(
+    no_args_is_help=True,
+    help="The steps from chapters to the report, one by one; `make report` takes them.",
+)
+app.add_typer(workbook, name="workbook")
+
+Chapters = Annotated[list[Path], typer.Argument(help="Such as chapters/02_*.py")]
+Profile = Annotated[str, typer.Option(help="smoke, sample or full")]
+Overrides = Annotated[str, typer.Option("--set", help='Such as "seed=1 epochs=5"')]
+
+
+@workbook.command("check")
+def check_chapters(
+    chapters: Chapters, profile: Profile = "sample", overrides: Overrides = ""
+) -> None:
+    """Check the parameters of chapters; nothing is executed.
+
+    Example: wslib workbook check chapters/*.py --set "seed=1"
+    """
+    from wslib.params import parse_overrides
+    from wslib.workbook.chapter import Chapter
+    from wslib.workbook.run import Build, check
+
+    check(
+        [Chapter(path) for path in chapters], Build(profile), parse_overrides(overrides)
+    )
+
+
+@workbook.command("run")
+def run_chapter(
+    chapter: Annotated[Path, typer.Argument(help="A checked chapter")],
+    profile: Profile = "sample",
+) -> None:
+    """Execute one chapter that was checked, or join its new prose to its outputs.
+
+    Example: wslib workbook run chapters/01_gradcam_theory.py --profile smoke
+    """
+    from wslib.workbook.chapter import Chapter
+    from wslib.workbook.run import Build, run
+
+    run(Chapter(chapter), Build(profile))
+
+
+@workbook.command("render")
+def render_book(profile: Profile = "sample") -> None:
+    """Assemble the executed notebooks into the HTML book and the PDF.
+
+    Example: wslib workbook render --profile smoke
+    """
+    from wslib.workbook.render import render
+
+    render(Path("."), profile)
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line and status 1."""
+    try:
+        app()
+    except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
+        sys.exit(f"wslib: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Progress bars that people see in the terminal and readers never see in the book."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+def progress(
+    iterable: Iterable[Item], desc: str, total: int | None = None
+) -> Iterator[Item]:
+    """Yield the items of `iterable` behind a progress bar named `desc`.
+
+    The bar goes to standard error. While the build runs a chapter, it goes to the file
+    named in `$WSLIB_PROGRESS` instead, which the build copies to its own terminal: a
+    bar on standard error would end up in the notebook, and so in the book.
+    """
+    with _terminal() as terminal:
+        yield from tqdm(
+            iterable, desc, total, file=terminal, leave=False, ncols=80, mininterval=0.5
+        )
+
+
+@contextmanager
+def _terminal() -> Iterator:
+    path = os.environ.get("WSLIB_PROGRESS")
+    if not path:
+        yield sys.stderr
+        return
+    with open(path, "a", encoding="utf-8") as file:
+        yield file

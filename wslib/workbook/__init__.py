@@ -1,0 +1,1 @@
+"""From chapters to notebooks to the report. Knows nothing of computer vision."""

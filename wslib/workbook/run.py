@@ -1,0 +1,276 @@
+"""Run one chapter: script -> notebook -> papermill -> `build/<profile>/NAME.ipynb`.
+
+Make decides from time stamps whether a chapter is looked at, and this module, from what
+the finished notebook remembers, whether it has to be executed or only its prose joined.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from wslib import params
+from wslib.workbook import dependencies, provenance
+from wslib.workbook.chapter import Chapter, code_cells, code_of
+
+PACKAGE = Path(__file__).resolve().parent.parent
+ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})
+FOLDERS = "wslib/data/folders.py"  # who imports it depends on where the data lie
+
+
+class ChapterFailed(RuntimeError):
+    """A cell of a chapter raised; the message says which, where and what."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """Where things lie: `build/<profile>` below the folder of the project."""
+
+    profile: str
+    root: Path = Path(".")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "build" / self.profile
+
+    def file(self, chapter: Chapter, suffix: str) -> Path:
+        return self.folder / f"{chapter.name}{suffix}"
+
+    def failed(self, chapter: Chapter) -> Path:
+        return self.folder / "failed" / f"{chapter.name}.ipynb"
+
+    def parameter_file(self, chapter: Chapter) -> Path:
+        return self.root / "params" / self.profile / f"{chapter.name}.yml"
+
+
+def check(chapters: list[Chapter], build: Build, overrides: dict) -> None:
+    """Check the parameters of all `chapters` and write what each will run with to
+    `build/<profile>/NAME.json`, touching only the files whose content changes.
+
+    An override counts for each chapter that declares it; one that none declares, like
+    any other mistake, raises ParameterError, before any chapter has run.
+    """
+    for name in overrides:
+        if not any(name in chapter.knobs for chapter in chapters):
+            allowed = sorted({knob for chapter in chapters for knob in chapter.knobs})
+            where = ", ".join(chapter.name for chapter in chapters)
+            raise params.ParameterError(params.unknown_name(name, allowed, where))
+    resolved = {chapter: resolve(chapter, build, overrides) for chapter in chapters}
+    for chapter, settings in resolved.items():
+        _write_if_changed(build.file(chapter, ".json"), settings)
+
+
+def resolve(chapter: Chapter, build: Build, overrides: dict) -> dict:
+    """Defaults, then the profile's YAML, then the overrides that `chapter` declares."""
+    file, knobs = build.parameter_file(chapter), chapter.knobs
+    mine = {name: value for name, value in overrides.items() if name in knobs}
+    values = {
+        **{name: knob.default for name, knob in knobs.items()},
+        **params.check(params.read_yaml(file), knobs, str(file)),
+        **params.check(mine, knobs, f"{chapter.name}, command line"),
+    }
+    modules = dependencies.imported_modules(chapter.path, PACKAGE)
+    reads_data = any(module.as_posix().endswith(FOLDERS) for module in modules)
+    return {
+        "chapter": chapter.name,
+        "profile": build.profile,
+        "parameters": values,
+        "overrides": mine,
+        "data": os.environ.get("WSLIB_DATA", "data") if reads_data else None,
+    }
+
+
+def run(chapter: Chapter, build: Build) -> Path:
+    """Bring `build/<profile>/NAME.ipynb` up to date with the chapter, the parameters
+    that `check` wrote, the modules it imports and the data it read last time.
+
+    Returns the notebook. Raises ChapterFailed if a cell raises; the notebook with the
+    traceback is then in `build/<profile>/failed/`, and the last good one untouched.
+    """
+    settings = json.loads(build.file(chapter, ".json").read_text(encoding="utf-8"))
+    modules = dependencies.imported_modules(chapter.path, PACKAGE)
+    fresh = chapter.parameterized(settings["parameters"], _source(settings))
+    state = {
+        "code": code_of(fresh),
+        "parameters": settings["parameters"],
+        "data": settings["data"],
+        "package": dependencies.digest(modules),
+    }
+    target = build.file(chapter, ".ipynb")
+    finished = _read_notebook(target)
+    if finished is not None and _is_current(finished, state):
+        notebook = _join(fresh, finished, chapter)
+        print(f"{chapter.name}: same code, new prose; nothing executed", flush=True)
+    else:
+        notebook = _execute(chapter, fresh, build, {**settings, **state})
+    _write_rule(chapter, build, modules, notebook)
+    build.failed(chapter).unlink(missing_ok=True)
+    return _replace(target, notebook)
+
+
+def _source(settings: dict) -> str:
+    source = f"params/{settings['profile']}/{settings['chapter']}.yml"
+    return source + " and the command line" if settings["overrides"] else source
+
+
+def _is_current(finished: nbformat.NotebookNode, state: dict) -> bool:
+    known = finished.metadata.get("wslib", {})
+    return all(known.get(key) == value for key, value in state.items()) and all(
+        _signature(path) == signature
+        for path, signature in known.get("data_read", {}).items()
+    )
+
+
+def _join(fresh, finished, chapter: Chapter):
+    """The outputs of the `finished` notebook under the prose of the `fresh` one."""
+    for new, old in zip(code_cells(fresh), code_cells(finished), strict=True):
+        new.outputs, new.execution_count = old.outputs, old.execution_count
+    fresh.metadata["wslib"] = {**finished.metadata["wslib"], "blob": chapter.blob}
+    return fresh
+
+
+def _execute(chapter: Chapter, notebook, build: Build, state: dict):
+    failed = build.failed(chapter)
+    failed.parent.mkdir(parents=True, exist_ok=True)
+    began = time.time()
+    with _surroundings(chapter, build) as (data_notes, device_note):
+        try:
+            papermill.execute_notebook(
+                notebook,
+                str(failed),
+                cwd=str(build.root),
+                config=ENCRYPTED,
+                progress_bar={"desc": chapter.name, "leave": False, "ncols": 80},
+            )
+        except PapermillExecutionError as error:
+            raise ChapterFailed(_explain(error, chapter, failed)) from None
+        except DeadKernelError:
+            raise ChapterFailed(
+                f"{chapter.path}: the kernel died (was there enough memory?)\n"
+                f"  the notebook so far: {failed}"
+            ) from None
+        data_read = {path: _signature(path) for path in _lines(data_notes)}
+        device = device_note.read_text(encoding="utf-8") or "not asked for"
+    executed = nbformat.read(failed, as_version=4)
+    executed.metadata.pop("papermill", None)
+    executed.metadata["wslib"] = provenance.record(
+        chapter, {**state, "data_read": data_read, "device": device}, began
+    )
+    print(f"{chapter.name}: executed in {time.time() - began:.0f} s", flush=True)
+    return executed
+
+
+@contextmanager
+def _surroundings(chapter: Chapter, build: Build) -> Iterator[tuple[Path, Path]]:
+    """The environment of the kernel, and a thread that shows its progress bars.
+
+    Yields the files in which the kernel notes the data it reads and its device.
+    """
+    files = [build.file(chapter, suffix) for suffix in (".bars", ".data", ".device")]
+    for file in files:
+        file.write_text("", encoding="utf-8")
+    bars, data, device = files
+    root = str(build.root.resolve())
+    os.environ.update(
+        WSLIB_BUILD=str(build.folder.resolve()),
+        WSLIB_PROGRESS=str(bars.resolve()),
+        WSLIB_DATA_NOTES=str(data.resolve()),
+        WSLIB_DEVICE_NOTE=str(device.resolve()),
+        PYTHONPATH=os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+    )
+    os.environ.pop("MPLBACKEND", None)  # "Agg" here would give a book without figures
+    finished = threading.Event()
+    echo = threading.Thread(target=_echo, args=(bars, finished), daemon=True)
+    echo.start()
+    try:
+        yield data, device
+    finally:
+        finished.set()
+        echo.join()
+        for file in files:
+            file.unlink()
+
+
+def _echo(bars: Path, finished: threading.Event) -> None:
+    """Copy what appears in the file `bars` to the terminal, if there is one."""
+    with open(bars, encoding="utf-8", newline="") as file:
+        while not finished.wait(0.3):
+            text = file.read()
+            if text and sys.stderr.isatty():
+                print(text, end="", file=sys.stderr, flush=True)
+
+
+def _explain(error: PapermillExecutionError, chapter: Chapter, failed: Path) -> str:
+    cells = code_cells(nbformat.read(failed, as_version=4))
+    cell = next(c for c in cells if c.execution_count == error.exec_count)
+    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+    within = re.findall(r"Cell In\[\d+\], line (\d+)", trace)
+    line = int(within[-1]) if within else 1
+    start = chapter.line_of_cell(cell.id)
+    place = f"{chapter.path}:{start + line - 1}" if start else str(chapter.path)
+    statement = error.source.splitlines()[line - 1].strip() if error.source else ""
+    return (
+        f"{place}: {error.ename}: {error.evalue}\n"
+        f"  chapter {chapter.name}, cell {error.exec_count}, line {line}: {statement}\n"
+        f"  the notebook with the traceback: {failed}"
+    )
+
+
+def _write_rule(chapter: Chapter, build: Build, modules, notebook) -> None:
+    """Tell Make what the notebook depends on, for next time (as compilers' -MMD)."""
+    root = build.root.resolve()
+    data = [Path(path) for path in notebook.metadata["wslib"]["data_read"]]
+    files = [
+        Path(os.path.relpath(file, root)) if file.is_relative_to(root) else file
+        for file in [*modules, *data]
+    ]
+    target = build.file(chapter, ".ipynb")
+    build.file(chapter, ".d").write_text(
+        dependencies.make_rule(target, files), encoding="utf-8"
+    )
+
+
+def _read_notebook(path: Path):
+    with suppress(FileNotFoundError, nbformat.reader.NotJSONError):
+        return nbformat.read(path, as_version=4)
+    return None
+
+
+def _replace(target: Path, notebook) -> Path:
+    scratch = target.with_suffix(".tmp")
+    nbformat.write(notebook, scratch)
+    os.replace(scratch, target)
+    return target
+
+
+def _write_if_changed(file: Path, content: dict) -> None:
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scratch = file.with_suffix(".tmp")
+        scratch.write_text(text, encoding="utf-8")
+        os.replace(scratch, file)
+
+
+def _lines(file: Path) -> list[str]:
+    return sorted(set(file.read_text(encoding="utf-8").split("\n")) - {""})
+
+
+def _signature(path: str) -> float | None:
+    with suppress(OSError):
+        return os.stat(path).st_mtime
+    return None
