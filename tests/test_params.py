@@ -9,6 +9,7 @@ from wslib.params import (
 )
 
 CELL = """
+from typing import Literal
 seed: int = 0  # of everything
 rate: float = 1e-3
 names: list[str] = ["dog"]

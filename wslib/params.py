@@ -63,6 +63,8 @@ def declared_knobs(source: str, where: str) -> dict[str, Knob]:
     """
     knobs = {}
     for node in ast.parse(source).body:
+        if ast.unparse(node) == "from typing import Literal":
+            continue
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
             raise ParameterError(
                 f"{where}: the parameters cell may hold only lines of the form "

@@ -1,0 +1,66 @@
+"""Overlap, who found what, and boxes that make no sense."""
+
+import numpy as np
+import pytest
+
+from wslib.metrics.detection import Protocol, box_iou, evaluate, match
+
+
+def test_iou_known_answers():
+    assert box_iou([1, 2, 5, 6], [3, 1, 4, 5], pixel=1) == pytest.approx(8 / 27)
+    assert box_iou([0, 0, 2, 2], [1, 1, 3, 3]) == pytest.approx(1 / 7)
+    assert box_iou([0, 0, 1, 1], [1, 0, 2, 1]) == 0  # share an edge
+    assert box_iou([0, 0, 1, 1], [1, 0, 2, 1], pixel=1) == pytest.approx(2 / 6)
+    assert box_iou([3, 3, 3, 3], [3, 3, 3, 3]) == 0  # no area
+    assert box_iou([3, 3, 3, 3], [3, 3, 3, 3], pixel=1) == 1
+
+
+def test_iou_of_all_pairs_agrees_with_coco():
+    mask = pytest.importorskip("pycocotools.mask")
+    corners = np.random.default_rng(0).uniform(0, 50, (30, 2, 2))
+    boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1)
+    a, b = boxes[:12], boxes[12:]
+    sides = [np.hstack([c[:, :2], c[:, 2:] - c[:, :2]]) for c in (a, b)]
+    expected = mask.iou(*sides, [0] * len(b))
+    np.testing.assert_allclose(box_iou(a[:, None], b[None]), expected)
+
+
+def test_matches_say_who_found_what():
+    truth = {"a": [[1, 1, 10, 10]], "b": [[50, 50, 60, 60], [1, 1, 10, 10]]}
+    found = {"b": [[1, 1, 10, 10, 0.2], [1, 1, 10, 5, 0.9]], "c": [[1, 1, 2, 2, 0.5]]}
+    matches = match(found, truth)
+    assert matches.images == ["b", "c", "a"]
+    assert [matches.images[k] for k in matches.image] == ["b", "c", "b"]
+    assert matches.row.tolist() == [1, 0, 0]
+    np.testing.assert_allclose(matches.iou, [0.5, 0, 1])
+    assert matches.object_row[matches.best[matches.best >= 0]].tolist() == [1, 1]
+    assert matches.outcomes(0.4).tolist() == [1, 0, 0]
+    assert matches.outcomes(0.5).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("detections", "truth", "message"),
+    [
+        ({"7": [[1, 1, 2, 2, np.nan]]}, {}, r"detections\['7'\], row 0: .*nan.*finite"),
+        ({"7": [[1, 1, 2, 2, np.inf]]}, {}, r"detections\['7'\], row 0: .*inf.*finite"),
+        ({3: [[1, 1, 2, 2, 0], [5, 1, 2, 2, 0]]}, {}, r"detections\[3\], row 1: \[5.0"),
+        ({"7": [[1, 1, 2, 2]]}, {}, r"detections\['7'\]: shape \(1, 4\)"),
+        ({"7": [1, 1, 2, 2, 1]}, {}, r"detections\['7'\]: shape \(5,\)"),
+        ({}, {"7": [[1, 5, 2, 2]]}, r"ground_truth\['7'\], row 0: .*y1 <= y2"),
+        ({}, {"7": [[1, 1, 2, 2, 0, 0]]}, r"ground_truth\['7'\]: shape \(1, 6\)"),
+        ({}, {"7": [[1, 1, 2, 2, 0.5]]}, r"ground_truth\['7'\], row 0: difficult 0.5"),
+    ],
+)
+def test_bad_boxes_are_named(detections, truth, message):
+    with pytest.raises(ValueError, match=message) as error:
+        evaluate(detections, truth)
+    assert "\n" not in str(error.value)
+
+
+def test_bad_options_are_named():
+    with pytest.raises(ValueError, match="protocol 'voc12': expected one of"):
+        evaluate({}, {}, protocol="voc12")
+    with pytest.raises(ValueError, match="protocol x: ties 'random'"):
+        Protocol("x", ties="random")
+    with pytest.raises(ValueError, match="IoU threshold 50: expected 0 to 1"):
+        evaluate({}, {}, [50])

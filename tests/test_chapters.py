@@ -1,0 +1,123 @@
+"""Every chapter: its form, its parameters, its references."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wslib import params
+from wslib.workbook.chapter import Chapter, code_cells
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = [Chapter(path) for path in sorted((ROOT / "chapters").glob("*.py"))]
+PROFILES = ("smoke", "sample", "full")
+every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.name)
+
+
+def options(source: str) -> dict:
+    """The `#| key: value` lines of a cell."""
+    lines = [line[3:] for line in source.splitlines() if line.startswith("#| ")]
+    return yaml.safe_load("\n".join(lines)) or {}
+
+
+def prose(chapter: Chapter) -> str:
+    cells = chapter.notebook().cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def test_there_are_chapters():
+    assert len(CHAPTERS) >= 2
+
+
+@every_chapter
+def test_opens_with_a_labelled_title(chapter):
+    first = chapter.notebook().cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(r"# .+ \{#sec-[\w-]+\}\n", first.source)
+
+
+@every_chapter
+@pytest.mark.parametrize("profile", PROFILES)
+def test_each_profile_sets_what_the_chapter_knows(chapter, profile):
+    file = ROOT / "params" / profile / f"{chapter.name}.yml"
+    params.check(params.read_yaml(file), chapter.knobs, str(file))
+    assert "seed" in chapter.knobs
+
+
+@every_chapter
+def test_each_profile_lists_the_chapter(chapter):
+    for profile in PROFILES:
+        book = yaml.safe_load((ROOT / f"_quarto-{profile}.yml").read_text())["book"]
+        assert f"build/{profile}/{chapter.name}.ipynb" in book["chapters"]
+
+
+@every_chapter
+def test_every_knob_is_commented(chapter):
+    cell = next(
+        c for c in code_cells(chapter.notebook()) if "parameters" in c.metadata.tags
+    )
+    for node in ast.parse(cell.source).body:
+        lines = cell.source.splitlines()[node.lineno - 1 : node.end_lineno]
+        assert any("#" in line for line in lines), ast.unparse(node)
+
+
+@every_chapter
+def test_lines_fit_the_page(chapter):
+    long = [n for n, line in enumerate(chapter.text.split("\n"), 1) if len(line) > 88]
+    assert not long, f"lines {long} are longer than 88 characters"
+
+
+@every_chapter
+def test_no_magics_and_no_shell(chapter):
+    for cell in code_cells(chapter.notebook()):
+        ast.parse(cell.source)
+        assert not re.search(r"^\s*[%!]|get_ipython", cell.source, re.M)
+
+
+@every_chapter
+def test_chapters_define_almost_nothing(chapter):
+    for node in ast.walk(ast.parse(chapter.text)):
+        assert not isinstance(node, ast.ClassDef)
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 12, node.name
+
+
+@every_chapter
+def test_every_code_cell_comes_after_words(chapter):
+    cells = chapter.notebook().cells
+    for before, cell in zip(cells, cells[1:], strict=False):
+        quiet = options(cell.source).get("echo") is False
+        if cell.cell_type == "code" and before.cell_type == "code" and not quiet:
+            label = options(before.source).get("label") or options(before.source)
+            assert label, f"no words before the cell: {cell.source[:60]!r}"
+
+
+@every_chapter
+def test_figures_and_tables_have_captions_and_are_referred_to(chapter):
+    text, labels = prose(chapter), []
+    for cell in code_cells(chapter.notebook()):
+        label = options(cell.source).get("label", "")
+        kind = label.split("-")[0]
+        if kind in ("fig", "tbl"):
+            labels.append(label)
+            caption = options(cell.source).get(f"{kind}-cap", "")
+            assert len(caption) > 20 and caption.endswith("."), label
+            assert f"@{label}" in text, f"{label} is never referred to"
+    assert len(labels) == len(set(labels)) >= 2
+
+
+@every_chapter
+def test_ends_with_what_was_learnt(chapter):
+    text = prose(chapter).lower()
+    for words in (
+        "you will learn",
+        "what we saw",
+        "what failed",
+        "exercise",
+        "callout",
+    ):
+        assert words in text, words

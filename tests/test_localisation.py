@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from wslib.cam import GradCAM
+from wslib.localisation import ClassMaps, class_maps, detect, sweep
+
+
+class Bright(nn.Module):
+    """Logit of class 1: the mean brightness over all places; of class 0: its opposite.
+    One feature per 4 x 4 pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.AvgPool2d(4)
+        self.head = nn.Linear(3, 2, bias=False)
+        self.head.weight.data = torch.tensor([[-8.0] * 3, [8.0] * 3])
+
+    def normalize(self, images):
+        return images
+
+    def forward(self, images):
+        return self.head(self.features(images).mean((2, 3)))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A wide picture with a white square on the right, and a black one."""
+    white = np.zeros((40, 80, 3), np.uint8)
+    white[10:20, 60:80] = 255
+    paths = [tmp_path / "white.png", tmp_path / "black.png"]
+    Image.fromarray(white).save(paths[0])
+    Image.fromarray(np.zeros_like(white)).save(paths[1])
+    return ["white", "black"], paths
+
+
+def explained(pictures, **options):
+    model = Bright().eval()
+    ids, paths = pictures
+    return class_maps(GradCAM(model, [model.features]), ids, paths, 1, 32, **options)
+
+
+def test_map_box_and_score_of_a_bright_square(pictures):
+    maps = explained(pictures, flip=False, batch_size=1)
+    assert maps.raw.shape == (2, 8, 8) and maps.probabilities.shape == (2, 2)
+    assert maps.sizes.tolist() == [[80, 40], [80, 40]]
+    white, black = detect(maps, 0.6).values()
+    assert white.shape == (1, 5) and black.shape == (0, 5)
+    x1, y1, x2, y2, score = white[0]
+    assert 55 <= x1 <= 64 and x2 == 80 and 8 <= y1 <= 13 and 18 <= y2 <= 23
+    share = 10 * 20 / (40 * 80)  # of the picture is white
+    assert score == pytest.approx(1 / (1 + np.exp(-24 * share)), rel=1e-3)
+    assert score == pytest.approx(maps.scores[0])
+
+
+def test_mirror_averaging_changes_nothing_for_a_symmetric_network(pictures):
+    one, two = explained(pictures, flip=False), explained(pictures, flip=True)
+    np.testing.assert_allclose(one.raw, two.raw, atol=1e-6)
+    np.testing.assert_allclose(one.probabilities, two.probabilities, atol=1e-6)
+
+
+def test_second_box_has_a_lower_score():
+    raw = np.zeros((1, 10, 20), np.float32)
+    raw[0, 2:4, 2:4] = 1
+    raw[0, 6:9, 12:16] = 1
+    probabilities = np.array([[0.5, 0.8]])
+    maps = ClassMaps(["x"], 1, raw, probabilities, np.array([[20, 10]]))
+    found = detect(maps, 0.5, max_boxes=2)["x"]
+    assert found[0].tolist() == pytest.approx([13, 7, 16, 9, 0.8])
+    assert found[1].tolist() == pytest.approx([3, 3, 4, 4, 0.8 / 3])
+
+
+def test_heatmap_of_negative_evidence_is_empty():
+    maps = ClassMaps(["x"], 0, -np.ones((1, 3, 3), np.float32), np.ones((1, 1)),
+                     np.array([[9, 6]]))  # fmt: skip
+    assert maps.heatmap(0).shape == (6, 9) and not maps.heatmap(0).any()
+
+
+def test_lower_thresholds_give_larger_boxes(pictures):
+    swept = sweep(explained(pictures), [0.9, 0.5, 0.1])
+    areas = [
+        (box[2] - box[0] + 1) * (box[3] - box[1] + 1)
+        for box in (found["white"][0] for found in swept.values())
+    ]
+    assert areas == sorted(areas) and areas[0] < areas[-1]

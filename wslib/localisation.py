@@ -1,0 +1,108 @@
+"""One pass over many images: class scores and maps, then boxes at any threshold.
+
+The pass is what costs. Its result is small, so that thresholds can be swept and boxes
+drawn again without running the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from wslib.boxes import boxes_from_heatmap, to_voc
+from wslib.cam import ClassActivationMap
+from wslib.data.images import ImageBatches
+
+
+@dataclass(frozen=True)
+class ClassMaps:
+    """What one pass says of N images.
+
+    `raw` (N, h, w) float32: evidence for the class `target` at each place of the
+    feature map, as it comes; `probabilities` (N, classes), each by itself; `sizes`
+    (N, 2): (W, H) of the images in pixels.
+    """
+
+    ids: list[str]
+    target: int
+    raw: np.ndarray
+    probabilities: np.ndarray
+    sizes: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The probability of the class that the maps are of, (N,)."""
+        return self.probabilities[:, self.target]
+
+    def heatmap(self, index: int) -> np.ndarray:
+        """The map of one image at its own size, (H, W) float32: what speaks against
+        the class cut off, the maximum 1. Zeros where nothing speaks for it."""
+        size = tuple(int(side) for side in self.sizes[index])
+        resized = cv2.resize(self.raw[index], size, interpolation=cv2.INTER_LINEAR)
+        resized = resized.clip(0)  # (H, W)
+        peak = resized.max()
+        return resized / peak if peak > 0 else resized
+
+
+def class_maps(
+    cam: ClassActivationMap,
+    ids: list[str],
+    paths: list[Path],
+    target: int,
+    size: int,
+    batch_size: int = 8,
+    flip: bool = True,
+) -> ClassMaps:
+    """Explain class `target` in each image, read at `size` x `size` pixels.
+
+    With `flip`, maps and logits are means over the image and its mirror image (the map
+    mirrored back). Probabilities are sigmoids of the logits. The maps are those of the
+    cam's first target layer, at its resolution.
+    """
+    device = next(cam.model.parameters()).device
+    raw, logits, sizes = [], [], []
+    for images, image_sizes in ImageBatches(paths, size, batch_size, desc="maps"):
+        images = cam.model.normalize(images.to(device))  # (B, 3, S, S)
+        views = [images, images.flip(3)] if flip else [images]
+        told = [cam.explain(view, [target] * len(view)) for view in views]
+        maps = [t.raw[0].flip(2) if i else t.raw[0] for i, t in enumerate(told)]
+        raw.append(torch.stack(maps).mean(0))  # (B, h, w)
+        logits.append(torch.stack([t.logits for t in told]).mean(0))  # (B, classes)
+        sizes.append(image_sizes)
+    return ClassMaps(
+        list(ids),
+        target,
+        torch.cat(raw).numpy().astype(np.float32),
+        torch.cat(logits).sigmoid().numpy(),
+        torch.cat(sizes).numpy(),
+    )
+
+
+def detect(
+    maps: ClassMaps, threshold: float, max_boxes: int = 1
+) -> dict[str, np.ndarray]:
+    """Boxes of each image: {id: (N, 5)}, VOC corners and a score.
+
+    `threshold` is relative to each map's maximum. The first box is around the component
+    with the largest mass and has the class probability as its score; the others have
+    it times their mass relative to the first one's.
+    """
+    detections = {}
+    for index, image_id in enumerate(maps.ids):
+        boxes = boxes_from_heatmap(maps.heatmap(index), threshold, max_boxes)
+        if len(boxes):
+            boxes[:, 4] *= maps.scores[index] / boxes[0, 4]
+        detections[image_id] = to_voc(boxes)
+    return detections
+
+
+def sweep(
+    maps: ClassMaps, thresholds: Iterable[float]
+) -> dict[float, dict[str, np.ndarray]]:
+    """The detections at each of the `thresholds`, one box an image; no network runs."""
+    return {threshold: detect(maps, threshold) for threshold in thresholds}

@@ -1,0 +1,1 @@
+"""Predictions and truth in, numbers out; knows no dataset and no model."""

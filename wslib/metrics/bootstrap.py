@@ -1,0 +1,210 @@
+"""How sure is a number that was measured on a few hundred images?
+
+Percentile intervals from the bootstrap over images (Efron and Tibshirani, "An
+Introduction to the Bootstrap", 1993, chapter 13), paired differences between two
+detectors, and Wilson's interval for a share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from wslib.metrics.matching import Boxes, Counted, Protocol, match
+
+
+class Interval(NamedTuple):
+    """A measured value between its bounds."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap(
+    images: Sequence[Hashable],
+    statistic: Callable[[list], float],
+    n: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return `statistic(images)` and its percentile interval.
+
+    The statistic is computed again on `n` lists of as many images, drawn from `images`
+    with replacement: it has to count an image that comes twice twice. Draws for which
+    it is NaN are left out. Same images, n and seed: same draws, so that two statistics
+    can be compared. Raises ValueError for no images, n < 1 or a level outside (0, 1).
+    """
+    images = list(images)
+    _check(images, n, level)
+    draws = [
+        statistic([images[k] for k in drawn]) for drawn in _draw(len(images), n, seed)
+    ]
+    low, high = _bounds(np.array(draws, float), level)
+    return Interval(float(statistic(images)), float(low), float(high))
+
+
+def evaluate_with_intervals(
+    detections: Boxes,
+    ground_truth: Boxes,
+    iou_thresholds: Sequence[float] = (0.3, 0.4, 0.5),
+    protocol: str | Protocol = "course",
+    images: Sequence[Hashable] | None = None,
+    n: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return `detection.evaluate` with percentile intervals over images, in percent.
+
+    A row per metric and threshold: `metric` ("ap", "recall"), `iou`, `value`, `low`,
+    `high`. Give as `images` every id that was looked at, those without any box too:
+    they can be drawn like the others. Matching is done once; a draw only reweights the
+    detections. (With ties in list order, an image drawn twice stands twice in a row.)
+    """
+    matches = match(detections, ground_truth, protocol, images)
+    _check(matches.images, n, level)
+    counted = [matches.at(t) for t in iou_thresholds]
+    draws = _replicates(counted, len(matches.images), n, seed)  # (n, 2, T)
+    return _frame(_measure(counted), draws, matches.protocol, iou_thresholds, level)
+
+
+def compare_detectors(
+    detectors: Mapping[str, Boxes],
+    ground_truth: Boxes,
+    iou_thresholds: Sequence[float] = (0.3, 0.4, 0.5),
+    protocol: str | Protocol = "course",
+    images: Sequence[Hashable] | None = None,
+    n: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return a row per detector, in percent, all measured on the same drawn images.
+
+    `detectors` maps a name to its detections. Columns: `detector`; `AP t` and `recall
+    t` for each threshold t; and the bounds of each as `AP t low`, `AP t high`, ...
+    Arguments otherwise as for `evaluate_with_intervals`.
+    """
+    rows, attrs = [], {}
+    for name, detections in detectors.items():
+        measured = evaluate_with_intervals(
+            detections, ground_truth, iou_thresholds, protocol, images, n, seed, level
+        )
+        row, attrs = {"detector": name}, measured.attrs
+        for one in measured.itertuples():
+            column = f"{'AP' if one.metric == 'ap' else 'recall'} {one.iou}"
+            row |= {column: one.value, f"{column} low": one.low}
+            row[f"{column} high"] = one.high
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    frame.attrs = attrs
+    return frame
+
+
+def paired_difference(
+    detections: Boxes,
+    others: Boxes,
+    ground_truth: Boxes,
+    iou_thresholds: Sequence[float] = (0.3, 0.4, 0.5),
+    protocol: str | Protocol = "course",
+    images: Sequence[Hashable] | None = None,
+    n: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return how much better `detections` are than `others`, in percentage points.
+
+    The same frame as from `evaluate_with_intervals`, of AP and recall of the first
+    minus those of the second. Both are measured on the same drawn images: what makes
+    an image hard for both cancels, and the interval is narrower than two single ones
+    suggest.
+    """
+    if images is None:
+        images = list(dict.fromkeys([*detections, *others, *ground_truth]))
+    _check(images, n, level)
+    pair = [match(d, ground_truth, protocol, images) for d in (detections, others)]
+    counted = [[m.at(t) for t in iou_thresholds] for m in pair]
+    value = np.subtract(*(_measure(c) for c in counted))
+    draws = np.subtract(*(_replicates(c, len(images), n, seed) for c in counted))
+    return _frame(value, draws, pair[0].protocol, iou_thresholds, level)
+
+
+def wilson(successes: int, total: int, level: float = 0.95) -> Interval:
+    """Return the share successes / total (0 to 1) with Wilson's score interval.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference",
+    JASA 22, 1927. It stays inside [0, 1] and has a width even at 0 of n. For 17 of 50
+    dogs: 0.34, from 0.22 to 0.48. Raises ValueError unless 0 <= successes <= total > 0.
+    """
+    if not (total > 0 and 0 <= successes <= total):
+        raise ValueError(f"{successes} of {total}: expected 0 to {total}, of 1 or more")
+    _check([total], 1, level)
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = successes / total
+    centre = share + z**2 / (2 * total)
+    half = z * ((share * (1 - share) + z**2 / (4 * total)) / total) ** 0.5
+    scale = 1 + z**2 / total
+    low, high = (centre - half) / scale, (centre + half) / scale
+    return Interval(share, min(max(low, 0.0), share), max(min(high, 1.0), share))
+
+
+def _draw(count: int, n: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield n times `count` positions, drawn with replacement."""
+    generator = np.random.default_rng(seed)
+    for _ in range(n):
+        yield generator.integers(count, size=count)
+
+
+def _measure(counted: Sequence[Counted], draws: np.ndarray | None = None) -> np.ndarray:
+    """Return AP and recall at each threshold, in percent. # (2, T)"""
+    return 100 * np.array([c.ap_and_recall(draws) for c in counted]).T
+
+
+def _replicates(
+    counted: Sequence[Counted], images: int, n: int, seed: int
+) -> np.ndarray:
+    """Return AP and recall of n bootstrap samples, in percent. # (n, 2, T)"""
+    times = (np.bincount(k, minlength=images) for k in _draw(images, n, seed))
+    return np.array([_measure(counted, draws) for draws in times])
+
+
+def _frame(
+    value: np.ndarray,
+    draws: np.ndarray,
+    protocol: Protocol,
+    thresholds: Sequence[float],
+    level: float,
+) -> pd.DataFrame:
+    low, high = _bounds(draws, level)  # (2, T)
+    count = len(thresholds)
+    frame = pd.DataFrame(
+        {
+            "metric": np.repeat(["ap", "recall"], count),
+            "iou": np.tile(np.asarray(thresholds, float), 2),
+            "value": value.ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+        }
+    )
+    frame.attrs["protocol"] = str(protocol)
+    return frame
+
+
+def _bounds(draws: np.ndarray, level: float) -> np.ndarray:
+    """Return the (low, high) quantiles over the first axis, NaN draws left out."""
+    quantiles = [(1 - level) / 2, (1 + level) / 2]
+    if np.isnan(draws).all():
+        return np.full((2, *draws.shape[1:]), np.nan)
+    return np.nanquantile(draws, quantiles, axis=0)
+
+
+def _check(images: Sequence[Hashable], n: int, level: float) -> None:
+    if not len(images):
+        raise ValueError("bootstrap: no images to draw from")
+    if n < 1:
+        raise ValueError(f"bootstrap: n = {n}, expected at least 1 draw")
+    if not 0 < level < 1:
+        raise ValueError(f"bootstrap: level {level}, expected a share between 0 and 1")
