@@ -102,7 +102,7 @@ def detect(
 
 
 def sweep(
-    maps: ClassMaps, thresholds: Iterable[float]
+    maps: ClassMaps, thresholds: Iterable[float], max_boxes: int = 1
 ) -> dict[float, dict[str, np.ndarray]]:
-    """The detections at each of the `thresholds`, one box an image; no network runs."""
-    return {threshold: detect(maps, threshold) for threshold in thresholds}
+    """The detections at each of the `thresholds`; no network runs."""
+    return {threshold: detect(maps, threshold, max_boxes) for threshold in thresholds}

@@ -67,22 +67,6 @@ def multilabel_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits[known], labels[known].float())
 
 
-class TensorBatches:
-    """Shuffled batches (inputs, targets) of tensors that fit in memory.
-
-    Iterating draws a new order each time, from `seed` on.
-    """
-
-    def __init__(self, inputs: Tensor, targets: Tensor, batch_size: int, seed: int):
-        self.inputs, self.targets, self.batch_size = inputs, targets, batch_size
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self.inputs), generator=self.generator)
-        for rows in order.split(self.batch_size):
-            yield self.inputs[rows], self.targets[rows]
-
-
 class AugmentedBatches:
     """Shuffled batches of normalised images (B, 3, S, S) and their labels, read from
     files; each time another crop of 76.5 to 100 % of the area, mirrored or not."""
@@ -107,7 +91,7 @@ class AugmentedBatches:
 def random_crop_and_flip(
     images: Tensor, generator: torch.Generator, least_area: float = 0.765
 ) -> Tensor:
-    """Images (B, C, H, W) -> the same shape: of each a random part, of its aspect and of
+    """Images (B, C, H, W) -> the same shape: of each a random part of its aspect, of
     `least_area` to 1 of its area, mirrored with probability 1/2."""
     draws = torch.rand(4, len(images), generator=generator)
     side = (least_area + (1 - least_area) * draws[0]).sqrt()  # (B,) of the whole
@@ -120,27 +104,51 @@ def random_crop_and_flip(
 
 
 def fit_head(
-    model,
-    paths: list[Path],
-    labels: Tensor,
-    size: int,
-    epochs: int,
-    learning_rate: float,
-    weight_decay: float,
-    batch_size: int = 8,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Train the linear head of a classifier on frozen features of images and mirror
-    images. `labels` (N, classes) in 1, 0, -1. Returns the history."""
-    device = next(model.parameters()).device
+    model, paths: list[Path], labels: Tensor, size: int, penalty: float, batch_size: int
+) -> None:
+    """Fit the linear head of a classifier, in place, to frozen features of the images
+    and their mirror images. `labels` (N, classes) in 1, 0, -1; see
+    `logistic_regression`."""
     features = pooled_features(model, paths, size, batch_size, flip=True)  # (2N, C)
-    batches = TensorBatches(
-        features.to(device), labels.repeat(2, 1).to(device), 64, seed
+    head = logistic_regression(features, labels.repeat(2, 1), penalty)
+    model.head.load_state_dict(head.state_dict())
+
+
+def logistic_regression(features: Tensor, labels: Tensor, penalty: float) -> nn.Linear:
+    """The linear layer that minimises, over standardised features,
+
+        mean over images of (sum over classes of the cross-entropy)
+        + penalty / 2 * sum of the squared weights.
+
+    features (N, C), labels (N, n) in 1, 0, -1 (unknown). The layer takes the features
+    as they come: the standardisation is folded into its weights. The problem is convex,
+    so there is nothing to seed; L-BFGS (Liu & Nocedal 1989,
+    https://doi.org/10.1007/BF01589116) solves it in a second. Raises ValueError for a
+    penalty that is not positive, without which no minimum need exist.
+    """
+    if not penalty > 0:
+        raise ValueError(f"penalty is {penalty}, expected a number above 0")
+    mean, std = features.mean(0), features.std(0) + 1e-2
+    x, known, y = (features - mean) / std, labels >= 0, labels.clamp(0).float()
+    head = nn.Linear(features.shape[1], labels.shape[1])
+    nn.init.zeros_(head.weight)
+    nn.init.constant_(head.bias, -2.0)  # most classes are absent from most images
+    optimizer = torch.optim.LBFGS(
+        head.parameters(), max_iter=100, line_search_fn="strong_wolfe"
     )
-    optimizer = torch.optim.AdamW(
-        model.head.parameters(), lr=learning_rate, weight_decay=weight_decay
-    )
-    return fit(model.head, batches, multilabel_loss, optimizer, epochs, desc="head")
+
+    def objective() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(head(x), y, known, reduction="sum")
+        loss = loss / len(x) + penalty / 2 * head.weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(objective)
+    with torch.no_grad():
+        head.weight /= std  # W (x - mean) / std + b, as a layer of x
+        head.bias -= head.weight @ mean
+    return head
 
 
 def fine_tune(

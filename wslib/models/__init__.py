@@ -1,0 +1,1 @@
+"""Networks: images to logits, feature maps, boxes or masks."""
