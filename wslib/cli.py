@@ -49,7 +49,7 @@ def run_chapter(
 ) -> None:
     """Execute one chapter that was checked, or join its new prose to its outputs.
 
-    Example: wslib workbook run chapters/01_gradcam_theory.py --profile smoke
+    Example: wslib workbook run chapters/NN_name.py --profile smoke
     """
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.run import Build, run
@@ -63,8 +63,11 @@ def render_book(profile: Profile = "sample") -> None:
 
     Example: wslib workbook render --profile smoke
     """
+    from wslib.workbook.provenance import write_page
     from wslib.workbook.render import render
 
+    folder = Path("build") / profile
+    write_page(sorted(folder.glob("[0-9]*.ipynb")), folder / "provenance.qmd")
     render(Path("."), profile)
 
 

@@ -1,6 +1,6 @@
 """Parameters: what a chapter declares, what a YAML file sets, what the two agree on.
 
-A chapter declares its knobs in one flat cell, each with a type, a default and a comment:
+A chapter declares its knobs in one flat cell, with types, defaults and comments:
 
     seed: int = 0  # of every random choice in this chapter
     iou_thresholds: list[float] = [0.3, 0.4, 0.5]  # where AP is reported

@@ -17,7 +17,7 @@ FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
 
 @dataclass(frozen=True)
 class Chapter:
-    """The chapter in the file `path`, such as `chapters/02_voc_dog_detection.py`."""
+    """The chapter in the file `path`, such as `chapters/NN_name.py`."""
 
     path: Path
 

@@ -54,24 +54,21 @@ def _machine() -> str:
     return f"{name}, {os.cpu_count()} cores, {platform.system()}"
 
 
-def write_page(notebooks: list[Path], page: Path) -> Path:
+def write_page(notebooks: list[Path], page: Path) -> None:
     """Write the page of the book that says how each of the executed `notebooks` was
-    made. Raises FileNotFoundError naming a notebook that is not there."""
-    records = [_read(notebook) for notebook in notebooks]
-    page.write_text("\n\n".join([_head(records), *_sections(records)]) + "\n", "utf-8")
-    return page
-
-
-def _read(notebook: Path) -> dict:
-    if not notebook.is_file():
-        raise FileNotFoundError(f"{notebook}: this chapter has not been run")
-    return nbformat.read(notebook, as_version=4).metadata["wslib"]
+    made. Nothing is written when there are none."""
+    records = [
+        nbformat.read(path, as_version=4).metadata["wslib"] for path in notebooks
+    ]
+    if records:
+        text = "\n\n".join([_head(records), *_sections(records)])
+        page.write_text(text + "\n", encoding="utf-8")
 
 
 def _head(records: list[dict]) -> str:
     profile = records[0]["profile"]
     return (
-        "# How this book was made {#sec-provenance .appendix}\n\n"
+        "# How this book was made {#sec-provenance}\n\n"
         f"Every number in this book was computed by the runs in @tbl-provenance, with "
         f"the profile `{profile}`. *Text* is the id that git gives to the chapter's "
         "file, *package* a digest of the modules of `wslib` that the chapter imports: "
@@ -103,11 +100,7 @@ def _sections(records: list[dict]) -> list[str]:
 
 def _parameters(number: int, run: dict) -> str:
     rows = [
-        (
-            f"`{name}`",
-            f"`{json.dumps(value)}`",
-            "command line" if name in run["overrides"] else "",
-        )
+        (f"`{name}`", f"`{json.dumps(value)}`", run["set_by"].get(name, "default"))
         for name, value in run["parameters"].items()
     ]
     caption = f": Parameters of `{run['chapter']}`. {{#tbl-parameters-{number}}}"

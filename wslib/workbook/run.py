@@ -78,18 +78,19 @@ def resolve(chapter: Chapter, build: Build, overrides: dict) -> dict:
     """Defaults, then the profile's YAML, then the overrides that `chapter` declares."""
     file, knobs = build.parameter_file(chapter), chapter.knobs
     mine = {name: value for name, value in overrides.items() if name in knobs}
-    values = {
-        **{name: knob.default for name, knob in knobs.items()},
-        **params.check(params.read_yaml(file), knobs, str(file)),
-        **params.check(mine, knobs, f"{chapter.name}, command line"),
-    }
+    defaults = {name: knob.default for name, knob in knobs.items()}
+    profile = params.check(params.read_yaml(file), knobs, str(file))
+    mine = params.check(mine, knobs, f"{chapter.name}, command line")
     modules = dependencies.imported_modules(chapter.path, PACKAGE)
     reads_data = any(module.as_posix().endswith(FOLDERS) for module in modules)
     return {
         "chapter": chapter.name,
         "profile": build.profile,
-        "parameters": values,
-        "overrides": mine,
+        "parameters": {**defaults, **profile, **mine},
+        "set_by": {
+            **dict.fromkeys(profile, "profile"),
+            **dict.fromkeys(mine, "command line"),
+        },
         "data": os.environ.get("WSLIB_DATA", "data") if reads_data else None,
     }
 
@@ -124,7 +125,8 @@ def run(chapter: Chapter, build: Build) -> Path:
 
 def _source(settings: dict) -> str:
     source = f"params/{settings['profile']}/{settings['chapter']}.yml"
-    return source + " and the command line" if settings["overrides"] else source
+    by_hand = "command line" in settings["set_by"].values()
+    return source + " and the command line" if by_hand else source
 
 
 def _is_current(finished: nbformat.NotebookNode, state: dict) -> bool:
@@ -258,7 +260,7 @@ def _replace(target: Path, notebook) -> Path:
 
 
 def _write_if_changed(file: Path, content: dict) -> None:
-    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    text = json.dumps(content, indent=1) + "\n"
     if not file.is_file() or file.read_text(encoding="utf-8") != text:
         file.parent.mkdir(parents=True, exist_ok=True)
         scratch = file.with_suffix(".tmp")

@@ -1,0 +1,158 @@
+-- What pandoc's Typst writer cannot: numbers that are given, tables with fine rules, code
+-- that is no longer than the page is wide, pictures no wider than the text.
+
+local List = pandoc.List
+local typst = {}
+
+local function raw(text) return pandoc.RawInline('typst', text) end
+local function raw_block(text) return pandoc.RawBlock('typst', text) end
+
+local function quoted(text)
+  return '"' .. text:gsub('\\', '\\\\'):gsub('"', '\\"'):gsub('\n', '\\n') .. '"'
+end
+
+function typst.Header(header)
+  local number = header.attributes.number
+  local numbering = number and '(..) => "' .. number .. '"' or 'none'
+  local supplement = header.attributes.appendix and 'Appendix' or 'Chapter'
+  local start = ('#heading(level: %d, numbering: %s, supplement: [%s])['):format(
+    header.level, numbering, header.level == 1 and supplement or 'Section')
+  local label = header.identifier ~= '' and '<' .. header.identifier .. '>' or ''
+  return pandoc.Plain(
+    List({ raw(start) }) .. header.content .. { raw(']' .. label .. '\n') })
+end
+
+function typst.Image(image)
+  local alt = image.attributes['fig-alt']
+  if not alt or alt == '' then alt = pandoc.utils.stringify(image.caption) end
+  local width = image.attributes.width
+  if width and width:match('%%$') then
+    width = 'width: ' .. width .. ', '
+  else
+    width = width and 'natural: ' .. width:gsub('px', 'pt') .. ', ' or ''
+  end
+  return raw('#picture(' .. quoted(image.src) .. ', ' .. width
+    .. 'alt: ' .. quoted(alt) .. ')')
+end
+
+-- A picture alone in its paragraph, without number and caption.
+function typst.Para(para)
+  local only = #para.content == 1 and para.content[1]
+  if not only or only.t ~= 'RawInline' or not only.text:match('^#picture') then return nil end
+  return raw_block('#align(center, ' .. only.text:sub(2) .. ')')
+end
+
+-- Some of the symbols that pandoc writes have new names in Typst.
+local RENAMED = { ['dot%.circle'] = 'dot.o', ['times%.circle'] = 'times.o',
+                  ['minus%.circle'] = 'minus.o', ['%f[%a]sect%f[%A]'] = 'inter' }
+
+function typst.Math(math)
+  local text = pandoc.write(pandoc.Pandoc({ pandoc.Plain({ math }) }), 'typst')
+  for old, new in pairs(RENAMED) do text = text:gsub(old, new) end
+  return raw((text:gsub('%s+$', '')))
+end
+
+function typst.Span(span)
+  if not span.classes:includes('small') then return nil end
+  return List({ raw('#small[') }) .. span.content .. { raw(']') }
+end
+
+local function typst_row(row)
+  local cells = List()
+  for _, cell in ipairs(row.cells) do
+    local span = ''
+    if cell.col_span > 1 then span = 'colspan: ' .. cell.col_span .. ', ' end
+    if cell.row_span > 1 then span = span .. 'rowspan: ' .. cell.row_span .. ', ' end
+    cells:insert(raw(span ~= '' and 'table.cell(' .. span .. ')[' or '['))
+    cells:extend(pandoc.utils.blocks_to_inlines(cell.contents, { pandoc.LineBreak() }))
+    cells:insert(raw('], '))
+  end
+  return cells
+end
+
+function typst.Table(tbl)
+  local sides = { AlignRight = 'right', AlignCenter = 'center' }
+  local aligns = tbl.colspecs:map(function(spec) return sides[spec[1]] or 'left' end)
+  local parts = List({ raw(('#table(columns: %d, align: (%s,), '):format(
+    #aligns, table.concat(aligns, ', '))) })
+  if #tbl.head.rows > 0 then
+    parts:insert(raw('table.header('))
+    for _, row in ipairs(tbl.head.rows) do parts:extend(typst_row(row)) end
+    parts:insert(raw('), table.hline(stroke: fine-rule), '))
+  end
+  for _, body in ipairs(tbl.bodies) do
+    for _, row in ipairs(body.body) do parts:extend(typst_row(row)) end
+  end
+  parts:insert(raw('table.hline(stroke: strong-rule))'))
+  return pandoc.Plain(parts)
+end
+
+-- Typst breaks code lines at spaces only; cut what has none for longer than a line.
+local function cut_long_words(text, limit)
+  return (text:gsub('%S+', function(word)
+    if #word <= limit then return word end
+    local pieces, length = List(), utf8.len(word)
+    if not length then return word end
+    for start = 1, length, limit do
+      local stop = math.min(start + limit, length + 1)
+      pieces:insert(word:sub(utf8.offset(word, start), utf8.offset(word, stop) - 1))
+    end
+    return table.concat(pieces, '\n')
+  end))
+end
+
+function typst.CodeBlock(code)
+  local language = code.classes:find_if(function(class)
+    return class ~= 'cell-code' and class ~= 'output' and class:match('^std') == nil
+  end)
+  local arguments = 'block: true, '
+  if language and language ~= 'text' then
+    arguments = arguments .. 'lang: "' .. language .. '", '
+  end
+  local body = 'raw(' .. arguments .. quoted(cut_long_words(code.text, 86)) .. ')'
+  local quiet = code.classes:includes('output')
+  local faint = code.classes:includes('stderr') and 'faint: true, ' or ''
+  return raw_block(quiet and '#output(' .. faint .. body .. ')' or '#' .. body)
+end
+
+function typst.equation(div)
+  local number = div.attributes.number
+  return pandoc.Plain(
+    List({ raw('#[#set math.equation(numbering: (..) => "(' .. number .. ')")\n') })
+    .. div.content[1].content .. { raw(' <' .. div.identifier .. '>]\n') })
+end
+
+-- A short table stays on one page, a long one is broken.
+local function is_short(content)
+  local rows = 0
+  pandoc.Blocks(content):walk({
+    Table = function(tbl)
+      for _, body in ipairs(tbl.bodies) do rows = rows + #body.body end
+    end,
+  })
+  return rows <= 16
+end
+
+function typst.float(kind, div, content, caption)
+  local number = div.attributes.number
+  local whole = kind == 'tbl' and is_short(content)
+      and '#show figure: set block(breakable: false)\n' or ''
+  local start = ('#[%s#figure(kind: %s, supplement: [%s], numbering: %s, caption: ['):format(
+    whole, kind == 'tbl' and 'table' or 'image', div.attributes.name or '',
+    number and '(..) => "' .. number .. '"' or 'none')
+  local label = div.identifier ~= '' and '<' .. div.identifier .. '>' or ''
+  local blocks = List({ pandoc.Plain(
+    List({ raw(start) }) .. caption .. { raw('], [') }) })
+  for _, block in ipairs(content) do
+    blocks:insert(block.t == 'Para' and pandoc.Plain(block.content) or block)
+    blocks:insert(raw_block(''))
+  end
+  return blocks .. { raw_block('])' .. label .. ']') }
+end
+
+function typst.callout(div, kind, title)
+  local head = List({ raw('#callout("' .. kind .. '", [') }) .. title .. { raw('], [') }
+  return List({ pandoc.Plain(head) }) .. div.content .. { raw_block('])') }
+end
+
+return typst

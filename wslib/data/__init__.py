@@ -1,0 +1,1 @@
+"""Data: files on disk to images, labels, boxes and masks."""

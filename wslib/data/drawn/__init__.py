@@ -1,0 +1,1 @@
+"""The rendered sample set, drawn by code: animals, people, things and their scenes."""

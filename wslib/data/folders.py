@@ -1,0 +1,105 @@
+"""Where data lie: the real data sets, and what the build derives from code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes may both build, one result is kept
+    fcntl = None
+
+
+def data_root() -> Path:
+    """The folder of the real data sets: `$WSLIB_DATA`, or `data`."""
+    return Path(os.environ.get("WSLIB_DATA") or "data")
+
+
+def derived_root() -> Path:
+    """The folder of everything derived: the parent of `$WSLIB_BUILD`, or `build`."""
+    return Path(os.environ.get("WSLIB_BUILD") or "build/interactive").parent
+
+
+def note_dependency(path: Path | str) -> None:
+    """Tell the build that what runs now has read `path`.
+
+    Appends the absolute path, on a line of its own, to the file that
+    `$WSLIB_DATA_NOTES` names. Does nothing without that variable.
+    """
+    notes = os.environ.get("WSLIB_DATA_NOTES")
+    if notes:
+        with open(notes, "a", encoding="utf-8") as file:
+            file.write(f"{Path(path).resolve()}\n")
+
+
+def dataset_folder(name: str, marker: str) -> Path:
+    """Return the folder of data set `name`, and note that it was read.
+
+    `marker` is a file or folder, relative to it, that only the complete data set has.
+    Raises FileNotFoundError, one line, where it is not there.
+    """
+    folder = data_root() / name
+    if not (folder / marker).exists():
+        raise FileNotFoundError(
+            f"{folder.absolute() / marker}: not found; download the data set {name!r}, "
+            "or set WSLIB_DATA to the folder that holds it"
+        )
+    note_dependency(folder)
+    return folder
+
+
+def build_once(folder: Path | str, build: Callable[[Path], object]) -> Path:
+    """Return `folder`; if it is not there, let `build(part)` fill it first.
+
+    `build` fills a temporary folder beside it, which takes its name when it is
+    complete: nobody ever sees half a folder, however the process ends. A second
+    process waits for the first. Remains of a killed one are swept away.
+    """
+    folder = Path(folder)
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(folder.with_name(f".{folder.name}.lock")) as alone:
+        if folder.is_dir():
+            return folder
+        prefix = f".{folder.name}.part-"
+        for remains in folder.parent.glob(prefix + "*") if alone else ():
+            shutil.rmtree(remains, ignore_errors=True)
+        part = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+        try:
+            part.chmod(0o755)  # mkdtemp's folder is closed to others
+            build(part)
+            with suppress(FileExistsError):  # without locks, another may be first
+                _rename(part, folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def _rename(part: Path, folder: Path) -> None:
+    try:
+        os.replace(part, folder)
+    except OSError:
+        if folder.is_dir():
+            raise FileExistsError(f"{folder}: is there already") from None
+        raise
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[bool]:
+    """Hold a lock that ends with the process; yields whether there are locks here."""
+    if fcntl is None:
+        yield False
+        return
+    with open(lock, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            yield False
+        else:
+            yield True

@@ -1,0 +1,242 @@
+"""PASCAL VOC2007 as it is on disk: image lists, annotations, image labels and boxes.
+
+Layout and meaning: Everingham et al. 2010, https://doi.org/10.1007/s11263-009-0275-4.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wslib.data.folders import dataset_folder, note_dependency
+from wslib.data.images import read_image
+
+CLASSES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+    "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant",
+    "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
+SPLITS = ("train", "val", "trainval", "test")
+RENDERED = "RENDERED.json"  # in VOC2007/ of a sample set: says how it was made
+TOLERATED_MISSING = 0.01  # of the images asked for
+
+
+@dataclass(frozen=True)
+class VocObject:
+    """One object: `box` is (x1, y1, x2, y2) in VOC's pixel corners, 1-based and
+    inclusive: (1, 1, W, H) is the whole image."""
+
+    name: str
+    box: tuple[float, float, float, float]
+    difficult: bool = False
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What one XML file says; `width` and `height` in pixels."""
+
+    image_id: str
+    width: int
+    height: int
+    objects: tuple[VocObject, ...]
+
+
+class VOC2007:
+    """The data set below `root`: VOCdevkit, VOCdevkit/VOC2007 or a folder with these.
+
+    Files are read when they are asked for, annotations only once. `rendered` is true
+    for a sample set that `wslib.data.render` has drawn.
+
+    Raises FileNotFoundError where there is no VOC2007/ImageSets/Main.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        below = ("", "VOC2007", "VOCdevkit/VOC2007")
+        found = [p for p in (Path(root, b) for b in below) if _lists(p).is_dir()]
+        if not found:
+            raise FileNotFoundError(
+                f"{root}: no VOC2007 here; expected VOCdevkit/VOC2007/ImageSets/Main"
+            )
+        self.root = found[0]
+        self.rendered = (self.root / RENDERED).is_file()
+        self._annotations: dict[str, Annotation] = {}
+
+    def ids(self, split: str, limit: int | None = None) -> list[str]:
+        """The image ids of a list such as `train`, `val`, `trainval`, `test`, in its
+        order; only the first `limit` of them. Raises ValueError for a list that is not
+        there, is empty or has an id twice, and for a limit below 1."""
+        if limit is not None and limit < 1:
+            raise ValueError(f"limit is {limit}, expected 1 or more, or None for all")
+        path = _lists(self.root) / f"{split}.txt"
+        if not path.is_file():
+            there = [s for s in SPLITS if (_lists(self.root) / f"{s}.txt").is_file()]
+            raise ValueError(
+                f"{self.root}: no split {split!r}; there are {', '.join(there)}"
+            )
+        lines = path.read_text(encoding="utf-8").splitlines()
+        ids = [line.split()[0] for line in lines if line.strip()]
+        if not ids or len(set(ids)) < len(ids):
+            raise ValueError(f"{path}: expected image ids, each of them once")
+        return ids[:limit]
+
+    def image_path(self, image_id: str) -> Path:
+        """Where the image is, whether it is there or not."""
+        return self.root / "JPEGImages" / f"{image_id}.jpg"
+
+    def image(self, image_id: str) -> np.ndarray:
+        """The image, (H, W, 3) uint8 RGB. Errors as `wslib.data.images.read_image`."""
+        return read_image(self.image_path(image_id))
+
+    def available(self, ids: Iterable[str]) -> list[str]:
+        """Those of `ids` whose image is there, in order; one warning counts the rest.
+
+        Raises FileNotFoundError when more than one in a hundred is missing: then the
+        data set is incomplete, and results on what is left would mislead.
+        """
+        ids = list(ids)
+        missing = [i for i in ids if not self.image_path(i).is_file()]
+        if not missing:
+            return ids
+        first = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        text = (
+            f"{self.root / 'JPEGImages'}: {len(missing)} of {len(ids)} images are "
+            f"missing ({first})"
+        )
+        if len(missing) > TOLERATED_MISSING * len(ids):
+            raise FileNotFoundError(
+                f"{text}; download the data set again, or choose a split that is there"
+            )
+        warnings.warn(f"{text}; going on without them", stacklevel=2)
+        gone = set(missing)
+        return [i for i in ids if i not in gone]
+
+    def annotation(self, image_id: str) -> Annotation:
+        """What is in an image. Errors as `read_annotation`."""
+        if image_id not in self._annotations:
+            path = self.root / "Annotations" / f"{image_id}.xml"
+            self._annotations[image_id] = read_annotation(
+                path, self.image_path(image_id)
+            )
+        return self._annotations[image_id]
+
+    def labels(self, ids: Iterable[str]) -> np.ndarray:
+        """Image labels (N, 20) int8, a column per class of `CLASSES`: 1 present,
+        0 absent, -1 present, but as difficult objects only."""
+        ids = list(ids)
+        labels = np.zeros((len(ids), len(CLASSES)), np.int8)
+        for row, image_id in zip(labels, ids, strict=True):
+            for thing in self.annotation(image_id).objects:
+                k = CLASSES.index(thing.name)
+                row[k] = 1 if row[k] == 1 or not thing.difficult else -1
+        return labels
+
+    def ground_truth(
+        self, ids: Iterable[str], name: str, difficult: bool = True
+    ) -> dict[str, np.ndarray]:
+        """The objects of class `name`: {id: (M, 5) float64 x1, y1, x2, y2, difficult}.
+
+        VOC corners, 1-based and inclusive. Every id has an entry, M may be 0.
+        `difficult=False` leaves the difficult objects out. Raises ValueError for a
+        name that is not in `CLASSES`.
+        """
+        if name not in CLASSES:
+            raise ValueError(f"no class {name!r}; VOC has {', '.join(CLASSES)}")
+        truth = {}
+        for image_id in ids:
+            rows = [
+                (*thing.box, thing.difficult)
+                for thing in self.annotation(image_id).objects
+                if thing.name == name and (difficult or not thing.difficult)
+            ]
+            truth[image_id] = np.array(rows, float).reshape(-1, 5)  # (M, 5)
+        return truth
+
+
+def open_voc2007(dataset: str = "voc2007", **rendered) -> VOC2007:
+    """Open the photographs (`voc2007`) or the drawn sample set (`rendered`).
+
+    The photographs must lie in `$WSLIB_DATA/voc2007/VOCdevkit/VOC2007`. The sample set
+    is drawn if it is not there yet; the other arguments are those of
+    `wslib.data.render.rendered_voc2007` and mean nothing to the photographs. The counts
+    may be called `train`, `val`, `test` here, as the splits are.
+    """
+    if dataset == "voc2007":
+        voc = VOC2007(dataset_folder("voc2007", "VOCdevkit/VOC2007/ImageSets/Main"))
+        for part in ("Annotations", "JPEGImages", "ImageSets/Main"):
+            note_dependency(voc.root / part)  # changes when a file comes or goes
+        return voc
+    if dataset == "rendered":
+        from wslib.data.render import rendered_voc2007  # it imports this module
+
+        options = {f"n_{k}" if k in SPLITS else k: v for k, v in rendered.items()}
+        return VOC2007(rendered_voc2007(**options))
+    raise ValueError(f"data set {dataset!r}, expected 'voc2007' or 'rendered'")
+
+
+def read_annotation(path: Path, image_path: Path | None = None) -> Annotation:
+    """Read one XML file of VOC.
+
+    `difficult` may be missing (then it is false), and so may the size (then it is that
+    of the image at `image_path`). The parts of an object are not read. A box that
+    leaves the image is clipped to it, with one warning that names the file: real sets
+    have some, and the protocols need the visible extent.
+
+    Raises FileNotFoundError, or ValueError, one line that names the file, for anything
+    that is not XML of this kind: an unknown class, a box with x2 < x1 or y2 < y1, with
+    coordinates that are not finite, or outside the image.
+    """
+    try:
+        tree = ET.parse(path).getroot()
+        width, height = _size(tree, image_path)
+        objects = tuple(_object(node, width, height) for node in tree.iter("object"))
+    except FileNotFoundError as error:
+        named = image_path is not None and str(image_path) in str(error)
+        reason = "no size, and no image to take it from" if named else "no such file"
+        raise FileNotFoundError(f"{path}: {reason}") from None
+    except (ET.ParseError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    clipped = [_clip(thing, width, height) for thing in objects]
+    if tuple(clipped) != objects:
+        warnings.warn(f"{path}: a box left the image and was clipped", stacklevel=2)
+    return Annotation(Path(path).stem, width, height, tuple(clipped))
+
+
+def _size(tree: ET.Element, image_path: Path | None) -> tuple[int, int]:
+    texts = [tree.findtext(f"size/{side}") for side in ("width", "height")]
+    size = tuple(int(float(text)) if text else 0 for text in texts)
+    if min(size) > 0:
+        return size
+    if image_path is None:
+        raise ValueError("no size")
+    return read_image(image_path).shape[1::-1]
+
+
+def _object(node: ET.Element, width: int, height: int) -> VocObject:
+    name = (node.findtext("name") or "").strip()
+    if name not in CLASSES:
+        raise ValueError(f"object of unknown class {name!r}")
+    corners = [node.findtext(f"bndbox/{c}") for c in ("xmin", "ymin", "xmax", "ymax")]
+    if None in corners:
+        raise ValueError(f"{name} without a complete bndbox")
+    x1, y1, x2, y2 = box = tuple(float(text) for text in corners)
+    if not all(map(math.isfinite, box)) or x2 < x1 or y2 < y1:
+        raise ValueError(f"{name} with the box {box}, expected x1 <= x2, y1 <= y2")
+    if x2 < 1 or y2 < 1 or x1 > width or y1 > height:
+        raise ValueError(f"{name} with the box {box}, outside {width} x {height}")
+    return VocObject(name, box, (node.findtext("difficult") or "0").strip() == "1")
+
+
+def _clip(thing: VocObject, width: int, height: int) -> VocObject:
+    x1, y1, x2, y2 = thing.box
+    box = (max(x1, 1.0), max(y1, 1.0), min(x2, width), min(y2, height))
+    return VocObject(thing.name, tuple(map(float, box)), thing.difficult)
+
+
+def _lists(root: Path) -> Path:
+    return root / "ImageSets" / "Main"

@@ -1,0 +1,166 @@
+"""Executed notebooks as Markdown of the kind that Quarto reads, and their pictures."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
+PICTURE_DPI = 120  # at which figures are drawn
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+SVG_UNITS = {"pt": 72, "px": 96, "": 96, "in": 1, "cm": 2.54, "mm": 25.4}
+
+
+@dataclass
+class Document:
+    """A chapter in Markdown, the date of its run, and what is wrong with it."""
+
+    markdown: str
+    date: str | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def read_document(file: Path, name: str, media: Path, code_fold: str) -> Document:
+    """The chapter in `file`, a notebook or Markdown, which the book calls `name`.
+
+    Pictures are written to the folder `media`. `code_fold` ("true", "false", "show") is
+    what the code of a notebook does unless its cell says otherwise.
+    """
+    text = file.read_text(encoding="utf-8")
+    if file.suffix != ".ipynb":
+        return Document(text)
+    try:
+        notebook = json.loads(text)
+        cells = notebook["cells"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return Document("", problems=[f"{name}: not a notebook of nbformat 4"])
+    date = notebook.get("metadata", {}).get("wslib", {}).get("date")
+    writer = _Writer(name, media, code_fold)
+    return Document(writer.write(cells), date, writer.problems)
+
+
+class _Writer:
+    """Writes the cells of one notebook as Markdown."""
+
+    def __init__(self, name: str, media: Path, code_fold: str):
+        self.name, self.media, self.code_fold = name, media, code_fold
+        self.problems: list[str] = []
+        self.pictures = 0
+
+    def write(self, cells: list[dict]) -> str:
+        code = [c for c in cells if c["cell_type"] == "code" and _text(c["source"])]
+        if any(cell.get("execution_count") is None for cell in code):
+            self.problems.append(f"{self.name}: has cells that were never executed")
+        parts = []
+        for number, cell in enumerate(cells, 1):
+            if cell["cell_type"] == "markdown":
+                parts.append(_text(cell["source"]))
+            elif cell["cell_type"] == "code":
+                parts.append(self._code_cell(cell, number))
+        return "\n\n".join(filter(None, parts)) + "\n"
+
+    def _code_cell(self, cell: dict, number: int) -> str:
+        try:
+            options, source = split_options(_text(cell["source"]))
+        except yaml.YAMLError as error:
+            why = " ".join(str(error).split())
+            self.problems.append(f"{self.name}: options of cell {number}: {why}")
+            return ""
+        outputs = cell.get("outputs", [])
+        for error in (o for o in outputs if o["output_type"] == "error"):
+            what = f"{error.get('ename')}: {error.get('evalue')}".split("\n")[0]
+            self.problems.append(f"{self.name}: cell {number} raised {what}")
+        if options.get("include") is False:
+            return ""
+        parts = []
+        if options.get("echo") is not False and source.strip():
+            fold = str(options.get("code-fold", self.code_fold)).lower()
+            parts.append(_fence(source, f'.python .cell-code fold="{fold}"'))
+        if options.get("output") is not False:
+            parts.append(self._outputs(outputs, options))
+        return "\n\n".join(filter(None, parts))
+
+    def _outputs(self, outputs: list[dict], options: dict) -> str:
+        """Text first, then what a label makes a numbered figure or table of."""
+        texts, shown = [], []
+        for output in outputs:
+            if output["output_type"] == "stream":
+                texts.append(_stream(output, asis=options.get("output") == "asis"))
+            elif output["output_type"] in ("display_data", "execute_result"):
+                rich = self._rich(output["data"], options)
+                if rich is not None:
+                    shown.append(rich)
+                elif "text/plain" in output["data"]:
+                    texts.append(_fence(_text(output["data"]["text/plain"]), ".output"))
+        label = str(options.get("label", ""))
+        kind = label.partition("-")[0]
+        if kind in ("fig", "tbl"):
+            caption = str(options.get(f"{kind}-cap", "")).strip()
+            shown = [f"::: {{#{label}}}", *shown, caption, ":::"]
+        return "\n\n".join(filter(None, [*texts, *shown]))
+
+    def _rich(self, data: dict, options: dict) -> str | None:
+        if "text/markdown" in data:
+            return _text(data["text/markdown"]).strip()
+        kind = next((mime for mime in IMAGES if mime in data), None)
+        if kind is None:
+            return None
+        self.pictures += 1
+        stem = re.sub(r"\W+", "-", self.name.removesuffix(".ipynb"))
+        file = self.media / f"{stem}-{self.pictures}.{IMAGES[kind]}"
+        content = _text(data[kind])
+        is_svg = kind == "image/svg+xml"
+        file.write_bytes(content.encode() if is_svg else base64.b64decode(content))
+        alt = str(options.get("fig-alt", "")).replace("\\", "").replace('"', '\\"')
+        width = picture_width(file)
+        size = f"width={width:.3f}in " if width else ""
+        return f'![](<{file}>){{{size}fig-alt="{" ".join(alt.split())}"}}'
+
+
+def split_options(source: str) -> tuple[dict, str]:
+    """The `#| key: value` lines at the head of a cell as a dict, and the code below."""
+    lines = source.splitlines()
+    count = next((i for i, line in enumerate(lines) if line[:2] != "#|"), len(lines))
+    options = yaml.safe_load("\n".join(line[2:] for line in lines[:count])) or {}
+    if not isinstance(options, dict):
+        raise yaml.YAMLError("expected lines such as `#| label: fig-name`")
+    return options, "\n".join(lines[count:]).strip("\n")
+
+
+def picture_width(file: Path) -> float | None:
+    """The natural width of a PNG (at 120 dpi) or an SVG, in inches; None if unknown."""
+    data = file.read_bytes()
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return struct.unpack(">I", data[16:20])[0] / PICTURE_DPI
+    head = re.search(rb"<svg\b[^>]*>", data)
+    width = head and re.search(rb'\swidth="([\d.]+)([a-z]*)"', head[0])
+    if not width or width[2].decode() not in SVG_UNITS:
+        return None
+    return float(width[1]) / SVG_UNITS[width[2].decode()]
+
+
+def _text(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _stream(output: dict, asis: bool) -> str:
+    text = _text(output["text"])
+    if asis and output["name"] == "stdout":
+        return text.strip()
+    return _fence(text, f".output .{output['name']}")
+
+
+def _fence(text: str, attributes: str) -> str:
+    """A code block around `text`, its fence longer than any in the text."""
+    text = ANSI.sub("", text).strip("\n")
+    if not text:
+        return ""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks} {{{attributes}}}\n{text}\n{ticks}"
