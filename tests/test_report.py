@@ -1,0 +1,148 @@
+"""The whole book at the profile `smoke`, made by `make report` in a copy of the project."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LEFT_OUT = (".git", ".venv", "build", "data", "_output", "__pycache__", ".pytest_cache")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+pytestmark = pytest.mark.xdist_group("book")  # made once, by one worker
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
+
+
+def make_report(root: Path) -> subprocess.CompletedProcess:
+    """`make report` as a person types it; stdout holds both streams."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("WSLIB", "MAKE"))}
+    return subprocess.run(
+        ["make", "report", "PROFILE=smoke"],
+        cwd=root,
+        env={**clean, "PYTHONPATH": str(root)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=400,
+    )
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory) -> Path:
+    """The copy, with its report made."""
+    root = tmp_path_factory.mktemp("book") / "project"
+    shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    (root / ".venv").symlink_to(ROOT / ".venv")
+    done = make_report(root)
+    assert done.returncode == 0, done.stdout
+    return root
+
+
+@pytest.fixture(scope="module")
+def html(book) -> str:
+    return (book / "report/_output/smoke/index.html").read_text(encoding="utf-8")
+
+
+def test_both_files_are_there_and_a_second_make_does_nothing(book):
+    assert (book / "report/_output/smoke/workbook.pdf").read_bytes()[:5] == b"%PDF-"
+    began = time.monotonic()
+    again = make_report(book)
+    assert time.monotonic() - began < 1
+    assert again.returncode == 0 and "executed" not in again.stdout
+
+
+def test_changed_sentence_is_in_the_book_in_seconds_and_runs_nothing(book):
+    chapter = book / "chapters/02_voc_dog_detection.py"
+    text = chapter.read_text(encoding="utf-8")
+    chapter.write_text(text.replace("Nobody has drawn a box.", "Nobody drew a box."))
+    began = time.monotonic()
+    done = make_report(book)
+    assert time.monotonic() - began < 10
+    assert done.returncode == 0 and "executed in" not in done.stdout
+    assert "02_voc_dog_detection: same code, new prose" in done.stdout
+    assert "01_gradcam_theory" not in done.stdout
+    page = (book / "report/_output/smoke/index.html").read_text(encoding="utf-8")
+    assert "Nobody drew a box." in page
+
+
+def test_make_would_run_chapter_2_and_not_1_after_a_change_of_boxes(book):
+    rules = {n: (book / f"build/smoke/{n}.d").read_text() for n in names(book)}
+    assert "wslib/boxes.py" in rules["02_voc_dog_detection"]
+    assert "wslib/boxes.py" not in rules["01_gradcam_theory"]
+    assert all("wslib/cam.py" in rule for rule in rules.values())
+
+
+def names(book: Path) -> list[str]:
+    return [path.stem for path in sorted((book / "chapters").glob("*.py"))]
+
+
+def test_every_table_left_its_numbers(book):
+    tables = {path.stem for path in (book / "build/smoke/tables").glob("*.json")}
+    assert {"voc-detection", "voc-classification", "gradcam_identities"} <= tables
+
+
+def test_html_stands_alone(html):
+    links = re.findall(r'(?:src|href)="([^"#][^"]*)"', html)
+    loaded = re.findall(r'<(?:img|script|iframe)[^>]+src="(?!data:)([^"]+)"', html)
+    assert not loaded and not re.search(r'<link[^>]+rel="stylesheet"', html)
+    assert not [link for link in links if link.startswith("build/")]
+
+
+def test_html_links_lead_somewhere_and_nothing_is_unresolved(html):
+    ids = set(re.findall(r'\bid="([^"]+)"', html))
+    targets = set(re.findall(r'href="#([^"]+)"', html))
+    assert len(targets) > 30 and targets <= ids, targets - ids
+    assert "?@" not in html and "Unable to resolve" not in html
+    for label in ("fig-pictures", "tbl-detection", "eq-map", "sec-provenance"):
+        assert label in ids
+
+
+def test_every_picture_has_words(html):
+    pictures = re.findall(r"<img\b[^>]*>", html)
+    assert len(pictures) > 10
+    assert not [p[:80] for p in pictures if not re.search(r'alt="[^"]{10,}', p)]
+
+
+def test_pdf_says_what_the_html_says(book):
+    if not shutil.which("pdftotext"):
+        pytest.skip("pdftotext is not installed (package poppler-utils)")
+    pdf = book / "report/_output/smoke/workbook.pdf"
+    text = subprocess.run(
+        ["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True
+    ).stdout
+    for words in ("Contents", "Figure 2.1", "Table 2.3", "How this book was made"):
+        assert words in text, words
+    assert "rendered pictures" in text and "??" not in text
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1400, 800, 375])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_browser_without_network(book, width, scheme):
+    from playwright.sync_api import sync_playwright
+
+    said, asked = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(
+            viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((book / "report/_output/smoke/index.html").as_uri())
+        overflow = page.evaluate(
+            "document.documentElement.scrollWidth - window.innerWidth"
+        )
+        browser.close()
+    assert said == []
+    assert not [u for u in asked if not u.startswith(("file:", "data:", "blob:"))]
+    assert overflow <= 0
