@@ -17,6 +17,7 @@ CHAPTERS  := $(sort $(wildcard chapters/$(CH)[0-9_]*.py))
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
 BOOK      := index.qmd _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
+JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 ENGINE    := $(wildcard wslib/params.py wslib/cli.py wslib/workbook/*.py)
 
 .DEFAULT_GOAL := help
@@ -64,7 +65,7 @@ chapter: $(NOTEBOOKS) ## run one chapter alone: make chapter CH=02 PROFILE=smoke
 
 $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
 	@echo "$*: profile $(PROFILE)"
-	@$(RUN) $(WSLIB) workbook run $< --profile $(PROFILE)
+	@$(if $(RUN),$(RUN),WSLIB_JOBS=$(JOBS)) $(WSLIB) workbook run $< --profile $(PROFILE)
 
 # What each chapter will run with. The check rewrites only files whose content changes.
 $(BUILD)/%.json: $(CHECKED)

@@ -72,6 +72,24 @@ def test_second_box_has_a_lower_score():
     assert found[1].tolist() == pytest.approx([3, 3, 4, 4, 0.8 / 3])
 
 
+def test_area_power_puts_small_boxes_behind():
+    raw = np.zeros((2, 10, 20), np.float32)
+    raw[0, :5, :] = 1  # half of the image
+    raw[1, 2:4, 2:4] = 1  # 2 % of it
+    maps = ClassMaps(["a", "b"], 0, raw, np.full((2, 1), 0.8), np.array([[20, 10]] * 2))
+    plain, bent = detect(maps, 0.5), detect(maps, 0.5, area_power=0.5)
+    assert [plain[i][0, 4] for i in "ab"] == pytest.approx([0.8, 0.8])
+    want = [0.8 * 0.5**0.5, 0.8 * 0.02**0.5]
+    assert [bent[i][0, 4] for i in "ab"] == pytest.approx(want)
+
+
+def test_another_output_can_be_explained(pictures):
+    told = explained(pictures, flip=False)
+    shown = explained(pictures, flip=False, explain=0)
+    np.testing.assert_allclose(shown.scores, told.scores)
+    np.testing.assert_allclose(shown.raw, -told.raw, atol=1e-6)
+
+
 def test_heatmap_of_negative_evidence_is_empty():
     maps = ClassMaps(["x"], 0, -np.ones((1, 3, 3), np.float32), np.ones((1, 1)),
                      np.array([[9, 6]]))  # fmt: skip

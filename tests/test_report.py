@@ -1,4 +1,4 @@
-"""The whole book at the profile `smoke`, made by `make report` in a copy of the project."""
+"""The whole book at `smoke`, made by `make report` in a copy of the project."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from torch import nn
 from wslib.training import (
     fine_tune,
     fit,
-    fit_head,
+    fit_heads,
     load_checkpoint,
     logistic_regression,
     multilabel_loss,
@@ -125,14 +125,16 @@ def test_pooled_features_of_images_then_mirror_images(pictures):
     torch.testing.assert_close(mirrored, features[12:], rtol=1e-4, atol=1e-5)
 
 
-def test_head_learns_and_the_backbone_stays(pictures):
+def test_heads_learn_and_the_backbone_stays(pictures):
     model, (paths, labels) = Tiny(), pictures
     before = model.features.weight.detach().clone()
-    fit_head(model, paths, labels, 16, penalty=1e-3, batch_size=5)
+    fit_heads(model, paths, labels, 16, penalties=[1e-3, 1.0], batch_size=5)
     assert torch.equal(model.features.weight, before)
     with torch.no_grad():
-        logits = model.head(pooled_features(model, paths, 16, 5))
-    assert torch.equal(logits > 0, labels.bool())
+        logits = model.head(pooled_features(model, paths, 16, 5))  # (12, 2 + 2)
+    assert torch.equal(logits[:, :2] > 0, labels.bool())
+    free, pressed = model.head.weight.detach().split(2)
+    assert pressed.norm() < free.norm() / 2
 
 
 def test_fine_tuning_trains_all_and_repeats_with_its_seed(pictures):

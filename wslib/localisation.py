@@ -24,7 +24,7 @@ class ClassMaps:
     """What one pass says of N images.
 
     `raw` (N, h, w) float32: evidence for the class `target` at each place of the
-    feature map, as it comes; `probabilities` (N, classes), each by itself; `sizes`
+    feature map, as it comes; `probabilities` (N, outputs), each by itself; `sizes`
     (N, 2): (W, H) of the images in pixels.
     """
 
@@ -57,19 +57,23 @@ def class_maps(
     size: int,
     batch_size: int = 8,
     flip: bool = True,
+    explain: int | None = None,
 ) -> ClassMaps:
     """Explain class `target` in each image, read at `size` x `size` pixels.
 
-    With `flip`, maps and logits are means over the image and its mirror image (the map
-    mirrored back). Probabilities are sigmoids of the logits. The maps are those of the
-    cam's first target layer, at its resolution.
+    `explain` names another output whose map is taken, where one head of the network
+    tells the class and another one shows it. With `flip`, maps and logits are means
+    over the image and its mirror image (the map mirrored back). Probabilities are
+    sigmoids of the logits. The maps, at their own resolution, are those of the
+    cam's first target layer.
     """
     device = next(cam.model.parameters()).device
+    explain = target if explain is None else explain
     raw, logits, sizes = [], [], []
     for images, image_sizes in ImageBatches(paths, size, batch_size, desc="maps"):
         images = cam.model.normalize(images.to(device))  # (B, 3, S, S)
         views = [images, images.flip(3)] if flip else [images]
-        told = [cam.explain(view, [target] * len(view)) for view in views]
+        told = [cam.explain(view, [explain] * len(view)) for view in views]
         maps = [t.raw[0].flip(2) if i else t.raw[0] for i, t in enumerate(told)]
         raw.append(torch.stack(maps).mean(0))  # (B, h, w)
         logits.append(torch.stack([t.logits for t in told]).mean(0))  # (B, classes)
@@ -84,25 +88,31 @@ def class_maps(
 
 
 def detect(
-    maps: ClassMaps, threshold: float, max_boxes: int = 1
+    maps: ClassMaps, threshold: float, max_boxes: int = 1, area_power: float = 0.0
 ) -> dict[str, np.ndarray]:
     """Boxes of each image: {id: (N, 5)}, VOC corners and a score.
 
-    `threshold` is relative to each map's maximum. The first box is around the component
-    with the largest mass and has the class probability as its score; the others have
-    it times their mass relative to the first one's.
+    `threshold` is relative to each map's maximum. The score of a box is
+
+        class probability * (mass / mass of the heaviest box) * (area share)^area_power
+
+    where mass is the map's sum in the box's component and the area share that of the
+    box in the image. A positive `area_power` puts small boxes, which more often hold a
+    part than the whole, behind large ones.
     """
     detections = {}
     for index, image_id in enumerate(maps.ids):
         boxes = boxes_from_heatmap(maps.heatmap(index), threshold, max_boxes)
         if len(boxes):
-            boxes[:, 4] *= maps.scores[index] / boxes[0, 4]
+            area = (boxes[:, 2:4] - boxes[:, :2]).prod(1) / maps.sizes[index].prod()
+            boxes[:, 4] *= maps.scores[index] / boxes[0, 4] * area**area_power
         detections[image_id] = to_voc(boxes)
     return detections
 
 
 def sweep(
-    maps: ClassMaps, thresholds: Iterable[float], max_boxes: int = 1
+    maps: ClassMaps, thresholds: Iterable[float], **options
 ) -> dict[float, dict[str, np.ndarray]]:
-    """The detections at each of the `thresholds`; no network runs."""
-    return {threshold: detect(maps, threshold, max_boxes) for threshold in thresholds}
+    """`detect(maps, threshold, **options)` at each of the `thresholds`; no network
+    runs."""
+    return {threshold: detect(maps, threshold, **options) for threshold in thresholds}

@@ -103,15 +103,28 @@ def random_crop_and_flip(
     return F.grid_sample(images, grid, align_corners=False, padding_mode="border")
 
 
-def fit_head(
-    model, paths: list[Path], labels: Tensor, size: int, penalty: float, batch_size: int
+def fit_heads(
+    model,
+    paths: list[Path],
+    labels: Tensor,
+    size: int,
+    penalties: list[float],
+    batch_size: int,
 ) -> None:
-    """Fit the linear head of a classifier, in place, to frozen features of the images
-    and their mirror images. `labels` (N, classes) in 1, 0, -1; see
-    `logistic_regression`."""
+    """Replace the head of a classifier by one fitted to frozen features of the images
+    and their mirror images, or by several, side by side: a head for each penalty.
+
+    `labels` (N, n) in 1, 0, -1. The new head has n outputs for each of the `penalties`,
+    in their order; see `logistic_regression`.
+    """
+    device = next(model.parameters()).device
     features = pooled_features(model, paths, size, batch_size, flip=True)  # (2N, C)
-    head = logistic_regression(features, labels.repeat(2, 1), penalty)
-    model.head.load_state_dict(head.state_dict())
+    targets = labels.repeat(2, 1)
+    heads = [logistic_regression(features, targets, penalty) for penalty in penalties]
+    joined = nn.Linear(features.shape[1], len(heads) * labels.shape[1])
+    joined.weight.data = torch.cat([head.weight.data for head in heads])
+    joined.bias.data = torch.cat([head.bias.data for head in heads])
+    model.head = joined.to(device)
 
 
 def logistic_regression(features: Tensor, labels: Tensor, penalty: float) -> nn.Linear:

@@ -167,6 +167,21 @@ def test_run_is_a_prefix_of_what_executes(project):
     assert "prefixed: .venv/bin/wslib workbook run chapters/01_one.py" in done.stdout
 
 
+def test_chapters_side_by_side_share_the_processors(project):
+    threads = "import os\nos.environ.get('OMP_NUM_THREADS', 'free')\n"
+    for name in ("01_one", "02_two"):
+        with open(project.root / f"chapters/{name}.py", "a") as file:
+            file.write(f"\n# %%\n{threads}")
+    project.environment.pop("OMP_NUM_THREADS", None)
+    assert project.make("-j2", "chapter", "CH=0").returncode == 0
+    share = repr(str(max(1, os.cpu_count() // 2)))
+    assert project.outputs("01_one").splitlines()[-1] == share
+    assert project.outputs("02_two").splitlines()[-1] == share
+    project.make("clean")
+    assert project.make("chapter", "CH=01").returncode == 0
+    assert project.outputs("01_one").splitlines()[-1] == "'free'"
+
+
 def test_provenance_travels_with_the_notebook(project):
     project.make("chapter", "CH=01")
     record = project.notebook("01_one").metadata.wslib

@@ -194,6 +194,10 @@ def _surroundings(chapter: Chapter, build: Build) -> Iterator[tuple[Path, Path]]
         WSLIB_DEVICE_NOTE=str(device.resolve()),
         PYTHONPATH=os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
     )
+    jobs = int(os.environ.get("WSLIB_JOBS") or 1)
+    if jobs > 1:  # chapters side by side share the processors: more threads thrash
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.pop("MPLBACKEND", None)  # "Agg" here would give a book without figures
     finished = threading.Event()
     echo = threading.Thread(target=_echo, args=(bars, finished), daemon=True)
