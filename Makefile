@@ -20,6 +20,10 @@ BOOK      := index.qmd _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 ENGINE    := $(wildcard wslib/params.py wslib/cli.py wslib/workbook/*.py)
 
+ifeq ($(wildcard _quarto-$(PROFILE).yml),)
+  $(error no profile $(PROFILE); there are $(patsubst _quarto-%.yml,%,$(wildcard _quarto-*.yml)))
+endif
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:

@@ -28,7 +28,7 @@
 # **Data and time.** With the profiles `smoke` and `sample` the pictures are *rendered*
 # by this project, in the layout of VOC2007, and need no network; the profile `full`
 # takes the photographs of VOC2007 [@everingham2010]. At `sample` the chapter takes
-# about two minutes on two processor cores, the time to draw the pictures included.
+# about a minute on two processor cores, the time to draw the pictures included.
 
 # %% tags=["parameters"]
 from typing import Literal
@@ -341,7 +341,7 @@ Markdown(
 # %%
 #| label: tbl-detection
 #| tbl-cap: "Boxes from image labels: average precision and recall. Grad-CAM must beat
-#|   C, which has the same scores, and may even beat B, which knows where dogs are."
+#|   C, which has the same classifier, and may even beat B, which knows where dogs are."
 detections["Grad-CAM"] = detect(maps, threshold, **boxes_and_scores)
 examined = {"iou_thresholds": iou_thresholds, "protocol": protocol, "images": eval_ids}
 drawn = {"n": bootstrap_samples, "seed": seed}
@@ -386,7 +386,8 @@ Markdown(
 # %%
 #| label: fig-pr
 #| fig-cap: "Precision against recall of Grad-CAM and of baseline C, at the lowest and
-#|   the highest IoU. At the lowest, a box in the middle with a good score goes far."
+#|   the highest IoU. Both rest on the same classifier: what lies between the curves is
+#|   what the map adds."
 ends = (iou_thresholds[0], iou_thresholds[-1])
 fig, axes = figures.new_figure(1, 2, height=2.5, sharey=True)
 for axis, iou in zip(axes.flat, ends, strict=True):
@@ -466,8 +467,10 @@ gallery([eval_ids[n] for n in without], "voc-false")
 # ## What we saw
 #
 # - A frozen backbone, a linear head and one threshold turn image labels into boxes.
-# - The score decides the order of the list and the map the boxes: C shows how far the
-#   first goes alone, the difference to Grad-CAM what the second adds.
+# - The probability decides the order of the list, and the map the boxes: C shows how
+#   far the first goes alone, the difference to Grad-CAM what the second adds.
+# - Baseline A is one tie: every box has the score 1. In the protocol `course` such
+#   boxes count in the order of the list, so that shuffling the images moves its AP.
 
 # %%
 #| echo: false

@@ -225,6 +225,24 @@ def test_kill_in_the_middle_leaves_the_last_notebook_and_the_next_make_right(pro
     assert "| 3 |" in str(project.notebook("02_two").cells[-1].outputs)
 
 
+def test_interrupt_is_one_line(project):
+    project.edit(
+        "chapters/02_two.py", "numbers =", "import time; time.sleep(60)\nnumbers ="
+    )
+    process = subprocess.Popen(
+        ["make", "PROFILE=smoke", "chapter", "CH=02"],
+        cwd=project.root, env=project.environment, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert "02_two: interrupted; so far: build/smoke/failed/02_two.ipynb" in said
+    assert "Traceback" not in said
+
+
 def wait_for(condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():

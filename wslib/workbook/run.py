@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,13 +152,7 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
     began = time.time()
     with _surroundings(chapter, build) as (data_notes, device_note):
         try:
-            papermill.execute_notebook(
-                notebook,
-                str(failed),
-                cwd=str(build.root),
-                config=ENCRYPTED,
-                progress_bar={"desc": chapter.name, "leave": False, "ncols": 80},
-            )
+            _papermill(chapter, notebook, failed)
         except PapermillExecutionError as error:
             raise ChapterFailed(_explain(error, chapter, failed)) from None
         except DeadKernelError:
@@ -174,6 +169,25 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
     )
     print(f"{chapter.name}: executed in {time.time() - began:.0f} s", flush=True)
     return executed
+
+
+def _papermill(chapter: Chapter, notebook, output: Path) -> None:
+    """Execute in a thread of its own, so that Ctrl-C comes here: the kernel ends with
+    this process, at once and without a word of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(
+            papermill.execute_notebook,
+            notebook,
+            str(output),
+            config=ENCRYPTED,
+            progress_bar={"desc": chapter.name, "leave": False, "ncols": 80},
+        )
+        try:
+            work.result()
+        except KeyboardInterrupt:
+            print(f"\n{chapter.name}: interrupted; so far: {output}", file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(130)
 
 
 @contextmanager
