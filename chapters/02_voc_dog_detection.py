@@ -346,9 +346,10 @@ detections["Grad-CAM"] = detect(maps, threshold, **boxes_and_scores)
 examined = {"iou_thresholds": iou_thresholds, "protocol": protocol, "images": eval_ids}
 drawn = {"n": bootstrap_samples, "seed": seed}
 compared = compare_detectors(detections, truth, **examined, **drawn)
-columns = [name for name in compared if not name.endswith((" low", " high"))][1:]
+columns = [f"AP {iou}" for iou in iou_thresholds]
+bounds = [f"recall {iou} {end}" for iou in iou_thresholds for end in ("low", "high")]
 Table(
-    compared,
+    compared.drop(columns=bounds),  # too wide for the page with them
     "voc-detection",
     formats=".1f",
     best=dict.fromkeys(columns, "max"),
