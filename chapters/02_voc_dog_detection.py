@@ -28,7 +28,7 @@
 # **Data and time.** With the profiles `smoke` and `sample` the pictures are *rendered*
 # by this project, in the layout of VOC2007, and need no network; the profile `full`
 # takes the photographs of VOC2007 [@everingham2010]. At `sample` the chapter takes
-# about a minute on two processor cores, the time to draw the pictures included.
+# less than two minutes on two processor cores, drawing the pictures included.
 
 # %% tags=["parameters"]
 from typing import Literal
@@ -40,7 +40,7 @@ eval_split: str = "test"  # everything is measured on these, once
 eval_limit: int | None = None  # only the first so many of them
 class_name: str = "dog"  # what is to be found
 backbone: str = "efficientnet_lite0"  # or resnet18, resnet50 (they need the network)
-input_size: int = 320  # pixels; images are resized to a square of this side
+input_size: int = 448  # pixels; images are resized to a square of this side
 fine_tune_epochs: int = 0  # of the whole network; 0 fits the head alone
 penalty: float = 0.1  # on the squared weights of the head that tells the classes
 map_penalty: float = 1.0  # and of the head that shows where they are
