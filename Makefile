@@ -11,9 +11,10 @@ PYTHON  ?= python3
 export SET
 
 WSLIB     := .venv/bin/wslib
+RENDER     = PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE)
 BUILD     := build/$(PROFILE)
 OUT       := report/_output/$(PROFILE)
-CHAPTERS  := $(sort $(wildcard chapters/$(CH)[0-9_]*.py))
+CHAPTERS  := $(sort $(wildcard chapters/$(CH)*.py))
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
 BOOK      := index.qmd _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
@@ -47,11 +48,11 @@ report: $(OUT)/index.html ## make the book: report/_output/PROFILE/{index.html,w
 	@echo "$(OUT)/index.html"; echo "$(OUT)/workbook.pdf"
 
 $(OUT)/index.html: $(OUT)/workbook.pdf
-	@test -f $@ || $(WSLIB) workbook render --profile $(PROFILE)
+	@test -f $@ || $(RENDER)
 
 # The renderer puts both files in place, index.html first.
 $(OUT)/workbook.pdf: $(NOTEBOOKS) $(BOOK) $(ENGINE) | .venv/.quarto
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE)
+	@$(RENDER)
 
 # --------------------------------------------------------------------- the chapters
 
@@ -60,7 +61,7 @@ ifneq ($(filter chapter,$(MAKECMDGOALS)),)
     $(error make chapter needs CH, such as CH=02)
   endif
   ifeq ($(CHAPTERS),)
-    $(error no chapter chapters/$(CH)*.py)
+    $(error no chapter $(CH); there are $(notdir $(basename $(wildcard chapters/*.py))))
   endif
 endif
 

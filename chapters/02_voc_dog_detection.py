@@ -47,7 +47,7 @@ map_penalty: float = 1.0  # and of the head that shows where they are
 thresholds: list[float] = [
     0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5,
 ]  # of the heat map, from which one is chosen
-iou_thresholds: list[float] = [0.3, 0.4, 0.5]  # where AP and recall are reported
+iou_thresholds: list[float] = [0.3, 0.4, 0.5]  # up to three, for AP and recall
 protocol: Literal["course", "voc07", "voc10"] = "course"  # how AP is computed
 max_boxes: int = 3  # an image, best first
 area_power: float = 0.2  # of the box's share of the image, in its score
@@ -71,7 +71,7 @@ from IPython.display import Markdown
 from wslib import figures
 from wslib.boxes import centre_box, from_voc
 from wslib.cam import GradCAM
-from wslib.data.voc import CLASSES, open_voc2007
+from wslib.data.voc import CLASSES, learn_and_examine, open_voc2007
 from wslib.device import pick_device
 from wslib.localisation import class_maps, detect, sweep
 from wslib.metrics.bootstrap import compare_detectors, paired_difference
@@ -83,8 +83,8 @@ from wslib.training import fine_tune, fit_heads
 
 device = pick_device(device)
 voc = open_voc2007(dataset, **rendered, seed=seed)
-train_ids = voc.available(voc.ids(train_split))
-eval_ids = voc.available(voc.ids(eval_split, eval_limit))
+splits = (train_split, eval_split, eval_limit)
+train_ids, eval_ids = learn_and_examine(voc, class_name, *splits)
 target = CLASSES.index(class_name)
 source = "rendered pictures" if voc.rendered else "VOC2007 photographs"
 
@@ -150,8 +150,8 @@ Table(pd.DataFrame(rows), "voc-data", note=f"Data: {source}.")
 # features has to use *more* features, and more features cover more of the object: the
 # best penalty for *showing* is larger than the best one for *telling*. So we fit two
 # heads on the same features, and one pass through the network serves both. Their
-# penalties, and the power in the score below, were chosen once, by five-fold
-# cross-validation on the split `train` of VOC2007.
+# penalties, the input size and what goes into the score below were chosen once, by
+# five-fold cross-validation on the split `train` of VOC2007.
 
 # %%
 classifier = build_classifier(backbone, len(CLASSES), seed=seed).to(device)
@@ -249,10 +249,11 @@ detections = {
 # $$ M_{ij} = \Big[ \sum_k w_k A_{k,ij} \Big]_+, \qquad
 #    w_k = \frac{1}{hw} \sum_{i,j} \frac{\partial y_c}{\partial A_{k,ij}} $$ {#eq-map}
 #
-# The detector is four steps: resize $M$ to the image; keep the pixels with
-# $M \ge t \cdot \max M$; find the connected components; draw the tight box around each
-# (@fig-steps). With the probability $p$ of the class, the component's share $m$ of the
-# map, relative to the heaviest one's, and the box's share $a$ of the image, it scores
+# The detector is four steps: resize the sum to the image and cut it at 0; keep the
+# pixels with $M \ge t \cdot \max M$; find the connected components; draw the tight box
+# around each (@fig-steps). With the probability $p$ of the class, the component's share
+# $m$ of the map, relative to the heaviest one's, and the box's share $a$ of the image,
+# it scores
 #
 # $$ s = p \cdot m \cdot a^{\gamma}. $$ {#eq-score}
 #
@@ -283,9 +284,8 @@ figures.Picture(fig, "voc-steps")
 # ### One threshold, chosen where it may be chosen
 #
 # Most depends on the threshold $t$. Choosing it on the images that it is measured on
-# would be choosing the result. So it is swept on the *training*
-# images that hold a dog (@fig-sweep): the maps are made once, and each threshold costs
-# some milliseconds.
+# would be choosing the result. So it is swept on the *training* images that hold a dog
+# (@fig-sweep): the maps are made once, and no threshold runs the network again.
 
 # %%
 train_truth = voc.ground_truth(train_ids, class_name)
@@ -533,8 +533,9 @@ Markdown(f"*Checked: AP {checked['ap']:.1f} %, recall {checked['recall']:.1f} %.
 #
 # ## Exercises
 #
-# 1. Run the chapter for another class: `make chapter CH=02 SET="class_name=cat"`.
-#    Which class has the largest gap between its classification and its detection?
+# 1. Run the chapter for another class of @tbl-classification, such as
+#    `make chapter CH=02 SET="class_name=cat"`. Which class has the largest gap between
+#    its classification and its detection?
 # 2. Replace Grad-CAM by LayerCAM. Does the threshold stay the same?
 # 3. Let one head do both: `SET="map_penalty=0.1"`. What happens to the boxes?
 # 4. Let each image keep one box. What happens to recall, and what to precision?

@@ -63,12 +63,15 @@ def render_book(profile: Profile = "sample") -> None:
 
     Example: wslib workbook render --profile smoke
     """
+    from wslib.workbook.book import load_book
     from wslib.workbook.provenance import write_page
     from wslib.workbook.render import render
 
-    folder = Path("build") / profile
-    write_page(sorted(folder.glob("[0-9]*.ipynb")), folder / "provenance.qmd")
-    render(Path("."), profile)
+    root = Path(".")
+    pages = [root / page.file for page in load_book(root, profile).pages]
+    notebooks = [page for page in pages if page.suffix == ".ipynb" and page.is_file()]
+    write_page(notebooks, root / "build" / profile / "provenance.qmd")
+    render(root, profile)
 
 
 def main() -> None:

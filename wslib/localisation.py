@@ -100,19 +100,24 @@ def detect(
     box in the image. A positive `area_power` puts small boxes, which more often hold a
     part than the whole, behind large ones.
     """
-    detections = {}
-    for index, image_id in enumerate(maps.ids):
-        boxes = boxes_from_heatmap(maps.heatmap(index), threshold, max_boxes)
-        if len(boxes):
-            area = (boxes[:, 2:4] - boxes[:, :2]).prod(1) / maps.sizes[index].prod()
-            boxes[:, 4] *= maps.scores[index] / boxes[0, 4] * area**area_power
-        detections[image_id] = to_voc(boxes)
-    return detections
+    return sweep(maps, [threshold], max_boxes, area_power)[threshold]
 
 
 def sweep(
-    maps: ClassMaps, thresholds: Iterable[float], **options
+    maps: ClassMaps,
+    thresholds: Iterable[float],
+    max_boxes: int = 1,
+    area_power: float = 0.0,
 ) -> dict[float, dict[str, np.ndarray]]:
-    """`detect(maps, threshold, **options)` at each of the `thresholds`; no network
-    runs."""
-    return {threshold: detect(maps, threshold, **options) for threshold in thresholds}
+    """What `detect` gives at each of the `thresholds`. No network runs, and each map is
+    resized once."""
+    found: dict[float, dict] = {threshold: {} for threshold in thresholds}
+    for index, image_id in enumerate(maps.ids):
+        heatmap = maps.heatmap(index)
+        for threshold, detections in found.items():
+            boxes = boxes_from_heatmap(heatmap, threshold, max_boxes)
+            if len(boxes):
+                area = (boxes[:, 2:4] - boxes[:, :2]).prod(1) / heatmap.size
+                boxes[:, 4] *= maps.scores[index] / boxes[0, 4] * area**area_power
+            detections[image_id] = to_voc(boxes)
+    return found

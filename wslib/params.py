@@ -62,7 +62,13 @@ def declared_knobs(source: str, where: str) -> dict[str, Knob]:
     Raises ParameterError for a line that is not `name: type = literal  # comment`.
     """
     knobs = {}
-    for node in ast.parse(source).body:
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        raise ParameterError(
+            f"{where}: line {error.lineno} of the parameters cell: {error.msg}"
+        ) from None
+    for node in body:
         if ast.unparse(node) == "from typing import Literal":
             continue
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
@@ -116,7 +122,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: no such parameter file")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(
             f"{path}: not YAML: {' '.join(str(error).split())}"
         ) from None
@@ -131,7 +137,11 @@ def parse_overrides(text: str) -> dict[str, Any]:
     Raises ParameterError for a word without `=` or a value that is not YAML.
     """
     overrides = {}
-    for word in shlex.split(text):
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ParameterError(f"{text!r}: {error} in the overrides") from None
+    for word in words:
         name, equals, value = word.partition("=")
         if not (equals and name.isidentifier()):
             raise ParameterError(f"{word!r}: expected name=value")

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wslib.data.voc import CLASSES, VOC2007, VocObject, open_voc2007, read_annotation
+from wslib.data.voc import (
+    CLASSES,
+    VOC2007,
+    VocObject,
+    learn_and_examine,
+    open_voc2007,
+    read_annotation,
+)
 
 
 def xml(*objects: str, size: str = "<width>100</width><height>80</height>") -> str:
@@ -68,6 +75,27 @@ def test_complaints_about_folders_and_splits(root, tmp_path):
     twice.write_text("000001\n000001\n")
     with pytest.raises(ValueError, match=r"test\.txt: expected image ids, each"):
         voc.ids("test")
+
+
+def test_nothing_is_examined_that_was_learnt(root):
+    voc = VOC2007(root)
+    lists = root / "VOCdevkit/VOC2007/ImageSets/Main"
+    (lists / "test.txt").write_text("000001\n000003\n")
+    (lists / "rest.txt").write_text("000004\n")
+    assert learn_and_examine(voc, "dog", "test", "rest") == (
+        ["000001", "000003"], ["000004"],
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="'train' and 'val' share 1 images"):
+        learn_and_examine(voc, "dog", "train", "val")
+    with pytest.raises(ValueError, match="split 'rest' holds no person among 1 images"):
+        learn_and_examine(voc, "person", "test", "rest")
+    with pytest.raises(ValueError, match="no class 'dogs'; VOC has aeroplane"):
+        learn_and_examine(voc, "dogs", "test", "rest")
+
+
+def test_rendered_options_are_known():
+    with pytest.raises(ValueError, match="'vall'.*expected some of"):
+        open_voc2007("rendered", vall=2)
 
 
 def test_annotation(root):

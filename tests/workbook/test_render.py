@@ -376,18 +376,12 @@ def test_open_fence_stays_within_its_chapter(project):
     assert {"sec-one", "sec-two", "fig-later"} <= set(page.ids)
 
 
-def test_exit_status_and_one_line(project):
+def test_error_is_one_line(project):
     project.one[0].source += "\n@fig-nope\n"
     project.save()
-    command = [sys.executable, "-m", "wslib.workbook.render", "--profile", "smoke"]
-    done = subprocess.run(
-        [*command, "--root", str(project.root)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr == "build/01.ipynb: @fig-nope: no such figure\n"
+    with pytest.raises(RenderError) as error:
+        render(project.root, "smoke")
+    assert str(error.value) == "build/01.ipynb: @fig-nope: no such figure"
 
 
 def test_torch_is_not_imported():

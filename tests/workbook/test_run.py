@@ -5,6 +5,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 EXECUTED = "executed in"
 
 
@@ -116,6 +118,86 @@ def test_failing_cell_is_named_kept_and_tried_again(project):
     mended = project.make("chapter", "CH=02")
     assert mended.returncode == 0
     assert not (project.root / "build/smoke/failed/02_two.ipynb").exists()
+
+
+def test_error_inside_a_function_names_the_call(project):
+    call = (
+        "# a comment that says helper(0)\n\n"
+        "# %%\ndef helper(x):\n    y = 1\n    return y / x\n\n\n"
+        "# %% [markdown]\n# helper(0) must fail.\n\n# %%\nhelper(0)"
+    )
+    project.edit("chapters/02_two.py", "numbers = list(range(limit))", call)
+    failed = project.make("chapter", "CH=02")
+    text = (project.root / "chapters/02_two.py").read_text().splitlines()
+    line = text.index("helper(0)") + 1
+    assert f"chapters/02_two.py:{line}: ZeroDivisionError" in failed.stdout
+    assert "line 1: helper(0)" in failed.stdout and "Traceback" not in failed.stdout
+
+
+def test_exit_in_a_cell_is_a_failure(project):
+    project.edit("chapters/02_two.py", "numbers =", "import sys; sys.exit()\nnumbers =")
+    failed = project.make("chapter", "CH=02")
+    assert (
+        failed.returncode != 0
+        and "does one before it call sys.exit()?" in failed.stdout
+    )
+    assert not (project.root / "build/smoke/02_two.ipynb").exists()
+
+
+@pytest.mark.parametrize("file", ["chapters/02_two.py", "wslib/answer.py"])
+def test_syntax_error_is_one_line(project, file):
+    with open(project.root / file, "a") as open_file:
+        open_file.write("\n\n# %%\n(1,\n")
+    failed = project.make("chapter", "CH=0")
+    assert failed.returncode != 0 and "Traceback" not in failed.stdout
+    assert f"{file}:" in failed.stdout and "SyntaxError: '(' was never" in failed.stdout
+
+
+def test_edit_during_the_run_is_not_lost(project):
+    slow = "import time; time.sleep(3)\nnumbers = ['OLD']"
+    project.edit("chapters/02_two.py", "numbers = list(range(limit))", slow)
+    process = subprocess.Popen(
+        ["make", "PROFILE=smoke", "chapter", "CH=02"],
+        cwd=project.root, env=project.environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
+    project.edit("chapters/02_two.py", "OLD", "NEW")
+    assert process.wait(timeout=60) == 0
+    assert "OLD" in str(project.notebook("02_two").cells[-1].outputs)
+    assert EXECUTED in project.make("chapter", "CH=02").stdout
+    assert "NEW" in str(project.notebook("02_two").cells[-1].outputs)
+
+
+def test_override_that_changes_nothing_runs_nothing(project):
+    project.make("chapter", "CH=01")
+    done = project.make("chapter", "CH=01", "SET=seed=1")
+    assert done.returncode == 0 and EXECUTED not in done.stdout
+    assert project.notebook("01_one").metadata.wslib.set_by == {"seed": "command line"}
+
+
+def test_relative_import_is_followed(project):
+    project.write("wslib/deep.py", "NUMBER = 42\n")
+    project.write(
+        "wslib/answer.py",
+        "from .deep import NUMBER\n\n\ndef value():\n    return NUMBER\n",
+    )
+    project.make("chapter", "CH=01")
+    project.write("wslib/deep.py", "NUMBER = 43\n")
+    assert EXECUTED in project.make("chapter", "CH=01").stdout
+    assert project.outputs("01_one") == "43.0"
+
+
+def test_provenance_names_only_what_is_in_the_book(project):
+    project.make("report")
+    os.rename(
+        project.root / "build/smoke/02_two.ipynb",
+        project.root / "build/smoke/03_gone.ipynb",
+    )
+    done = project.make("report")
+    assert done.returncode == 0, done.stdout
+    page = (project.root / "build/smoke/provenance.qmd").read_text()
+    assert "`01_one`" in page and "`02_two`" in page and "03_gone" not in page
 
 
 def test_other_chapters_finish_when_one_fails(project):

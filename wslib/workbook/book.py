@@ -62,17 +62,23 @@ class Book:
 
 
 def read_book(root: Path, profile: str) -> Book:
+    """The book that `load_book` finds; RenderError names each file that it lacks."""
+    book = load_book(root, profile)
+    _expect([*(root / page.file for page in book.pages), *book.bibliography], root)
+    return book
+
+
+def load_book(root: Path, profile: str) -> Book:
     """Read `_quarto.yml` and `_quarto-<profile>.yml` of the project in `root`.
 
     Mappings are merged and lists joined, as Quarto does. Raises RenderError naming each
-    file that is missing, is no YAML or lists no chapter or one that is not there.
+    of the two that is missing, is no YAML or lists no chapter.
     """
     files = [root / "_quarto.yml", root / f"_quarto-{profile}.yml"]
     _expect(files, root)
     book = Book(root, profile, _merge(*map(_read_yaml, files)))
     if not book.pages:
         raise RenderError(f"{files[1].name}: lists no chapters under book: chapters:")
-    _expect([*(root / page.file for page in book.pages), *book.bibliography], root)
     return book
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import dropwhile
 from pathlib import Path
 
 import jupytext
@@ -88,11 +89,12 @@ class Chapter:
     def line_of_cell(self, cell_id: str) -> int | None:
         """The line (from 1) at which the source of a code cell begins; None for a cell
         that is not in the file, such as the injected one."""
-        start = 0
+        text, end = "\n" + self.text + "\n", 0
         for cell in code_cells(self.notebook()):
-            start = self.text.index(cell.source, start)
-            if cell.id == cell_id:
-                return self.text.count("\n", 0, start) + 1
+            start = text.find(f"\n{cell.source}\n", end) + 1
+            if cell.id == cell_id and start:
+                return text.count("\n", 0, start)
+            end = start + len(cell.source)
         return None
 
 
@@ -103,9 +105,11 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 def code_of(notebook: nbformat.NotebookNode) -> str:
     """A digest of what is executed. The options `#| fig-cap: ...` that head a cell are
-    words for the reader, and do not count."""
+    words for the reader, and do not count; nor does the cell of injected parameters,
+    which are compared by themselves."""
     digest = hashlib.sha256()
     for cell in code_cells(notebook):
-        lines = [line for line in cell.source.splitlines() if line[:2] != "#|"]
-        digest.update("\n".join([*lines, "# %%\n"]).encode())
+        if "injected-parameters" not in cell.metadata.get("tags", []):
+            lines = dropwhile(lambda line: line[:2] == "#|", cell.source.splitlines())
+            digest.update("\n".join([*lines, "# %%\n"]).encode())
     return digest.hexdigest()

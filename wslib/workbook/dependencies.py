@@ -25,15 +25,33 @@ def imported_modules(script: Path, package: Path) -> list[Path]:
 
 
 def _imports(script: Path, package: Path) -> Iterable[Path]:
-    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"), str(script))):
+    for node in ast.walk(_parse(script)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = _parent(script, package, node.level) if node.level else []
+            start = ".".join([*above, *filter(None, [node.module])])
+            names = [f"{start}.{alias.name}" for alias in node.names]
         else:
             continue
         for name in names:
             yield from _files(name.split("."), package)
+
+
+def _parse(script: Path) -> ast.Module:
+    """The syntax tree; ValueError with file and line where there is none."""
+    try:
+        return ast.parse(script.read_text(encoding="utf-8"), str(script))
+    except SyntaxError as error:
+        where = f"{script}:{error.lineno}"
+        raise ValueError(f"{where}: SyntaxError: {error.msg}") from None
+
+
+def _parent(script: Path, package: Path, level: int) -> list[str]:
+    """What the dots of a relative import in a module of the package stand for."""
+    if not script.is_relative_to(package):
+        return []
+    return list(script.relative_to(package.parent).parts[:-level])
 
 
 def _files(parts: list[str], package: Path) -> Iterable[Path]:

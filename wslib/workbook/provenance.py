@@ -90,12 +90,15 @@ def _sections(records: list[dict]) -> list[str]:
             ": The runs behind this book. {#tbl-provenance}",
             right=(3, 5),
         ),
-        f"Machine: {records[0]['machine']}. Libraries: "
-        + ", ".join(f"{name} {v}" for name, v in records[0]["versions"].items())
-        + ".",
+        *dict.fromkeys(_surroundings(r) for r in records),  # mostly one and the same
         "## Parameters {#sec-parameters}",
         *[_parameters(number, r) for number, r in enumerate(records, 1)],
     ]  # fmt: skip
+
+
+def _surroundings(run: dict) -> str:
+    libraries = ", ".join(f"{name} {v}" for name, v in run["versions"].items())
+    return f"Machine: {run['machine']}. Libraries: {libraries}."
 
 
 def _parameters(number: int, run: dict) -> str:

@@ -6,10 +6,8 @@ otherwise the embedded engine does, from the same description.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -39,7 +37,7 @@ def render(root: Path, profile: str, out: Path | None = None) -> Report:
     is touched until both files are finished. Raises RenderError with one line for each
     problem: a reference that leads nowhere, a chapter that is missing or has failed...
     """
-    began = time.monotonic()
+    began, started = time.monotonic(), time.time()
     root = Path(root)
     book = read_book(root, profile)
     target = Path(out) if out else book.output
@@ -48,7 +46,7 @@ def render(root: Path, profile: str, out: Path | None = None) -> Report:
     fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}.new-", dir=target.parent))
     try:
         engine = _make(book, fresh)
-        _publish(fresh, target)
+        _publish(fresh, target, started)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     html, pdf = (target / name for name in PRODUCTS)
@@ -75,9 +73,11 @@ def _make(book: Book, folder: Path) -> str:
     return f"embedded renderer ({embedded.versions()})"
 
 
-def _publish(fresh: Path, target: Path) -> None:
+def _publish(fresh: Path, target: Path, started: float) -> None:
     """Move each finished file into its place: a file of the last report is replaced
-    whole or not at all, the PDF, by whose time stamp Make goes, at the very end."""
+    whole or not at all, the PDF, by whose time stamp Make goes, at the very end. It is
+    dated when the render `started`: Make sees what was edited since."""
+    os.utime(fresh / PRODUCTS[-1], (started, started))
     files = [file for file in fresh.rglob("*") if file.is_file()]
     names = [file.relative_to(fresh) for file in files]
     last = [Path(name) for name in PRODUCTS]
@@ -91,22 +91,3 @@ def _sweep(target: Path) -> None:
     for folder in target.parent.glob(f"{target.name}.new-*"):
         if time.time() - folder.stat().st_mtime > 3600:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """`python -m wslib.workbook.render --profile sample`; an error is status 1."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--profile", default="sample", help="smoke, sample or full")
-    parser.add_argument("--root", type=Path, default=Path("."), help="the project")
-    parser.add_argument("--out", type=Path, help="the folder of the report")
-    options = parser.parse_args(arguments)
-    try:
-        render(options.root, options.profile, options.out)
-    except RenderError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -29,6 +29,7 @@ from wslib.workbook import dependencies, provenance
 from wslib.workbook.chapter import Chapter, code_cells, code_of
 
 PACKAGE = Path(__file__).resolve().parent.parent
+# Without it, each kernel warns that others on this machine could listen.
 ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})
 FOLDERS = "wslib/data/folders.py"  # who imports it depends on where the data lie
 
@@ -103,6 +104,7 @@ def run(chapter: Chapter, build: Build) -> Path:
     Returns the notebook. Raises ChapterFailed if a cell raises; the notebook with the
     traceback is then in `build/<profile>/failed/`, and the last good one untouched.
     """
+    began = time.time()
     settings = json.loads(build.file(chapter, ".json").read_text(encoding="utf-8"))
     modules = dependencies.imported_modules(chapter.path, PACKAGE)
     fresh = chapter.parameterized(settings["parameters"], _source(settings))
@@ -115,13 +117,13 @@ def run(chapter: Chapter, build: Build) -> Path:
     target = build.file(chapter, ".ipynb")
     finished = _read_notebook(target)
     if finished is not None and _is_current(finished, state):
-        notebook = _join(fresh, finished, chapter)
+        notebook = _join(fresh, finished, chapter, settings)
         print(f"{chapter.name}: same code, new prose; nothing executed", flush=True)
     else:
         notebook = _execute(chapter, fresh, build, {**settings, **state})
     _write_rule(chapter, build, modules, notebook)
     build.failed(chapter).unlink(missing_ok=True)
-    return _replace(target, notebook)
+    return _replace(target, notebook, began)
 
 
 def _source(settings: dict) -> str:
@@ -138,11 +140,12 @@ def _is_current(finished: nbformat.NotebookNode, state: dict) -> bool:
     )
 
 
-def _join(fresh, finished, chapter: Chapter):
+def _join(fresh, finished, chapter: Chapter, settings: dict):
     """The outputs of the `finished` notebook under the prose of the `fresh` one."""
     for new, old in zip(code_cells(fresh), code_cells(finished), strict=True):
         new.outputs, new.execution_count = old.outputs, old.execution_count
-    fresh.metadata["wslib"] = {**finished.metadata["wslib"], "blob": chapter.blob}
+    changed = {"blob": chapter.blob, "set_by": settings["set_by"]}
+    fresh.metadata["wslib"] = {**finished.metadata["wslib"], **changed}
     return fresh
 
 
@@ -163,12 +166,24 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
         data_read = {path: _signature(path) for path in _lines(data_notes)}
         device = device_note.read_text(encoding="utf-8") or "not asked for"
     executed = nbformat.read(failed, as_version=4)
+    _check_complete(executed, chapter, failed)
     executed.metadata.pop("papermill", None)
     executed.metadata["wslib"] = provenance.record(
         chapter, {**state, "data_read": data_read, "device": device}, began
     )
     print(f"{chapter.name}: executed in {time.time() - began:.0f} s", flush=True)
     return executed
+
+
+def _check_complete(executed, chapter: Chapter, failed: Path) -> None:
+    """papermill takes a cell that calls `sys.exit()` for the end of the chapter."""
+    for cell in code_cells(executed):
+        if cell.source.strip() and cell.execution_count is None:
+            start = chapter.line_of_cell(cell.id) or 1
+            raise ChapterFailed(
+                f"{chapter.path}:{start}: this cell was not executed; does one before "
+                f"it call sys.exit()?\n  the notebook so far: {failed}"
+            )
 
 
 def _papermill(chapter: Chapter, notebook, output: Path) -> None:
@@ -222,7 +237,7 @@ def _surroundings(chapter: Chapter, build: Build) -> Iterator[tuple[Path, Path]]
         finished.set()
         echo.join()
         for file in files:
-            file.unlink()
+            file.unlink(missing_ok=True)
 
 
 def _echo(bars: Path, finished: threading.Event) -> None:
@@ -238,11 +253,12 @@ def _explain(error: PapermillExecutionError, chapter: Chapter, failed: Path) -> 
     cells = code_cells(nbformat.read(failed, as_version=4))
     cell = next(c for c in cells if c.execution_count == error.exec_count)
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-    within = re.findall(r"Cell In\[\d+\], line (\d+)", trace)
-    line = int(within[-1]) if within else 1
+    within = re.findall(rf"Cell In\[{error.exec_count}\], line (\d+)", trace)
+    line = int(within[-1]) if within else 1  # the last within this very cell
     start = chapter.line_of_cell(cell.id)
     place = f"{chapter.path}:{start + line - 1}" if start else str(chapter.path)
-    statement = error.source.splitlines()[line - 1].strip() if error.source else ""
+    lines = (error.source or "").splitlines()
+    statement = lines[line - 1].strip() if line <= len(lines) else ""
     return (
         f"{place}: {error.ename}: {error.evalue}\n"
         f"  chapter {chapter.name}, cell {error.exec_count}, line {line}: {statement}\n"
@@ -270,9 +286,12 @@ def _read_notebook(path: Path):
     return None
 
 
-def _replace(target: Path, notebook) -> Path:
+def _replace(target: Path, notebook, began: float) -> Path:
+    """Put the notebook in place whole, dated when its run began: what was edited since
+    then is newer, and Make sees it."""
     scratch = target.with_suffix(".tmp")
     nbformat.write(notebook, scratch)
+    os.utime(scratch, (began, began))
     os.replace(scratch, target)
     return target
 
