@@ -533,9 +533,9 @@ Markdown(f"*Checked: AP {checked['ap']:.1f} %, recall {checked['recall']:.1f} %.
 #
 # ## Exercises
 #
-# 1. Run the chapter for another class of @tbl-classification, such as
-#    `make chapter CH=02 SET="class_name=cat"`. Which class has the largest gap between
-#    its classification and its detection?
+# 1. Run the chapter with `SET="class_name=cat"`, or for another class that
+#    @tbl-classification lists. Which class has the largest gap between its
+#    classification and its detection?
 # 2. Replace Grad-CAM by LayerCAM. Does the threshold stay the same?
 # 3. Let one head do both: `SET="map_penalty=0.1"`. What happens to the boxes?
 # 4. Let each image keep one box. What happens to recall, and what to precision?
