@@ -71,7 +71,8 @@ from IPython.display import Markdown
 from wslib import figures
 from wslib.boxes import centre_box, from_voc
 from wslib.cam import GradCAM
-from wslib.data.voc import CLASSES, learn_and_examine, open_voc2007
+from wslib.data.datasets import learn_and_examine, open_voc2007
+from wslib.data.voc import CLASSES
 from wslib.device import pick_device
 from wslib.localisation import class_maps, detect, sweep
 from wslib.metrics.bootstrap import compare_detectors, paired_difference

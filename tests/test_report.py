@@ -80,7 +80,7 @@ def test_make_would_run_chapter_2_and_not_1_after_a_change_of_boxes(book):
     assert "wslib/boxes.py" in rules["02_voc_dog_detection"]
     assert "wslib/boxes.py" not in rules["01_gradcam_theory"]
     assert all(" wslib/cam.py" in rule for rule in rules.values())
-    assert " wslib/data/voc.py" in rules["02_voc_dog_detection"]
+    assert " wslib/data/drawn/scenes.py" in rules["02_voc_dog_detection"]
 
 
 def names(book: Path) -> list[str]:

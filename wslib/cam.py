@@ -11,6 +11,7 @@ its softmax or sigmoid vanishes, in float32 down to exactly 0.
 from __future__ import annotations
 
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Explanation:
     raw: list[Tensor]  # for each layer (B, h, w): no ReLU, no scaling, no resizing
 
 
-class ClassActivationMap:
+class ClassActivationMap(ABC):
     """What the methods share; a method adds `combine`.
 
     `model` maps images (B, C, H, W) to logits (B, classes) and must treat the images of
@@ -96,9 +97,9 @@ class ClassActivationMap:
             raw=[m.cpu() for m in raw],
         )
 
+    @abstractmethod
     def combine(self, A: Tensor, g: Tensor) -> Tensor:
         """Activations and gradients (B, K, h, w) -> raw maps (B, h, w)."""
-        raise NotImplementedError
 
     def gradients(
         self, logits: Tensor, activations: list[Tensor], targets: list[int]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from wslib.data import render
+from wslib.data.datasets import open_voc2007
 from wslib.data.drawn.drawing import Drawing, paint
 from wslib.data.drawn.scenes import KINDS, Thing, render_scene
 from wslib.data.render import (
@@ -21,7 +22,6 @@ from wslib.data.voc import (
     VOC2007,
     Annotation,
     VocObject,
-    open_voc2007,
     read_annotation,
 )
 

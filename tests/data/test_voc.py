@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wslib.data.datasets import learn_and_examine, open_voc2007
 from wslib.data.voc import (
     CLASSES,
     VOC2007,
     VocObject,
-    learn_and_examine,
-    open_voc2007,
     read_annotation,
 )
 

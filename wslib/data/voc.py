@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from wslib.data.folders import dataset_folder, note_dependency
 from wslib.data.images import read_image
 
 CLASSES = (
@@ -156,50 +155,6 @@ class VOC2007:
             ]
             truth[image_id] = np.array(rows, float).reshape(-1, 5)  # (M, 5)
         return truth
-
-
-def open_voc2007(dataset: str = "voc2007", **rendered) -> VOC2007:
-    """Open the photographs (`voc2007`) or the drawn sample set (`rendered`).
-
-    The photographs must lie in `$WSLIB_DATA/voc2007/VOCdevkit/VOC2007`. The sample set
-    is drawn if it is not there yet; the other arguments are those of
-    `wslib.data.render.rendered_voc2007` and mean nothing to the photographs. The counts
-    may be called `train`, `val`, `test` here, as the splits are.
-    """
-    if dataset == "voc2007":
-        voc = VOC2007(dataset_folder("voc2007", "VOCdevkit/VOC2007/ImageSets/Main"))
-        for part in ("Annotations", "JPEGImages", "ImageSets/Main"):
-            note_dependency(voc.root / part)  # changes when a file comes or goes
-        return voc
-    if dataset == "rendered":
-        from wslib.data.render import rendered_voc2007  # it imports this module
-
-        known = {"train", "val", "test", "seed"}
-        if unknown := set(rendered) - known - {f"n_{k}" for k in known}:
-            raise ValueError(f"rendered: {unknown}, expected some of {sorted(known)}")
-        options = {f"n_{k}" if k in SPLITS else k: v for k, v in rendered.items()}
-        return VOC2007(rendered_voc2007(**options))
-    raise ValueError(f"data set {dataset!r}, expected 'voc2007' or 'rendered'")
-
-
-def learn_and_examine(
-    voc: VOC2007, name: str, train: str, examine: str, limit: int | None = None
-) -> tuple[list[str], list[str]]:
-    """The ids of the images to learn class `name` from, and of those to be examined on:
-    the splits `train` and `examine`, of the latter only the first `limit`.
-
-    Raises ValueError when the two share an image, as nothing may be measured on what
-    was learnt, and when either has no object of the class.
-    """
-    splits = {train: voc.ids(train), examine: voc.ids(examine, limit)}
-    shared = set(splits[train]) & set(splits[examine])
-    if shared:
-        count = len(shared)
-        raise ValueError(f"splits {train!r} and {examine!r} share {count} images")
-    for split, ids in splits.items():
-        if not any(map(len, voc.ground_truth(ids, name).values())):
-            raise ValueError(f"split {split!r} holds no {name} among {len(ids)} images")
-    return voc.available(splits[train]), voc.available(splits[examine])
 
 
 def read_annotation(path: Path, image_path: Path | None = None) -> Annotation:
