@@ -45,19 +45,8 @@ fine_tune_epochs: int = 0  # of the whole network; 0 fits the head alone
 penalty: float = 0.1  # on the squared weights of the head that tells the classes
 map_penalty: float = 1.0  # and of the head that shows where they are
 thresholds: list[float] = [
-    0.04,
-    0.06,
-    0.08,
-    0.1,
-    0.12,
-    0.14,
-    0.16,
-    0.2,
-    0.25,
-    0.3,
-    0.4,
-    0.5,
-]  # of the heat map, from which one is chosen
+    0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5,
+]  # of the heat map, from which one is chosen  # fmt: skip
 iou_thresholds: list[float] = [0.3, 0.4, 0.5]  # up to three, for AP and recall
 protocol: Literal["course", "voc07", "voc10"] = "course"  # how AP is computed
 max_boxes: int = 3  # an image, best first
