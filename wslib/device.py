@@ -14,8 +14,8 @@ def pick_device(name: str = "auto") -> torch.device:
     """Return the device called `name`: "auto" (a GPU if there is one), "cpu", "cuda",
     "cuda:1", "mps". Raises ValueError for one that this machine lacks.
 
-    The process then keeps freed memory for reuse, which halves the time of a network on
-    the CPU. While the build runs a chapter, the device is noted for its provenance.
+    The process then keeps freed memory for reuse, which saves a network on the CPU up
+    to two thirds of its time. While the build runs a chapter, the device is noted for its provenance.
     """
     _keep_freed_memory()
     if name == "auto":
@@ -45,8 +45,8 @@ def _keep_freed_memory() -> None:
     """Have glibc reuse large blocks instead of handing them back to the system.
 
     Each layer's output is such a block. Mapping it anew costs page faults that take
-    longer than the layer: EfficientNet-Lite0 on two cores, 16 images of 448 pixels,
-    took 112 ms an image, and 46 ms with this. (`man mallopt`)
+    longer than the layer: EfficientNet-Lite0 on two idle cores, 16 images of 448
+    pixels, took 145 to 160 ms an image, and 48 to 53 ms with this. (`man mallopt`)
     """
     if not sys.platform.startswith("linux"):
         return
