@@ -15,7 +15,8 @@ def pick_device(name: str = "auto") -> torch.device:
     "cuda:1", "mps". Raises ValueError for one that this machine lacks.
 
     The process then keeps freed memory for reuse, which saves a network on the CPU up
-    to two thirds of its time. While the build runs a chapter, the device is noted for its provenance.
+    to two thirds of its time. While the build runs a chapter, the device is noted for
+    its provenance.
     """
     _keep_freed_memory()
     if name == "auto":
