@@ -1,8 +1,7 @@
-"""The command line: parses, calls the package, prints. Errors are one line."""
+"""`wslib workbook`: the steps from chapters to the report, one by one."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,22 +9,15 @@ import typer
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
-    help="Weakly supervised localisation: from image labels to boxes and masks.",
-    pretty_exceptions_enable=False,
-)
-workbook = typer.Typer(
-    no_args_is_help=True,
     help="The steps from chapters to the report, one by one; `make report` takes them.",
 )
-app.add_typer(workbook, name="workbook")
 
 Chapters = Annotated[list[Path], typer.Argument(help="Such as chapters/02_*.py")]
 Profile = Annotated[str, typer.Option(help="smoke, sample or full")]
 Overrides = Annotated[str, typer.Option("--set", help='Such as "seed=1 epochs=5"')]
 
 
-@workbook.command("check")
+@app.command("check")
 def check_chapters(
     chapters: Chapters, profile: Profile = "sample", overrides: Overrides = ""
 ) -> None:
@@ -42,7 +34,7 @@ def check_chapters(
     )
 
 
-@workbook.command("run")
+@app.command("run")
 def run_chapter(
     chapter: Annotated[Path, typer.Argument(help="A checked chapter")],
     profile: Profile = "sample",
@@ -57,7 +49,7 @@ def run_chapter(
     run(Chapter(chapter), Build(profile))
 
 
-@workbook.command("render")
+@app.command("render")
 def render_book(profile: Profile = "sample") -> None:
     """Assemble the executed notebooks into the HTML book and the PDF.
 
@@ -72,15 +64,3 @@ def render_book(profile: Profile = "sample") -> None:
     notebooks = [page for page in pages if page.suffix == ".ipynb" and page.is_file()]
     write_page(notebooks, root / "build" / profile / "provenance.qmd")
     render(root, profile)
-
-
-def main() -> None:
-    """Run the command line; an expected error is one line and status 1."""
-    try:
-        app()
-    except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
-        sys.exit(f"wslib: {error}")
-
-
-if __name__ == "__main__":
-    main()

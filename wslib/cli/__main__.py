@@ -1,0 +1,5 @@
+"""`python -m wslib.cli` is `wslib`."""
+
+from wslib.cli import main
+
+main()
