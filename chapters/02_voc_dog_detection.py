@@ -74,13 +74,14 @@ from wslib.cam import GradCAM
 from wslib.data.datasets import learn_and_examine, open_voc2007
 from wslib.data.voc import CLASSES
 from wslib.device import pick_device
+from wslib.heads import fit_heads
 from wslib.localisation import class_maps, detect, sweep
 from wslib.metrics.bootstrap import compare_detectors, paired_difference
 from wslib.metrics.classification import mean_average_precision
 from wslib.metrics.detection import box_iou, evaluate, precision_recall
 from wslib.models.classifiers import build_classifier
 from wslib.tables import Table
-from wslib.training import fine_tune, fit_heads
+from wslib.training import fine_tune
 
 device = pick_device(device)
 voc = open_voc2007(dataset, **rendered, seed=seed)

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # In the order in which data flows; a module imports only from those above it.
 ORDER = [
-    "_torchvision", "progress", "device", "params", "data", "models", "training", "cam",
-    "boxes", "points", "localisation", "segment", "metrics", "tables", "figures",
-    "workbook", "cli",
+    "_torchvision", "progress", "device", "params", "data", "models", "runs",
+    "training", "heads", "cam", "boxes", "points", "localisation", "segment", "metrics",
+    "tables", "figures", "workbook", "cli",
 ]  # fmt: skip
 ALONE = {"metrics", "boxes", "points", "tables"}  # these know no data set and no model
 LIGHT = {"params"}  # all that the workbook may know of the rest

@@ -1,21 +1,18 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from wslib.training import (
-    fine_tune,
-    fit,
-    fit_heads,
+from wslib.models.checkpoints import (
+    about_classifier,
+    fingerprint,
     load_checkpoint,
-    logistic_regression,
-    multilabel_loss,
-    pooled_features,
-    random_crop_and_flip,
-    save_checkpoint,
+    load_classifier,
 )
+from wslib.models.classifiers import build_classifier
+from wslib.training import fine_tune, fit, multilabel_loss, random_crop_and_flip
 
 
 class Tiny(nn.Module):
@@ -72,7 +69,11 @@ def test_fit_finds_a_line_and_keeps_history():
         epochs=60,
         validate=lambda m: {"slope": m.weight.item()},
     )
-    assert list(history.columns) == ["epoch", "loss", "slope"]
+    columns = ["epoch", "loss", "seconds", "learning_rate", "slope"]
+    assert list(history.columns) == columns
+    assert (history["seconds"] > 0).all()
+    cosine = 0.1 * (1 + np.cos(np.pi * np.arange(60) / 60))
+    np.testing.assert_allclose(history["learning_rate"], cosine, atol=1e-9)
     assert list(history["epoch"]) == list(range(1, 61))
     assert history["slope"].iloc[-1] == pytest.approx(3, abs=0.05)
     assert history["loss"].iloc[-1] < 1e-3 < history["loss"].iloc[0]
@@ -84,57 +85,6 @@ def test_fit_stops_when_the_loss_is_lost():
     optimizer = torch.optim.SGD(model.parameters(), lr=1)
     with pytest.raises(RuntimeError, match="loss is nan in epoch 1"):
         fit(model, batches(x, x), nn.functional.mse_loss, optimizer, epochs=2)
-
-
-def test_logistic_regression_agrees_with_scikit_learn():
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(200, 5, generator=generator) * torch.tensor([1, 2, 0.5, 1, 9.0])
-    y = (x[:, :1] + torch.randn(200, 1, generator=generator) > 0.3).long()
-    penalty = 0.02
-    head = logistic_regression(x, y, penalty)
-    mean, std = x.mean(0), x.std(0) + 1e-2
-    peer = LogisticRegression(C=1 / (penalty * 200), tol=1e-8)
-    peer.fit(((x - mean) / std).numpy(), y[:, 0].numpy())
-    told = peer.decision_function(((x - mean) / std).numpy())
-    np.testing.assert_allclose(head(x)[:, 0].detach(), told, atol=2e-3)
-
-
-def test_logistic_regression_passes_over_unknown_labels():
-    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(1))
-    y = torch.stack([x[:, 0] > 0, x[:, 1] > 0], 1).long()
-    some = y.clone()
-    some[::2, 1] = -1
-    one, two = logistic_regression(x, some, 0.1), logistic_regression(x, y, 0.1)
-    assert torch.allclose(one.weight[0], two.weight[0], atol=2e-3)
-    assert not torch.allclose(one.weight[1], two.weight[1], atol=2e-2)
-
-
-def test_logistic_regression_needs_a_penalty():
-    with pytest.raises(ValueError, match="penalty is 0"):
-        logistic_regression(torch.zeros(4, 2), torch.zeros(4, 1), 0)
-
-
-def test_pooled_features_of_images_then_mirror_images(pictures):
-    model = Tiny()
-    paths, _ = pictures
-    features = pooled_features(model, paths, size=16, batch_size=5, flip=True)
-    assert features.shape == (24, 4)
-    kernel = model.features.weight.detach().clone()
-    model.features.weight.data = kernel.flip(3)  # mirrored filters see mirrored images
-    mirrored = pooled_features(model, paths, size=16, batch_size=12)
-    torch.testing.assert_close(mirrored, features[12:], rtol=1e-4, atol=1e-5)
-
-
-def test_heads_learn_and_the_backbone_stays(pictures):
-    model, (paths, labels) = Tiny(), pictures
-    before = model.features.weight.detach().clone()
-    fit_heads(model, paths, labels, 16, penalties=[1e-3, 1.0], batch_size=5)
-    assert torch.equal(model.features.weight, before)
-    with torch.no_grad():
-        logits = model.head(pooled_features(model, paths, 16, 5))  # (12, 2 + 2)
-    assert torch.equal(logits[:, :2] > 0, labels.bool())
-    free, pressed = model.head.weight.detach().split(2)
-    assert pressed.norm() < free.norm() / 2
 
 
 def test_fine_tuning_trains_all_and_repeats_with_its_seed(pictures):
@@ -162,19 +112,188 @@ def test_crop_and_flip():
     torch.testing.assert_close(whole, same)
 
 
-def test_checkpoint_round_trip_and_errors(tmp_path):
-    model, file = Tiny(), tmp_path / "models" / "tiny.pt"
-    save_checkpoint(file, model, name="tiny", classes=["red", "green"])
-    other = Tiny()
-    nn.init.zeros_(other.head.weight)
-    about = load_checkpoint(file, other)
-    assert about == {"name": "tiny", "classes": ["red", "green"]}
-    assert torch.equal(other.head.weight, model.head.weight)
-    assert not list(file.parent.glob("*.tmp"))
-    with pytest.raises(FileNotFoundError, match="none.pt: no such checkpoint"):
-        load_checkpoint(tmp_path / "none.pt", other)
-    with pytest.raises(ValueError, match="tiny.pt: no checkpoint of this network"):
-        load_checkpoint(file, nn.Linear(2, 2))
-    file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ValueError, match="tiny.pt: no checkpoint of this network"):
-        load_checkpoint(file, other)
+class Batches:
+    """Batches of a line with noise, in another order each time."""
+
+    def __init__(self):
+        self.generator = torch.Generator().manual_seed(7)
+
+    def __iter__(self):
+        order = torch.randperm(32, generator=self.generator)
+        noise = torch.randn(32, 1, generator=self.generator)
+        yield from batches(LINE[order], (3 * LINE + 1 + noise)[order])
+
+
+class Training:
+    """The same run each time it is made: a network with batch norm and dropout, whose
+    random numbers are PyTorch's own; its tests, one for each epoch, are given."""
+
+    def __init__(self, tests=(3, 1, 4, 1, 5, 0), **options):
+        torch.manual_seed(11)
+        layers = nn.Linear(1, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1)
+        self.model = nn.Sequential(*layers)
+        self.tests, self.seen, self.options = tests, {}, options
+        self.stop_in_step = None
+
+    def fit(self, epochs=6, lr=0.05, weight_decay=0.1):
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=lr, weight_decay=weight_decay
+        )
+        self.steps, parts = 0, (self.model, Batches(), self.loss, optimizer, epochs)
+        return fit(*parts, validate=self.validate, **self.options)
+
+    def loss(self, outputs, targets):
+        self.steps += 1
+        if self.steps == self.stop_in_step:
+            raise KeyboardInterrupt
+        return nn.functional.mse_loss(outputs, targets)
+
+    def validate(self, model):
+        assert not model.training
+        digits = fingerprint(model)
+        self.seen[digits] = None
+        return {"score": self.tests[len(self.seen) - 1]}
+
+
+def without_seconds(history):
+    return history.drop(columns="seconds")
+
+
+@pytest.mark.parametrize(
+    ("best", "epoch"),
+    [
+        (None, 6),
+        (("score", "max"), 5),
+        (["score", "min"], 6),
+        ([("score", "max"), ("loss", "min")], 5),
+    ],
+)
+def test_the_model_ends_with_its_best_weights(best, epoch):
+    run = Training(best=best)
+    run.fit()
+    assert fingerprint(run.model) == list(run.seen)[epoch - 1]
+    assert not run.model.training
+
+
+def test_ties_fall_to_the_next_column_then_to_the_earliest():
+    nan = float("nan")
+    run = Training(tests=(nan, 2, nan, 2, 2, 1), best=("score", "max"))
+    run.fit()
+    assert fingerprint(run.model) == list(run.seen)[1]
+    run = Training(tests=(2, 2, 2, 1, 1, 1), best=[("score", "max"), ("loss", "min")])
+    history = run.fit()
+    least = int(history["loss"][:3].argmin())
+    assert least > 0
+    assert fingerprint(run.model) == list(run.seen)[least]
+
+
+def test_folder_of_a_run(tmp_path):
+    about = {"name": "line", "sizes": (1, 8)}
+    run = Training(best=("score", "max"), keep=tmp_path / "run", about=about)
+    history = run.fit()
+    folder = tmp_path / "run"
+    there = sorted(path.name for path in folder.iterdir())
+    assert there == ["best.pt", "history.csv", "last.pt"]
+    written = pd.read_csv(folder / "history.csv", float_precision="round_trip")
+    pd.testing.assert_frame_equal(written, history, check_exact=True)
+    other = Training().model
+    known = load_checkpoint(folder / "best.pt", other)
+    assert known.pop("row") == history.iloc[4].to_dict()
+    assert known == {"name": "line", "sizes": [1, 8]}
+    assert fingerprint(other) == fingerprint(run.model) == list(run.seen)[4]
+    load_checkpoint(folder / "last.pt", other)
+    assert fingerprint(other) == list(run.seen)[5]
+
+
+@pytest.mark.parametrize("stop_in_step", [5, 12, 13, 22])  # four steps make an epoch
+@pytest.mark.parametrize("best", [None, ("score", "max")])
+def test_resumed_as_if_it_had_never_stopped(tmp_path, capsys, stop_in_step, best):
+    whole = Training(best=best)
+    expected = whole.fit()
+
+    one = Training(best=best, keep=tmp_path)
+    one.stop_in_step = stop_in_step
+    part, done = one.fit(), (stop_in_step - 1) // 4
+    pd.testing.assert_frame_equal(
+        without_seconds(part), without_seconds(expected[:done]), check_exact=True
+    )
+    at = done if best is None else 1 + int(np.argmax(one.tests[:done]))
+    assert fingerprint(one.model) == list(whole.seen)[at - 1]
+    assert not one.model.training
+    assert capsys.readouterr().err.strip().split("\r")[-1] == (
+        f"training: stopped after epoch {done} of 6; the model is that of epoch {at}; "
+        f"the same call goes on from {tmp_path}"
+    )
+
+    two = Training(best=best, keep=tmp_path, tests=one.tests[done:])
+    torch.rand(3)  # another process has other random numbers
+    history = two.fit()
+    assert two.steps == 4 * (6 - done)
+    pd.testing.assert_frame_equal(
+        without_seconds(history), without_seconds(expected), check_exact=True
+    )
+    assert list(history["seconds"][:done]) == list(part["seconds"])
+    assert fingerprint(two.model) == fingerprint(whole.model)
+    again = Training(best=best, keep=tmp_path)  # nothing is left to do
+    pd.testing.assert_frame_equal(again.fit(), history, check_exact=True)
+    assert again.steps == 0 and fingerprint(again.model) == fingerprint(whole.model)
+
+
+def test_interrupted_without_a_folder(capsys):
+    run = Training(best=("score", "max"))
+    run.stop_in_step = 11
+    assert len(run.fit()) == 2
+    assert fingerprint(run.model) == list(run.seen)[0]
+    assert "stopped after epoch 2 of 6; the model is that of epoch 1\n" in (
+        capsys.readouterr().err
+    )
+
+
+def test_interrupted_in_the_first_epoch(tmp_path):
+    run = Training(keep=tmp_path)
+    run.stop_in_step = 4
+    with pytest.raises(KeyboardInterrupt):
+        run.fit()
+    assert not list(tmp_path.iterdir())
+
+
+def test_fit_says_what_it_cannot_do(tmp_path):
+    x, model = torch.ones(4, 1), nn.Linear(1, 1)
+
+    def train(data=None, epochs=2, **options):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        data = batches(x, x) if data is None else data
+        fit(model, data, nn.functional.mse_loss, optimizer, epochs, **options)
+
+    with pytest.raises(ValueError, match="epochs is 0, expected 1 or more"):
+        train(epochs=0)
+    with pytest.raises(ValueError, match="no batches to train on"):
+        train(iter(batches(x, x)))  # one pass is all that an iterator has
+    with pytest.raises(ValueError, match="validate gives 'loss'"):
+        train(validate=lambda model: {"loss": 1})
+    with pytest.raises(ValueError, match="no column 'mAP' to find the best by: epoch"):
+        train(best=("mAP", "max"))
+    for wrong in ("mAP", ("mAP", "high"), [], ("mAP",)):
+        with pytest.raises(ValueError, match="expected such as"):
+            train(best=wrong)
+    with pytest.raises(ValueError, match="Path is not JSON serializable"):
+        train(keep=tmp_path, about={"folder": tmp_path})
+
+
+def test_fine_tuning_leaves_a_classifier_that_loads(pictures, tmp_path):
+    paths, labels = pictures
+    model = build_classifier("resnet18", 2, pretrained=False)
+    told = about_classifier(model, ["red", "green"])
+    options = {"batch_size": 6, "best": ("score", "max"), "keep": tmp_path}
+    tests = iter([0.5, 0.25])
+    history = fine_tune(
+        *(model, paths, labels, 32, 2),
+        **options,
+        validate=lambda model: {"score": next(tests)},
+        about=told,
+    )
+    again, about = load_classifier(tmp_path / "best.pt")
+    assert fingerprint(again) == fingerprint(model)
+    assert about["classes"] == ["red", "green"]
+    assert (about["images"], about["size"], about["seed"]) == (12, 32, 0)
+    assert about["row"]["score"] == 0.5 and len(history) == 2

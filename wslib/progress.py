@@ -28,6 +28,25 @@ def progress(
         )
 
 
+def progress_bytes(
+    chunks: Iterable[bytes], desc: str, total: int | None = None, initial: int = 0
+) -> Iterator[bytes]:
+    """Yield `chunks` behind a bar, as `progress` does, that counts bytes.
+
+    Of the `total`, as far as it is known, `initial` bytes were there before.
+    """
+    with (
+        _terminal() as terminal,
+        tqdm(
+            desc=desc, total=total, initial=initial, file=terminal, leave=False,
+            ncols=80, mininterval=0.5, unit="B", unit_scale=True, unit_divisor=1024,
+        ) as bar,
+    ):  # fmt: skip
+        for chunk in chunks:
+            bar.update(len(chunk))
+            yield chunk
+
+
 @contextmanager
 def _terminal() -> Iterator:
     path = os.environ.get("WSLIB_PROGRESS")

@@ -1,10 +1,13 @@
-"""Training: one loop for every network of the book, its history and its checkpoints."""
+"""Training: one loop for every network of the book."""
 
 from __future__ import annotations
 
-import os
+import math
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -13,42 +16,88 @@ from torch import Tensor, nn
 
 from wslib.data.images import ImageBatches
 from wslib.progress import progress
+from wslib.runs import Best, Run
 
-Batches = Iterable[tuple[Tensor, Tensor]]
+Batches = Iterable[tuple[Tensor, Any]]
+Validate = Callable[[nn.Module], dict[str, float]]
 
 
 def fit(
     model: nn.Module,
     batches: Batches,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Callable[[Any, Any], Tensor],
     optimizer: torch.optim.Optimizer,
     epochs: int,
-    validate: Callable[[nn.Module], dict[str, float]] | None = None,
+    validate: Validate | None = None,
+    best: Best | None = None,
+    keep: Path | str | None = None,
+    about: dict | None = None,
     desc: str = "training",
 ) -> pd.DataFrame:
     """Train `model` in place and return its history, one row an epoch.
 
     `batches` is iterated once an epoch and yields (inputs, targets); `loss(outputs,
     targets)` is a scalar. The learning rate falls along half a cosine to 0 (Loshchilov
-    & Hutter 2017, equation 5, https://arxiv.org/abs/1608.03983). `validate(model)` adds
-    its numbers to each row. Columns: epoch (from 1), loss (mean over the batches), and
-    what `validate` gives. Raises RuntimeError when the loss is no longer finite.
+    & Hutter 2017, equation 5, https://arxiv.org/abs/1608.03983). `validate(model)`, in
+    eval mode, adds its numbers to each row. Columns: epoch (from 1), loss (mean over
+    the batches), seconds (of training, without validation), learning_rate (of the first
+    group of parameters), and what `validate` gives.
+
+    At the end, in eval mode, the model holds the weights of the best epoch by `best`: a
+    column and "max" or "min", such as ("mAP", "max"), or several, each to decide among
+    equals of those before; then the earliest. Without `best` these are the last ones.
+
+    With a folder `keep`, each epoch leaves `last.pt`, `best.pt` and `history.csv` there
+    (see `wslib.runs.Run`; `about` describes the run). Called again in the same way, fit
+    goes on after the last whole epoch, and ends as if it had never stopped, as long as
+    all random numbers are those of PyTorch and of `batches.generator`. More epochs
+    are another run: the cosine cannot be stretched.
+
+    Ctrl-C ends the training early, with a note on standard error: the model holds the
+    best weights so far. In the first epoch, with nothing to keep, it is raised.
+
+    Raises RuntimeError when the loss is no longer finite; ValueError for no batches, a
+    column of `best` that is not there, or a folder that holds another run.
     """
+    if epochs < 1:
+        raise ValueError(f"{desc}: epochs is {epochs}, expected 1 or more")
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
-    history = []
-    for epoch in progress(range(1, epochs + 1), desc):
-        model.train()
-        losses = [_step(model, batch, loss, optimizer) for batch in batches]
-        schedule.step()
-        mean = float(torch.stack(losses).mean())
-        if not mean < float("inf"):
-            raise RuntimeError(
-                f"{desc}: the loss is {mean} in epoch {epoch}; lower the learning rate"
-            )
-        model.eval()
-        history.append({"epoch": epoch, "loss": mean})
-        history[-1].update(validate(model) if validate else {})
-    return pd.DataFrame(history)
+    run = Run(model, optimizer, schedule, batches, epochs, best, keep, about or {})
+    run.resume()
+    interrupted = False
+    try:
+        for epoch in progress(range(len(run.rows) + 1, epochs + 1), desc):
+            row = {"epoch": epoch, **_train(model, batches, loss, optimizer)}
+            if not math.isfinite(row["loss"]):
+                raise RuntimeError(
+                    f"{desc}: the loss is {row['loss']} in epoch {epoch}; "
+                    "lower the learning rate"
+                )
+            schedule.step()
+            row.update(_numbers(validate(model), row) if validate else {})
+            run.end_epoch(row)
+    except KeyboardInterrupt:
+        if not run.rows:
+            raise
+        interrupted = True
+    if interrupted:  # told here, where the progress bars are gone
+        print(f"{desc}: {run.stopped()}", file=sys.stderr)
+    model.load_state_dict(run.weights)
+    model.eval()
+    return pd.DataFrame(run.rows)
+
+
+def _train(model, batches, loss, optimizer) -> dict[str, float]:
+    """One epoch; then the model is in eval mode."""
+    started, rate = time.perf_counter(), float(optimizer.param_groups[0]["lr"])
+    model.train()
+    losses = [_step(model, batch, loss, optimizer) for batch in batches]
+    if not losses:
+        raise ValueError("no batches to train on")
+    mean = float(torch.stack(losses).mean())
+    model.eval()
+    seconds = time.perf_counter() - started
+    return {"loss": mean, "seconds": seconds, "learning_rate": rate}
 
 
 def _step(model, batch, loss, optimizer) -> Tensor:
@@ -58,6 +107,13 @@ def _step(model, batch, loss, optimizer) -> Tensor:
     value.backward()
     optimizer.step()
     return value.detach()
+
+
+def _numbers(validated: dict[str, float], row: dict) -> dict[str, float]:
+    taken = sorted(validated.keys() & row.keys())
+    if taken:
+        raise ValueError(f"validate gives {taken[0]!r}, a column that training has")
+    return {name: float(value) for name, value in validated.items()}
 
 
 def multilabel_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -103,67 +159,6 @@ def random_crop_and_flip(
     return F.grid_sample(images, grid, align_corners=False, padding_mode="border")
 
 
-def fit_heads(
-    model,
-    paths: list[Path],
-    labels: Tensor,
-    size: int,
-    penalties: list[float],
-    batch_size: int,
-) -> None:
-    """Replace the head of a classifier by one fitted to frozen features of the images
-    and their mirror images, or by several, side by side: a head for each penalty.
-
-    `labels` (N, n) in 1, 0, -1. The new head has n outputs for each of the `penalties`,
-    in their order; see `logistic_regression`.
-    """
-    device = next(model.parameters()).device
-    features = pooled_features(model, paths, size, batch_size, flip=True)  # (2N, C)
-    targets = labels.repeat(2, 1)
-    heads = [logistic_regression(features, targets, penalty) for penalty in penalties]
-    joined = nn.Linear(features.shape[1], len(heads) * labels.shape[1])
-    joined.weight.data = torch.cat([head.weight.data for head in heads])
-    joined.bias.data = torch.cat([head.bias.data for head in heads])
-    model.head = joined.to(device)
-
-
-def logistic_regression(features: Tensor, labels: Tensor, penalty: float) -> nn.Linear:
-    """The linear layer that minimises, over standardised features,
-
-        mean over images of (sum over classes of the cross-entropy)
-        + penalty / 2 * sum of the squared weights.
-
-    features (N, C), labels (N, n) in 1, 0, -1 (unknown). The layer takes the features
-    as they come: the standardisation is folded into its weights. The problem is convex,
-    so there is nothing to seed; L-BFGS (Liu & Nocedal 1989,
-    https://doi.org/10.1007/BF01589116) solves it in a second. Raises ValueError for a
-    penalty that is not positive, without which no minimum need exist.
-    """
-    if not penalty > 0:
-        raise ValueError(f"penalty is {penalty}, expected a number above 0")
-    mean, std = features.mean(0), features.std(0) + 1e-2
-    x, known, y = (features - mean) / std, labels >= 0, labels.clamp(0).float()
-    head = nn.Linear(features.shape[1], labels.shape[1])
-    nn.init.zeros_(head.weight)
-    nn.init.constant_(head.bias, -2.0)  # most classes are absent from most images
-    optimizer = torch.optim.LBFGS(
-        head.parameters(), max_iter=100, line_search_fn="strong_wolfe"
-    )
-
-    def objective() -> Tensor:
-        optimizer.zero_grad()
-        loss = F.binary_cross_entropy_with_logits(head(x), y, known, reduction="sum")
-        loss = loss / len(x) + penalty / 2 * head.weight.square().sum()
-        loss.backward()
-        return loss
-
-    optimizer.step(objective)
-    with torch.no_grad():
-        head.weight /= std  # W (x - mean) / std + b, as a layer of x
-        head.bias -= head.weight @ mean
-    return head
-
-
 def fine_tune(
     model,
     paths: list[Path],
@@ -174,56 +169,25 @@ def fine_tune(
     weight_decay: float = 0.05,
     batch_size: int = 16,
     seed: int = 0,
+    validate: Validate | None = None,
+    best: Best | None = None,
+    keep: Path | str | None = None,
+    about: dict | None = None,
 ) -> pd.DataFrame:
     """Train the whole classifier on augmented images, from where its head is already
-    trained. `labels` (N, classes) in 1, 0, -1. Returns the history."""
+    trained. `labels` (N, classes) in 1, 0, -1. Returns the history.
+
+    `validate`, `best`, `keep`, `about`, and errors: as `fit`. With an `about` that is
+    `wslib.models.checkpoints.about_classifier`, `load_classifier` reads `best.pt`.
+    """
     batches = AugmentedBatches(model, paths, labels, size, batch_size, seed)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=learning_rate, weight_decay=weight_decay
     )
-    return fit(model, batches, multilabel_loss, optimizer, epochs, desc="fine-tuning")
-
-
-@torch.no_grad()
-def pooled_features(
-    model, paths: list[Path], size: int, batch_size: int, flip: bool = False
-) -> Tensor:
-    """What the head of a classifier sees of each image: (N, C), or with `flip` (2N, C),
-    the mirrored images after the images. On the CPU.
-
-    With a frozen backbone this is all that training needs, computed once.
-    """
-    model.eval()
-    device = next(model.parameters()).device
-    pooled: list[list[Tensor]] = [[], []]
-    for images, _ in ImageBatches(paths, size, batch_size, desc="features"):
-        images = model.normalize(images.to(device))  # (B, 3, S, S)
-        for view in range(1 + flip):
-            x = images.flip(3) if view else images
-            pooled[view].append(model.pool(model.features(x)).cpu())  # (B, C)
-    return torch.cat(pooled[0] + pooled[1])
-
-
-def save_checkpoint(
-    path: Path, model: nn.Module, **about: str | int | float | list
-) -> None:
-    """Write the weights and what is to be known `about` them (the network's name, its
-    classes, ...), whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp")
-    torch.save({"model": model.state_dict(), **about}, scratch)
-    os.replace(scratch, path)
-
-
-def load_checkpoint(path: Path, model: nn.Module) -> dict:
-    """Load weights that `save_checkpoint` wrote into `model`; return what is known
-    about them. Raises FileNotFoundError or ValueError, one line naming the file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such checkpoint")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(content.pop("model"))
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path}: no checkpoint of this network: {reason}") from None
-    return content
+    about = {**(about or {}), "images": len(paths), "size": size, "seed": seed}
+    about["batch_size"] = batch_size
+    return fit(
+        *(model, batches, multilabel_loss, optimizer, epochs),
+        *(validate, best, keep, about),
+        desc="fine-tuning",
+    )

@@ -41,7 +41,7 @@ def test_missing_data_set_is_one_line_that_helps(monkeypatch, tmp_path):
     monkeypatch.setenv("WSLIB_DATA", str(tmp_path))
     (tmp_path / "birds").mkdir()
     with pytest.raises(
-        FileNotFoundError, match="birds/list: not found.*WSLIB_DATA"
+        FileNotFoundError, match="birds/list: not found.*data fetch birds.*WSLIB"
     ) as e:
         dataset_folder("birds", "list")
     assert "\n" not in str(e.value)

@@ -46,8 +46,8 @@ def dataset_folder(name: str, marker: str) -> Path:
     folder = data_root() / name
     if not (folder / marker).exists():
         raise FileNotFoundError(
-            f"{folder.absolute() / marker}: not found; download the data set {name!r}, "
-            "or set WSLIB_DATA to the folder that holds it"
+            f"{folder.absolute() / marker}: not found; fetch it with "
+            f"`wslib data fetch {name}`, or set WSLIB_DATA to the folder that holds it"
         )
     note_dependency(folder)
     return folder
@@ -64,11 +64,11 @@ def build_once(folder: Path | str, build: Callable[[Path], object]) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.with_name(f".{folder.name}.lock")) as alone:
+    with alone(folder.with_name(f".{folder.name}.lock")) as locked:
         if folder.is_dir():
             return folder
         prefix = f".{folder.name}.part-"
-        for remains in folder.parent.glob(prefix + "*") if alone else ():
+        for remains in folder.parent.glob(prefix + "*") if locked else ():
             shutil.rmtree(remains, ignore_errors=True)
         part = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
         try:
@@ -91,8 +91,9 @@ def _rename(part: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[bool]:
-    """Hold a lock that ends with the process; yields whether there are locks here."""
+def alone(lock: Path) -> Iterator[bool]:
+    """Hold the file `lock` alone; another process waits. Yields whether there are locks
+    here. It ends with the process, however that ends; the file stays."""
     if fcntl is None:
         yield False
         return

@@ -21,6 +21,11 @@ CLASSES = (
     "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant",
     "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
+COURSE_CLASSES = (  # the same in the order of the course's classifier
+    "person", "bird", "cat", "cow", "dog", "horse", "sheep", "aeroplane", "bicycle",
+    "boat", "bus", "car", "motorbike", "train", "bottle", "chair", "diningtable",
+    "pottedplant", "sofa", "tvmonitor",
+)  # fmt: skip
 SPLITS = ("train", "val", "trainval", "test")
 RENDERED = "RENDERED.json"  # in VOC2007/ of a sample set: says how it was made
 TOLERATED_MISSING = 0.01  # of the images asked for

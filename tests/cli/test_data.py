@@ -1,0 +1,105 @@
+"""`wslib data`: what people type, and what they read."""
+
+import sys
+
+import pytest
+
+from wslib import cli
+from wslib.data import archives
+
+
+@pytest.fixture
+def wslib(monkeypatch, capsys, tmp_path):
+    """Type a line; returns its status or its last line, and what was printed."""
+    monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("no_proxy", "*")
+
+    def run(words: str):
+        monkeypatch.setattr(sys, "argv", ["wslib", *words.split()])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return end.value.code, capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What `fetch_voc2007` is called with; nothing is fetched."""
+    calls = []
+    monkeypatch.setattr(archives, "fetch_voc2007", lambda **kw: calls.append(kw))
+    return calls
+
+
+@pytest.mark.parametrize("command", ["fetch", "list"])
+def test_help_gives_an_example(wslib, command):
+    status, printed = wslib(f"data {command} --help")
+    assert status == 0 and f"Example: wslib data {command}" in printed
+
+
+def test_fetch_both_parts_from_the_official_place(wslib, calls):
+    assert wslib("data fetch voc2007")[0] == 0
+    assert calls == [
+        {
+            "parts": ("trainval", "test"),
+            "base_url": "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/",
+            "keep_archives": False,
+        }
+    ]
+
+
+def test_fetch_with_options(wslib, calls):
+    mirror = "file:///mnt/voc"
+    words = f"data fetch voc2007 --part test --base-url {mirror} --keep-archives"
+    assert wslib(words)[0] == 0
+    assert calls == [{"parts": ("test",), "base_url": mirror, "keep_archives": True}]
+
+
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        ("voc2012", "wslib: data set 'voc2012', expected voc2007"),
+        ("voc2007 --part val", "wslib: part 'val', expected trainval or test"),
+        ("voc2007 --base-url nowhere", "wslib: unknown url type: 'nowhere/VOCtrain"),
+    ],
+)
+def test_mistakes_are_one_line(wslib, words, complaint, monkeypatch):
+    monkeypatch.setattr(archives, "_check_room", lambda *_: None)
+    end, _ = wslib(f"data fetch {words}")
+    assert end.startswith(complaint) and "\n" not in end
+
+
+def test_no_network_is_one_line(wslib, monkeypatch):
+    monkeypatch.setattr(archives, "_check_room", lambda *_: None)
+    end, printed = wslib("data fetch voc2007 --base-url http://127.0.0.1:9")
+    url = "http://127.0.0.1:9/VOCtrainval_06-Nov-2007.tar"
+    assert end.startswith(f"wslib: {url}: no connection") and "\n" not in end
+    assert printed == f"trainval: from {url}, 438.7 MiB\n"
+
+
+def test_ctrl_c_says_how_to_go_on(wslib, monkeypatch):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(archives, "fetch_voc2007", interrupted)
+    end, _ = wslib("data fetch voc2007")
+    assert end == "wslib: interrupted; the same command goes on"
+
+
+def test_list(wslib, tmp_path):
+    folder = tmp_path / "data" / "voc2007" / "VOCdevkit" / "VOC2007"
+    assert wslib("data list") == (
+        0,
+        f"voc2007     {folder}\n  trainval  not here\n  test      not here\n",
+    )
+    for name in ("ImageSets/Main", "JPEGImages", "Annotations"):
+        (folder / name).mkdir(parents=True)
+    (folder / "ImageSets" / "Main" / "test.txt").write_text("000001\n000002\n")
+    for image_id in ("000001", "000002"):
+        (folder / "JPEGImages" / f"{image_id}.jpg").touch()
+        (folder / "Annotations" / f"{image_id}.xml").touch()
+    assert wslib("data list")[1].endswith("\n  test      complete, 2 images\n")
+    (folder / "JPEGImages" / "000002.jpg").unlink()
+    assert wslib("data list")[1].endswith(
+        "\n  test      1 of 2 images; missing: JPEGImages/000002.jpg\n"
+    )

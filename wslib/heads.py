@@ -1,0 +1,92 @@
+"""Heads: the linear layer of a classifier, fitted to features of a frozen backbone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wslib.data.images import ImageBatches
+
+
+def fit_heads(
+    model,
+    paths: list[Path],
+    labels: Tensor,
+    size: int,
+    penalties: list[float],
+    batch_size: int,
+) -> None:
+    """Replace the head of a classifier by one fitted to frozen features of the images
+    and their mirror images, or by several, side by side: a head for each penalty.
+
+    `labels` (N, n) in 1, 0, -1. The new head has n outputs for each of the `penalties`,
+    in their order; see `logistic_regression`.
+    """
+    device = next(model.parameters()).device
+    features = pooled_features(model, paths, size, batch_size, flip=True)  # (2N, C)
+    targets = labels.repeat(2, 1)
+    heads = [logistic_regression(features, targets, penalty) for penalty in penalties]
+    joined = nn.Linear(features.shape[1], len(heads) * labels.shape[1])
+    joined.weight.data = torch.cat([head.weight.data for head in heads])
+    joined.bias.data = torch.cat([head.bias.data for head in heads])
+    model.head = joined.to(device)
+
+
+def logistic_regression(features: Tensor, labels: Tensor, penalty: float) -> nn.Linear:
+    """The linear layer that minimises, over standardised features,
+
+        mean over images of (sum over classes of the cross-entropy)
+        + penalty / 2 * sum of the squared weights.
+
+    features (N, C), labels (N, n) in 1, 0, -1 (unknown). The layer takes the features
+    as they come: the standardisation is folded into its weights. The problem is convex,
+    so there is nothing to seed; L-BFGS (Liu & Nocedal 1989,
+    https://doi.org/10.1007/BF01589116) solves it in a second. Raises ValueError for a
+    penalty that is not positive, without which no minimum need exist.
+    """
+    if not penalty > 0:
+        raise ValueError(f"penalty is {penalty}, expected a number above 0")
+    mean, std = features.mean(0), features.std(0) + 1e-2
+    x, known, y = (features - mean) / std, labels >= 0, labels.clamp(0).float()
+    head = nn.Linear(features.shape[1], labels.shape[1])
+    nn.init.zeros_(head.weight)
+    nn.init.constant_(head.bias, -2.0)  # most classes are absent from most images
+    optimizer = torch.optim.LBFGS(
+        head.parameters(), max_iter=100, line_search_fn="strong_wolfe"
+    )
+
+    def objective() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(head(x), y, known, reduction="sum")
+        loss = loss / len(x) + penalty / 2 * head.weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(objective)
+    with torch.no_grad():
+        head.weight /= std  # W (x - mean) / std + b, as a layer of x
+        head.bias -= head.weight @ mean
+    return head
+
+
+@torch.no_grad()
+def pooled_features(
+    model, paths: list[Path], size: int, batch_size: int, flip: bool = False
+) -> Tensor:
+    """What the head of a classifier sees of each image: (N, C), or with `flip` (2N, C),
+    the mirrored images after the images. On the CPU.
+
+    With a frozen backbone this is all that training needs, computed once.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    pooled: list[list[Tensor]] = [[], []]
+    for images, _ in ImageBatches(paths, size, batch_size, desc="features"):
+        images = model.normalize(images.to(device))  # (B, 3, S, S)
+        for view in range(1 + flip):
+            x = images.flip(3) if view else images
+            pooled[view].append(model.pool(model.features(x)).cpu())  # (B, C)
+    return torch.cat(pooled[0] + pooled[1])

@@ -1,0 +1,200 @@
+"""A training run: its history, its best epoch, and the folder to resume it from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from wslib.models.checkpoints import (
+    load_weights,
+    naming,
+    plain,
+    read_checkpoint,
+    save_checkpoint,
+    written_whole,
+)
+
+FORMAT = "wslib run 1"
+Best = tuple[str, str] | Sequence[tuple[str, str]]
+
+
+def rules(best: Best | None) -> list[tuple[str, str]]:
+    """`best` as a list: ("mAP", "max") -> [("mAP", "max")], None -> [("epoch", "max")].
+    Raises ValueError for anything but pairs of a column and "max" or "min"."""
+    if best is None:
+        return [("epoch", "max")]
+    pairs = [best] if len(best) and isinstance(best[0], str) else best
+    pairs = [tuple(pair) for pair in pairs]
+    if not pairs or not all(len(p) == 2 and p[1] in ("max", "min") for p in pairs):
+        raise ValueError(f'best is {best!r}, expected such as ("mAP", "max")')
+    return pairs
+
+
+def best_epoch(history: pd.DataFrame, best: Best | None) -> int:
+    """The epoch of the best row of a history; None stands for the last one.
+
+    The first column of `best` decides, the next ones among equals, then the earliest
+    epoch. NaN is never best. Raises ValueError for a column that is not there.
+    """
+    pairs = rules(best)
+    for column, _ in pairs:
+        if column not in history:
+            there = ", ".join(history.columns)
+            raise ValueError(f"no column {column!r} to find the best by: {there}")
+    columns, ways = zip(*pairs, ("epoch", "min"), strict=True)
+    ranked = history.sort_values(list(columns), ascending=[w == "min" for w in ways])
+    return int(ranked["epoch"].iloc[0])
+
+
+@dataclass
+class Run:
+    """The state of a training run after its last whole epoch.
+
+    `rows` are the rows of its history, `weights` the model's `state_dict` after the
+    best of them. With a folder `keep`, each epoch leaves there `last.pt`, from which
+    the run is resumed, `best.pt`, the model and what is known `about` it, and
+    `history.csv`; all of them are written whole or not at all.
+
+    `epochs`, `best`, the optimizer's settings and `about` say which run it is: no other
+    is resumed from the folder.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    batches: object
+    epochs: int
+    best: Best | None = None
+    keep: Path | str | None = None
+    about: dict = field(default_factory=dict)
+    rows: list[dict[str, float]] = field(default_factory=list)
+    weights: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.about = plain(self.about)
+        rules(self.best)
+
+    def end_epoch(self, row: dict[str, float]) -> None:
+        """Add a row to the history, and keep what there is after this epoch.
+
+        `last.pt` goes first: killed after it, the best one can still be made from it.
+        """
+        rows = [*self.rows, row]
+        improved = best_epoch(pd.DataFrame(rows), self.best) == row["epoch"]
+        weights = copy.deepcopy(self.model.state_dict()) if improved else self.weights
+        self.rows, self.weights = rows, weights
+        if self.keep is None:
+            return
+        save_checkpoint(self._file("last.pt"), self.model, **self._state())
+        if improved:
+            self._save_best(row)
+        self._save_history()
+
+    def resume(self) -> None:
+        """Go back to where `last.pt` was written, if there is one: the weights, the
+        optimizer, the schedule, the history, and the random numbers of PyTorch.
+
+        Raises ValueError, one line that names the file, for that of another run or
+        network, and for a `best.pt` that does not belong to it.
+        """
+        if self.keep is None or not self._file("last.pt").is_file():
+            return
+        path = self._file("last.pt")
+        content = read_checkpoint(path)
+        if content.get("format") != FORMAT:
+            raise ValueError(f"{path}: no run to resume; choose another folder")
+        self._check_same_run(path, content["run"])
+        with naming(path):
+            load_weights(self.model, content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.schedule.load_state_dict(content["schedule"])
+        self._set_random_state(content["random"])
+        self.rows = content["rows"]
+        self._load_best()
+        self._save_history()
+
+    def stopped(self) -> str:
+        """A note for whoever stopped it after a whole epoch."""
+        epoch = best_epoch(pd.DataFrame(self.rows), self.best)
+        text = f"stopped after epoch {len(self.rows)} of {self.epochs}"
+        text += f"; the model is that of epoch {epoch}"
+        return text + (f"; the same call goes on from {self.keep}" if self.keep else "")
+
+    def _file(self, name: str) -> Path:
+        return Path(self.keep) / name
+
+    def _state(self) -> dict:
+        return {
+            "format": FORMAT,
+            "run": self._settings(),
+            "rows": self.rows,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": self._random_state(),
+        }
+
+    def _settings(self) -> dict:
+        """What makes it this run and no other."""
+        told = {"epochs": self.epochs, "best": rules(self.best), **self.about}
+        told["optimizer"] = type(self.optimizer).__name__
+        for i, group in enumerate(self.optimizer.param_groups):
+            told[f"parameters of group {i}"] = len(group["params"])
+            for name in ("initial_lr", "weight_decay", "momentum", "betas"):
+                if name in group:
+                    told[f"{name} of group {i}"] = group[name]
+        return told
+
+    def _check_same_run(self, path: Path, there: dict) -> None:
+        here = self._settings()
+        for key in sorted(here.keys() | there.keys()):
+            if here.get(key) != there.get(key):
+                raise ValueError(
+                    f"{path}: another run, with {key} {there.get(key)}, not "
+                    f"{here.get(key)}; choose another folder, or remove this one"
+                )
+
+    def _random_state(self) -> dict:
+        device = next(self.model.parameters()).device
+        own = getattr(self.batches, "generator", None)
+        return {
+            "cpu": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+            "batches": None if own is None else own.get_state(),
+        }
+
+    def _set_random_state(self, states: dict) -> None:
+        device = next(self.model.parameters()).device
+        own = getattr(self.batches, "generator", None)
+        torch.set_rng_state(states["cpu"])
+        if device.type == "cuda" and states["cuda"] is not None:
+            torch.cuda.set_rng_state(states["cuda"], device)
+        if own is not None and states["batches"] is not None:
+            own.set_state(states["batches"])
+
+    def _save_best(self, row: dict) -> None:
+        save_checkpoint(self._file("best.pt"), self.model, **self.about, row=row)
+
+    def _load_best(self) -> None:
+        epoch = best_epoch(pd.DataFrame(self.rows), self.best)
+        if epoch == len(self.rows):  # the model has its weights now
+            self.weights = copy.deepcopy(self.model.state_dict())
+            self._save_best(self.rows[-1])
+            return
+        content = read_checkpoint(self._file("best.pt"))
+        if content.get("row", {}).get("epoch") != epoch:
+            raise ValueError(
+                f"{self._file('best.pt')}: not of epoch {epoch}, the best of last.pt; "
+                "remove the folder"
+            )
+        self.weights = content["model"]
+
+    def _save_history(self) -> None:
+        with written_whole(self._file("history.csv")) as part:
+            pd.DataFrame(self.rows).to_csv(part, index=False)
