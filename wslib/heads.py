@@ -1,7 +1,8 @@
-"""Heads: the linear layer of a classifier, fitted to features of a frozen backbone."""
+"""Heads: linear layers fitted to features of a frozen backbone; convex problems."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -47,28 +48,75 @@ def logistic_regression(features: Tensor, labels: Tensor, penalty: float) -> nn.
     https://doi.org/10.1007/BF01589116) solves it in a second. Raises ValueError for a
     penalty that is not positive, without which no minimum need exist.
     """
-    if not penalty > 0:
-        raise ValueError(f"penalty is {penalty}, expected a number above 0")
+    _check_penalty(penalty)
     mean, std = features.mean(0), features.std(0) + 1e-2
     x, known, y = (features - mean) / std, labels >= 0, labels.clamp(0).float()
     head = nn.Linear(features.shape[1], labels.shape[1])
     nn.init.zeros_(head.weight)
     nn.init.constant_(head.bias, -2.0)  # most classes are absent from most images
+
+    def objective() -> Tensor:
+        loss = F.binary_cross_entropy_with_logits(head(x), y, known, reduction="sum")
+        return loss / len(x) + penalty / 2 * head.weight.square().sum()
+
+    _minimise(objective, head)
+    return _folded(head, mean, std)
+
+
+def softmax_regression(
+    features: Tensor, classes: Tensor, n: int, penalty: float
+) -> nn.Linear:
+    """The linear layer that minimises, over standardised features,
+
+        weighted mean over rows of the cross-entropy of a softmax over n classes
+        + penalty / 2 * sum of the squared weights.
+
+    features (N, C), classes (N,) in 0..n-1. A row weighs 1 / sqrt(rows of its class):
+    half way between every row the same and every class the same. Solved and folded as
+    `logistic_regression`; errors as there, and ValueError without rows.
+    """
+    _check_penalty(penalty)
+    if not len(features):
+        raise ValueError("softmax regression: no rows to fit to")
+    mean, std = features.mean(0), features.std(0) + 1e-2
+    x = (features - mean) / std
+    weights = torch.bincount(classes, minlength=n).clamp(1).float().rsqrt()  # (n,)
+    head = nn.Linear(features.shape[1], n)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+
+    def objective() -> Tensor:
+        loss = F.cross_entropy(head(x), classes, weights)
+        return loss + penalty / 2 * head.weight.square().sum()
+
+    _minimise(objective, head)
+    return _folded(head, mean, std)
+
+
+def _check_penalty(penalty: float) -> None:
+    if not penalty > 0:
+        raise ValueError(f"penalty is {penalty}, expected a number above 0")
+
+
+def _minimise(objective: Callable[[], Tensor], head: nn.Linear) -> None:
     optimizer = torch.optim.LBFGS(
         head.parameters(), max_iter=100, line_search_fn="strong_wolfe"
     )
 
-    def objective() -> Tensor:
+    def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = F.binary_cross_entropy_with_logits(head(x), y, known, reduction="sum")
-        loss = loss / len(x) + penalty / 2 * head.weight.square().sum()
+        loss = objective()
         loss.backward()
         return loss
 
-    optimizer.step(objective)
-    with torch.no_grad():
-        head.weight /= std  # W (x - mean) / std + b, as a layer of x
-        head.bias -= head.weight @ mean
+    optimizer.step(closure)
+
+
+@torch.no_grad()
+def _folded(head: nn.Linear, mean: Tensor, std: Tensor) -> nn.Linear:
+    """W (x - mean) / std + b, as a layer of x."""
+    head.weight /= std
+    head.bias -= head.weight @ mean
     return head
 
 

@@ -6,7 +6,7 @@ drawn again without running the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,9 @@ import torch
 from wslib.boxes import boxes_from_heatmap, to_voc
 from wslib.cam import ClassActivationMap
 from wslib.data.images import ImageBatches
+from wslib.progress import progress
+
+TRACE = 1e-3  # of a map's maximum
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,38 @@ def sweep(
         heatmap = maps.heatmap(index)
         for threshold, detections in found.items():
             boxes = boxes_from_heatmap(heatmap, threshold, max_boxes)
-            if len(boxes):
-                area = (boxes[:, 2:4] - boxes[:, :2]).prod(1) / heatmap.size
-                boxes[:, 4] *= maps.scores[index] / boxes[0, 4] * area**area_power
-            detections[image_id] = to_voc(boxes)
+            detections[image_id] = _scored(boxes, maps, index, area_power)
     return found
+
+
+def detect_masks(
+    maps: ClassMaps,
+    read: Callable[[str], np.ndarray],
+    segment: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    max_boxes: int = 1,
+    area_power: float = 0.0,
+) -> dict[str, np.ndarray]:
+    """As `detect`, but with the boxes of masks: {id: (N, 5)}.
+
+    `read(id)` gives an image (H, W, 3) uint8, `segment(image, heatmap)` the mask (H, W)
+    bool that the heat map (H, W) suggests. Components, mass and score are those of the
+    heat map inside of the mask, and where it is 0 of a trace.
+    """
+    found = {}
+    for index, image_id in enumerate(progress(maps.ids, "masks")):
+        heatmap = maps.heatmap(index)
+        mask = segment(read(image_id), heatmap)
+        inside = np.where(mask, heatmap.clip(TRACE), 0)
+        boxes = boxes_from_heatmap(inside, TRACE, max_boxes)
+        found[image_id] = _scored(boxes, maps, index, area_power)
+    return found
+
+
+def _scored(
+    boxes: np.ndarray, maps: ClassMaps, index: int, area_power: float
+) -> np.ndarray:
+    """Half-open boxes with their mass, best first -> VOC corners with their score."""
+    if len(boxes):
+        area = (boxes[:, 2:4] - boxes[:, :2]).prod(1) / maps.sizes[index].prod()
+        boxes[:, 4] *= maps.scores[index] / boxes[0, 4] * area**area_power
+    return to_voc(boxes)

@@ -68,8 +68,8 @@ def evaluate_with_intervals(
     matches = match(detections, ground_truth, protocol, images)
     _check(matches.images, n, level)
     counted = [matches.at(t) for t in iou_thresholds]
-    draws = _replicates(counted, len(matches.images), n, seed)  # (n, 2, T)
-    return _frame(_measure(counted), draws, matches.protocol, iou_thresholds, level)
+    draws = replicates(counted, len(matches.images), n, seed)  # (n, 2, T)
+    return _frame(measure(counted), draws, matches.protocol, iou_thresholds, level)
 
 
 def compare_detectors(
@@ -127,8 +127,8 @@ def paired_difference(
     _check(images, n, level)
     pair = [match(d, ground_truth, protocol, images) for d in (detections, others)]
     counted = [[m.at(t) for t in iou_thresholds] for m in pair]
-    value = np.subtract(*(_measure(c) for c in counted))
-    draws = np.subtract(*(_replicates(c, len(images), n, seed) for c in counted))
+    value = np.subtract(*(measure(c) for c in counted))
+    draws = np.subtract(*(replicates(c, len(images), n, seed) for c in counted))
     return _frame(value, draws, pair[0].protocol, iou_thresholds, level)
 
 
@@ -158,17 +158,17 @@ def _draw(count: int, n: int, seed: int) -> Iterator[np.ndarray]:
         yield generator.integers(count, size=count)
 
 
-def _measure(counted: Sequence[Counted], draws: np.ndarray | None = None) -> np.ndarray:
+def measure(counted: Sequence[Counted], draws: np.ndarray | None = None) -> np.ndarray:
     """Return AP and recall at each threshold, in percent. # (2, T)"""
     return 100 * np.array([c.ap_and_recall(draws) for c in counted]).T
 
 
-def _replicates(
+def replicates(
     counted: Sequence[Counted], images: int, n: int, seed: int
 ) -> np.ndarray:
     """Return AP and recall of n bootstrap samples, in percent. # (n, 2, T)"""
     times = (np.bincount(k, minlength=images) for k in _draw(images, n, seed))
-    return np.array([_measure(counted, draws) for draws in times])
+    return np.array([measure(counted, draws) for draws in times])
 
 
 def _frame(

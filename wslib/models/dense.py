@@ -7,13 +7,23 @@ layers on top: two for the image and two for its places.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wslib.models.classifiers import Classifier
+from wslib.models.checkpoints import (
+    load_weights,
+    naming,
+    read_checkpoint,
+    save_checkpoint,
+)
+from wslib.models.classifiers import Classifier, build_classifier
+
+FORMAT = "wslib detector 1"
 
 # Where a backbone is cut: its last stage of stride 16, and its last one before `top`.
 CUTS = {
@@ -95,7 +105,7 @@ class DenseClassifier(nn.Module):
         return torch.cat([middle, self.after(middle)], 1)
 
     def features(self, trunk: Tensor) -> Tensor:
-        """T (B, C, h, w) -> A (B, K, h, w), at any places: `top` looks at each alone."""
+        """T (B, C, h, w) -> A (B, K, h, w); `top` looks at each place alone."""
         return self.top(trunk[:, self.narrow :])
 
     def posteriors(self, features: Tensor) -> Tensor:
@@ -131,9 +141,33 @@ class DenseClassifier(nn.Module):
 
 
 def at_each_place(head: nn.Linear, maps: Tensor, bias: bool = True) -> Tensor:
-    """Apply a linear layer C -> n to maps (B, C, h, w), place by place: (B, n, h, w)."""
+    """A linear layer C -> n on maps (B, C, h, w), place by place: (B, n, h, w)."""
     weight = head.weight[:, :, None, None]
     return F.conv2d(maps, weight, head.bias if bias else None)
+
+
+def save_detector(
+    path: Path | str, network: DenseClassifier, classes: Sequence[str], **about
+) -> None:
+    """Write a network whose heads are fitted, the names of its classes, and what else
+    is known `about` it (texts, numbers, lists and dictionaries of these)."""
+    about = {"format": FORMAT, "name": network.name, "classes": list(classes), **about}
+    save_checkpoint(path, network, **about)
+
+
+def load_detector(path: Path | str) -> tuple[DenseClassifier, dict]:
+    """Return what `save_detector` wrote, on the CPU, and what is known about it.
+
+    Raises FileNotFoundError or ValueError, one line that names the file.
+    """
+    about = read_checkpoint(path)
+    with naming(path):
+        if about.get("format") != FORMAT or about.get("name") not in CUTS:
+            raise ValueError("no detector; `wslib voc train` makes one")
+        classifier = build_classifier(about["name"], pretrained=False)
+        network = DenseClassifier(classifier, len(about["classes"]))
+        load_weights(network, about.pop("model", None))
+    return network, about
 
 
 def _zero_head(inputs: int, outputs: int) -> nn.Linear:
