@@ -183,3 +183,19 @@ def test_opens_and_draws_only_once(monkeypatch, tmp_path):
     assert again.root == first.root
     with pytest.raises(AssertionError):
         rendered_voc2007(**counts, seed=2)
+
+
+def test_masks_are_what_the_boxes_surround(tmp_path):
+    voc = VOC2007(render_voc2007(tmp_path / "set", 6, 1, 1, seed=3))
+    seen = 0
+    for image_id in voc.ids("train"):
+        note = voc.annotation(image_id)
+        for name in {thing.name for thing in note.objects}:
+            mask, void = voc.class_mask(image_id, name)
+            assert mask.shape == (note.height, note.width) and not void.any()
+            boxes = np.array([t.box for t in note.objects if t.name == name])
+            rows, columns = np.nonzero(mask)
+            corners = [columns.min() + 1, rows.min() + 1, columns.max() + 1, rows.max() + 1]
+            assert corners == [*boxes[:, :2].min(0), *boxes[:, 2:].max(0)]
+            seen += 1
+    assert seen > 5

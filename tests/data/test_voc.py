@@ -159,7 +159,7 @@ def test_few_missing_images_are_left_out_and_many_are_an_error(root):
         (folder / f"{name}.jpg").touch()
     with pytest.warns(UserWarning, match=r"1 of 101 images are missing \(000002\)"):
         assert voc.available([*many[:50], "000002", *many[50:]]) == many
-    with pytest.raises(FileNotFoundError, match="1 of 4 images.*download") as error:
+    with pytest.raises(FileNotFoundError, match="1 of 4 images.*data fetch") as error:
         voc.available(voc.ids("train"))
     assert "\n" not in str(error.value)
     assert voc.available(["000001"]) == ["000001"]
@@ -236,3 +236,23 @@ def test_labels_agree_with_the_official_lists(photographs):
         ours = dict(zip(ids, labels[:, CLASSES.index(name)].tolist(), strict=True))
         meaning = {1: 1, 0: -1, -1: 0}  # the lists: 1 present, -1 absent, 0 difficult
         assert {i: meaning[value] for i, value in ours.items()} == official
+
+
+def test_a_mask_is_read_by_class_and_void(root):
+    voc = VOC2007(root)
+    image_id = voc.ids("train")[0]
+    assert voc.class_mask(image_id, "dog") is None
+    folder = voc.root / "SegmentationClass"
+    folder.mkdir()
+    number = np.zeros((4, 6), np.uint8)
+    number[1, 2:5], number[0, 0] = 12, 255  # dogs are number 12
+    picture = Image.fromarray(number, "P")
+    picture.putpalette([k for k in range(256) for _ in "rgb"])
+    picture.save(folder / f"{image_id}.png")
+    mask, void = voc.class_mask(image_id, "dog")
+    assert np.argwhere(mask).tolist() == [[1, 2], [1, 3], [1, 4]]
+    assert np.argwhere(void).tolist() == [[0, 0]]
+    assert not voc.class_mask(image_id, "cat")[0].any()
+    Image.fromarray(number, "L").save(folder / f"{image_id}.png")
+    with pytest.raises(ValueError, match="mode L, expected a palette image"):
+        voc.class_mask(image_id, "dog")

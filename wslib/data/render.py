@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from wslib.data.drawn import scenes
 from wslib.data.drawn.scenes import Thing, render_scene
@@ -72,7 +73,7 @@ def render_voc2007(
     if not 64 <= size[0] <= size[1]:
         raise ValueError(f"size is {size}, expected (a, b) with 64 <= a <= b")
     root = Path(folder) / "VOCdevkit" / "VOC2007"
-    for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
+    for name in ("JPEGImages", "Annotations", "SegmentationClass", "ImageSets/Main"):
         (root / name).mkdir(parents=True, exist_ok=True)
     places = [(k, i) for k, count in enumerate(counts.values()) for i in range(count)]
     jobs = [
@@ -102,6 +103,7 @@ def _render_one(root: Path, image_id: str, seed: tuple[int, ...], size) -> Annot
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 96))]
     _, code = cv2.imencode(".jpg", image[:, :, ::-1], quality)
     (root / "JPEGImages" / f"{image_id}.jpg").write_bytes(code.tobytes())
+    write_mask(root / "SegmentationClass" / f"{image_id}.png", things, image.shape[:2])
     objects = tuple(VocObject(t.name, visible_box(t), t.difficult) for t in things)
     annotation = Annotation(image_id, width, height, objects)
     write_annotation(root / "Annotations" / f"{image_id}.xml", annotation)
@@ -113,6 +115,16 @@ def visible_box(thing: Thing) -> tuple[float, float, float, float]:
     rows, columns = np.nonzero(thing.mask)
     corners = columns.min(), rows.min(), columns.max(), rows.max()
     return tuple(float(corner + 1) for corner in corners)
+
+
+def write_mask(path: Path, things: list[Thing], shape: tuple[int, int]) -> None:
+    """Write which class is seen where, as `VOC2007.class_mask` reads it."""
+    number = np.zeros(shape, np.uint8)  # (H, W)
+    for thing in things:
+        number[thing.mask] = 1 + CLASSES.index(thing.name)
+    image = Image.fromarray(number, "P")
+    image.putpalette(np.random.default_rng(0).integers(256, size=768).astype(np.uint8))
+    image.save(path)
 
 
 def write_annotation(path: Path, annotation: Annotation) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from wslib.data.images import read_image
 
@@ -114,7 +115,8 @@ class VOC2007:
         )
         if len(missing) > TOLERATED_MISSING * len(ids):
             raise FileNotFoundError(
-                f"{text}; download the data set again, or choose a split that is there"
+                f"{text}; `wslib data fetch voc2007` completes them, or choose a split "
+                "that is there"
             )
         warnings.warn(f"{text}; going on without them", stacklevel=2)
         gone = set(missing)
@@ -128,6 +130,26 @@ class VOC2007:
                 path, self.image_path(image_id)
             )
         return self._annotations[image_id]
+
+    def class_mask(
+        self, image_id: str, name: str
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Where class `name` is in the image, and where nobody said (the borders of
+        objects): two (H, W) bool; None for an image that nobody has segmented.
+
+        From `SegmentationClass`, whose palette numbers the classes from 1 in the order
+        of `CLASSES`, and whose 255 is void. Raises ValueError as `ground_truth`, and
+        for a mask that is not a palette image.
+        """
+        _check_class(name)
+        path = self.root / "SegmentationClass" / f"{image_id}.png"
+        if not path.is_file():
+            return None
+        with Image.open(path) as image:
+            if image.mode != "P":
+                raise ValueError(f"{path}: mode {image.mode}, expected a palette image")
+            number = np.asarray(image)  # (H, W) uint8
+        return number == 1 + CLASSES.index(name), number == 255
 
     def labels(self, ids: Iterable[str]) -> np.ndarray:
         """Image labels (N, 20) int8, a column per class of `CLASSES`: 1 present,
@@ -149,8 +171,7 @@ class VOC2007:
         `difficult=False` leaves the difficult objects out. Raises ValueError for a
         name that is not in `CLASSES`.
         """
-        if name not in CLASSES:
-            raise ValueError(f"no class {name!r}; VOC has {', '.join(CLASSES)}")
+        _check_class(name)
         truth = {}
         for image_id in ids:
             rows = [
@@ -219,6 +240,11 @@ def _clip(thing: VocObject, width: int, height: int) -> VocObject:
     x1, y1, x2, y2 = thing.box
     box = (max(x1, 1.0), max(y1, 1.0), min(x2, width), min(y2, height))
     return VocObject(thing.name, tuple(map(float, box)), thing.difficult)
+
+
+def _check_class(name: str) -> None:
+    if name not in CLASSES:
+        raise ValueError(f"no class {name!r}; VOC has {', '.join(CLASSES)}")
 
 
 def _lists(root: Path) -> Path:
