@@ -103,3 +103,10 @@ def test_lower_thresholds_give_larger_boxes(pictures):
         for box in (found["white"][0] for found in swept.values())
     ]
     assert areas == sorted(areas) and areas[0] < areas[-1]
+
+
+def test_peaks_are_x_and_y():
+    raw = np.zeros((2, 4, 8), np.float32)
+    raw[0, 3, 6] = 1
+    maps = ClassMaps(["x", "dark"], 0, raw, np.ones((2, 1)), np.array([[8, 4]] * 2))
+    assert maps.peaks() == {"x": (6, 3)}

@@ -51,6 +51,17 @@ class ClassMaps:
         peak = resized.max()
         return resized / peak if peak > 0 else resized
 
+    def peaks(self) -> dict[str, tuple[int, int]]:
+        """Where each image's map is highest: {id: (x, y)}, 0-based pixels; no entry
+        for a map of zeros."""
+        peaks = {}
+        for index, image_id in enumerate(self.ids):
+            heatmap = self.heatmap(index)
+            if heatmap.any():
+                y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
+                peaks[image_id] = int(x), int(y)
+        return peaks
+
 
 def class_maps(
     cam: ClassActivationMap,
