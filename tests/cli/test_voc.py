@@ -1,0 +1,454 @@
+"""`wslib voc`: what people type, what they read, and what is refused in one line."""
+
+import json
+import os
+import sys
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from wslib import cli
+from wslib.cli import voc_training
+from wslib.data.folders import data_root
+from wslib.detections import Detections, load_detections, save_detections
+from wslib.models.checkpoints import save_checkpoint
+from wslib.models.classifiers import build_classifier
+
+REAL = data_root() / "voc2007" / "VOCdevkit" / "VOC2007"
+RENDERED = "--dataset rendered --rendered train=10,val=6,test=4"
+COMMANDS = ["train", "eval", "baselines", "detect", "score", "show"]
+
+
+def type_line(words: str, capsys) -> tuple[int | str, str]:
+    """Its status, or its last line, and what was printed."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+        patch.setattr(sys, "argv", ["wslib", "voc", *words.split()])
+        cli.main()
+    return end.value.code, capsys.readouterr().out
+
+
+@pytest.fixture
+def voc(capsys, tmp_path, monkeypatch):
+    """Type a line after `wslib voc`, in an empty folder, beside a tiny VOC2007."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
+    write_voc(tmp_path / "data" / "voc2007" / "VOCdevkit" / "VOC2007")
+    return lambda words: type_line(words, capsys)
+
+
+DOG = "<object><name>{}</name><bndbox>{}</bndbox></object>"
+SIDES = ("xmin", "ymin", "xmax", "ymax")
+
+
+def dog(*box, name="dog"):
+    corners = zip(SIDES, box, strict=True)
+    return DOG.format(name, "".join(f"<{s}>{c}</{s}>" for s, c in corners))
+
+
+def write_voc(root, objects=None):
+    """Three pictures of 100 x 100 pixels: none, a dog in the middle, one aside."""
+    objects = objects or {"1": "", "2": dog(23, 23, 77, 77), "3": dog(1, 1, 10, 10)}
+    for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for image_id, things in objects.items():
+        noise = np.random.default_rng(int(image_id)).integers(256, size=(100, 100, 3))
+        picture = Image.fromarray(noise.astype(np.uint8))
+        picture.save(root / "JPEGImages" / f"{image_id}.jpg")
+        size = "<size><width>100</width><height>100</height></size>"
+        text = f"<annotation>{size}{things}</annotation>"
+        (root / "Annotations" / f"{image_id}.xml").write_text(text)
+    for split in ("val", "test"):
+        (root / "ImageSets/Main" / f"{split}.txt").write_text("\n".join(objects))
+
+
+def root(tmp_path):
+    return tmp_path / "data" / "voc2007" / "VOCdevkit" / "VOC2007"
+
+
+def saved(path, boxes, **other):
+    fields = {"class_name": "dog", "recipe": {"kind": "taught", "threshold": 0.2}}
+    fields |= {"model": "0123456789ab", "dataset": "voc2007", "split": "val", **other}
+    rows = {i: np.array(b, float).reshape(-1, 5) for i, b in boxes.items()}
+    save_detections(path, Detections(boxes=rows, **fields))
+
+
+FOUND = {"1": [[1, 1, 50, 50, 0.9]], "2": [[23, 23, 77, 77, 0.8]], "3": []}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_gives_an_example(voc, command):
+    status, printed = voc(f"{command} --help")
+    assert status == 0 and f"Example: wslib voc {command}" in printed
+
+
+# ----------------------------------------------------------------------- baselines
+
+
+def test_baselines_by_hand(voc):
+    """A: wrong, right, wrong, in list order; B: right, wrong."""
+    status, printed = voc("baselines --digits 2")
+    assert status == 0
+    lines = [line.split() for line in printed.splitlines()]
+    assert printed.startswith("class dog, dataset voc2007, split test, images 3, obj")
+    assert lines[2] == ["A", *["25"] * 3, *["50"] * 3]
+    assert lines[3] == ["B", *["50"] * 3, *["50"] * 3]
+    assert printed.splitlines()[-1].startswith("Protocol: course: all-point AP, IoU >")
+
+
+def test_baselines_for_programs_at_other_ious_and_protocols(voc):
+    printed = voc("baselines --json --iou 0.9 --protocol voc07 --limit 2")[1]
+    told = json.loads(printed)
+    assert told["images"] == 2 and told["objects"] == 1 and told["class"] == "dog"
+    assert told["protocol"].startswith("voc07: 11-point AP")
+    A, B = told["baselines"]  # all of A has the same score, and counts at once
+    assert A == {"detector": "A", "AP 0.9": 50, "recall 0.9": 100}
+    assert B == {"detector": "B", "AP 0.9": 100, "recall 0.9": 100}
+
+
+def test_baselines_of_a_class_that_is_not_there_are_unknown(voc):
+    printed = voc("baselines --class cat --json")[1]
+    assert json.loads(printed)["baselines"][0]["AP 0.3"] is None
+    assert voc("baselines --class cat")[1].splitlines()[2].split()[1] == "–"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"no VOC2007 in {REAL}")
+def test_baseline_b_on_the_real_annotations_to_the_last_digit(capsys):
+    status, printed = type_line("baselines", capsys)
+    assert status == 0
+    B = "B 40.296106 22.182328 4.509091 54 38 16"
+    assert B.split() in [line.split() for line in printed.splitlines()]
+
+
+# --------------------------------------------------------------------------- score
+
+
+def test_score_by_hand_without_images(voc, tmp_path):
+    """Wrong at 0.9, right at 0.8, one dog missed: AP 1/2 * 1/2, recall 1/2."""
+    saved(tmp_path / "dogs.json", FOUND)
+    for image in (root(tmp_path) / "JPEGImages").iterdir():
+        image.unlink()
+    status, printed = voc("score dogs.json --json --bootstrap 50")
+    told = json.loads(printed)
+    assert status == 0
+    assert (told["images"], told["objects"], told["boxes"]) == (3, 2, 2)
+    assert told["model"] == "0123456789ab" and told["recipe"]["threshold"] == 0.2
+    measured = {(m["metric"], m["iou"]): m for m in told["measures"]}
+    for iou in (0.3, 0.4, 0.5):
+        assert measured["ap", iou]["value"] == 25
+        assert measured["recall", iou]["value"] == 50
+        assert measured["corloc", iou]["value"] == 50
+        assert measured["ap", iou]["low"] <= 25 <= measured["ap", iou]["high"]
+    kinds = {
+        k["kind"]: (k["objects"], k["detections"]) for k in told["errors"]["kinds"]
+    }
+    assert kinds["right"] == (1, 1) and kinds["false image"] == (0, 1)
+    assert kinds["missed"] == (1, 0)
+
+
+def test_score_as_a_table_and_above_a_score(voc, tmp_path):
+    saved(tmp_path / "dogs.json", FOUND)
+    printed = voc("score dogs.json --iou 0.5 --bootstrap 20")[1]
+    lines = printed.splitlines()
+    assert "images 3, objects 2, boxes 2" in lines[0] and "threshold 0.2" in lines[1]
+    assert lines[3].split() == ["IoU", "AP", "recall", "CorLoc"]
+    assert lines[4].startswith("0.5  25.0 [")
+    assert lines[5].startswith("Protocol: course")
+    assert "Errors at IoU 0.5" in printed and "false image" in printed
+    told = json.loads(voc("score dogs.json --min-score 0.85 --json --bootstrap 9")[1])
+    assert told["boxes"] == 1 and {m["value"] for m in told["measures"]} == {0}
+
+
+def test_no_boxes_at_all_have_ap_0(voc, tmp_path):
+    saved(tmp_path / "none.json", {"1": [], "2": [], "3": []})
+    status, printed = voc("score none.json --json --bootstrap 9")
+    assert status == 0
+    told = json.loads(printed)
+    assert {m["value"] for m in told["measures"]} == {0} and told["boxes"] == 0
+
+
+# ----------------------------------------------------------------------- bad input
+
+
+BAD = [
+    ("baselines --class wolf", "no class 'wolf'; VOC has aeroplane, "),
+    ("baselines --split dev", "VOC2007: no split 'dev'; there are val, test"),
+    ("baselines --dataset coco", "data set 'coco', expected 'voc2007' or 'rendered'"),
+    ("baselines --protocol coco", "protocol 'coco': expected one of ['course'"),
+    ("baselines --iou nan", "IoU threshold nan: expected 0 to 1"),
+    ("baselines" + 4 * " --iou 0.{}", "--iou given 4 times: a row has room for 3"),
+    ("baselines --detector no.pt", "no.pt: no such checkpoint"),
+    ("baselines --dataset rendered --rendered train=x", "train=x: expected a whole"),
+    ("baselines --dataset rendered --rendered dev=1", "expected some of"),
+    ("score no.json", "no.json: no such file of detections"),
+    ("score data", "data: a folder, expected a file of detections"),
+    ("score nan.json", "nan.json: image 2, box 0: [1, 2, 3, 4, nan], expected finite"),
+    ("score files.json", "files.json: found in files of no data set"),
+    ("score cats.json", "cats.json: no cat in its 3 images"),
+    ("score stranger.json", "9.xml: no such file"),
+    ("score counts.json", "counts.json: rendered {'n_train': 'x'}, expected counts"),
+    ("show dogs.json --image 7", "dogs.json: no image '7' in it"),
+    ("show dogs.json --out data", "data: a folder, expected the name of a PNG"),
+    ("show dogs.json --detector a.pt --checkpoint b.pt", "give one of --detector FILE"),
+    ("detect", "give one of --detector FILE and --checkpoint FILE"),
+    ("detect --class wolf --checkpoint no.pt", "no class 'wolf'"),
+    ("detect none.jpg --checkpoint no.pt", "none.jpg: no such image"),
+    ("detect --checkpoint data", "data: no such checkpoint"),
+    ("detect --detector other.pt", "other.pt: no detector; `wslib voc train` makes"),
+    ("detect --checkpoint other.pt", "other.pt: no classifier: expected "),
+    (
+        "detect --checkpoint other.pt --device gpu9",
+        "device 'gpu9': not on this machine",
+    ),
+    ("eval --split dev --checkpoint other.pt", "no split 'dev'; there are val, test"),
+    ("eval --checkpoint other.pt --size 8", "other.pt: no classifier"),
+    ("train --split dev", "no split 'dev'; there are val, test"),
+    ("train --split val --validate test", "--validate test: 3 images of it are learnt"),
+    ("train --split val --backbone vgg16", "unknown classifier 'vgg16', expected one"),
+    ("train --split val --size 4", "size is 4, expected 32 pixels or more"),
+]
+
+
+@pytest.mark.parametrize("words, complaint", BAD, ids=[words for words, _ in BAD])
+def test_mistakes_are_one_line(voc, tmp_path, words, complaint):
+    saved(tmp_path / "dogs.json", FOUND)
+    saved(tmp_path / "cats.json", FOUND, class_name="cat")
+    saved(tmp_path / "files.json", FOUND, dataset="files", split="")
+    saved(tmp_path / "stranger.json", {"9": []})
+    counts = {"rendered": {"n_train": "x"}}
+    saved(tmp_path / "counts.json", FOUND, dataset="rendered", recipe=counts)
+    text = (tmp_path / "dogs.json").read_text()
+    text = text.replace("23, 23, 77, 77, 0.8", "1, 2, 3, 4, NaN")
+    (tmp_path / "nan.json").write_text(text)
+    save_checkpoint(tmp_path / "other.pt", torch.nn.Linear(2, 2))
+    end, printed = voc(words.format(1, 2, 3, 4))
+    assert isinstance(end, str) and end.startswith("wslib: ") and complaint in end, end
+    assert "\n" not in end and not printed
+
+
+@pytest.mark.parametrize(
+    "box, complaint",
+    [
+        ((1, 1, 20, 200), None),  # leaves the image: clipped, with a warning
+        ((120, 1, 140, 20), "3.xml: dog with the box (120.0, 1.0, 140.0, 20.0), outs"),
+        ((20, 1, 10, 20), "expected x1 <= x2, y1 <= y2"),
+        (("nan", 1, 10, 20), "3.xml: dog with the box (nan, "),
+    ],
+)
+def test_boxes_outside_the_image(voc, tmp_path, box, complaint):
+    write_voc(root(tmp_path), {"1": "", "2": dog(23, 23, 77, 77), "3": dog(*box)})
+    if complaint is None:
+        with pytest.warns(UserWarning, match="3.xml: a box left the image"):
+            status, printed = voc("baselines --json")
+        assert status == 0 and json.loads(printed)["objects"] == 2
+    else:
+        end, _ = voc("baselines")
+        assert end.startswith("wslib: ") and complaint in end and "\n" not in end
+
+
+def test_other_broken_annotations(voc, tmp_path):
+    path = root(tmp_path) / "Annotations" / "2.xml"
+    write_voc(root(tmp_path), {"1": "", "2": dog(1, 1, 9, 9, name="wolf")})
+    assert "2.xml: object of unknown class 'wolf'" in voc("baselines")[0]
+    path.write_text("<annotation>")
+    end = voc("baselines")[0]
+    assert end.startswith("wslib: ") and "2.xml: " in end and "\n" not in end
+    path.unlink()
+    assert "2.xml: no such file" in voc("baselines")[0]
+    write_voc(root(tmp_path), {"1": "", "2": ""})  # no objects: no error
+    assert voc("baselines")[0] == 0
+
+
+# ------------------------------------------------------- with networks: train to show
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder that `train --epochs 1` filled, in two goes: it was interrupted after
+    the fine-tuning, and went on without doing it again."""
+    folder = tmp_path_factory.mktemp("voc")
+    words = f"train {RENDERED} --split train --validate val --size 64 --epochs 1"
+    argv = ["wslib", "voc", *words.split(), "--seed", "3", "--out", str(folder / "out")]
+    ends = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WSLIB_BUILD", str(folder / "build" / "x"))
+        patch.setattr(sys, "argv", argv)
+        two_folds = partial(voc_training.cross_fit, folds=2)  # it is faster
+        patch.setattr(voc_training, "cross_fit", two_folds)
+        with patch.context() as at_first, pytest.raises(SystemExit) as end:
+            at_first.setattr(voc_training, "learn", interrupted)
+            cli.main()
+        ends.append(end.value.code)
+        ends.append((folder / "out" / "history.csv").read_text())
+        ends.append((folder / "out" / "detector.pt").exists())
+        patch.setattr(voc_training, "fit_heads", None)  # must not be called again
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        ends.append(end.value.code)
+    return folder, ends
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def made(trained, capsys, monkeypatch):
+    """Type a line after `wslib voc`, where the trained detector lies."""
+    monkeypatch.chdir(trained[0])
+    monkeypatch.setenv("WSLIB_BUILD", str(trained[0] / "build" / "x"))
+    return lambda words: type_line(words, capsys)
+
+
+def test_training_goes_on_after_an_interruption(trained, made):
+    folder, (end, history, was_there, status) = trained
+    assert end == "wslib: interrupted; the same command goes on"
+    assert not was_there and status == 0
+    assert (folder / "out" / "history.csv").read_text() == history
+    rows = pd.read_csv(folder / "out" / "history.csv")
+    assert rows["epoch"].tolist() == [1] and 0 <= rows["mAP"][0] <= 100
+    left = {"last.pt", "best.pt", "history.csv", "curves.png", "detector.pt"}
+    assert set(os.listdir(folder / "out")) == left
+    with Image.open(folder / "out" / "curves.png") as image:
+        assert image.width > 300
+
+
+def test_trained_already_or_another_training(made):
+    words = (
+        f"train {RENDERED} --split train --validate val --size 64 --out out --seed 3"
+    )
+    status, printed = made(f"{words} --epochs 1")
+    assert status == 0 and "trained already" in printed
+    end, _ = made(f"{words} --epochs 2")
+    told = "out/detector.pt: another detector, with epochs 1, not 2; choose another"
+    assert end.startswith(f"wslib: {told}")
+
+
+def test_eval_of_both_kinds_of_files(made):
+    for option in ("--detector out/detector.pt", "--checkpoint out/best.pt"):
+        status, printed = made(f"eval {RENDERED} {option} --json")
+        assert status == 0
+        told = json.loads(printed)
+        known = [ap for ap in told["AP"].values()]
+        assert told["images"] == 6 and told["mAP"] == pytest.approx(np.mean(known))
+    history = pd.read_csv("out/history.csv")  # measured the same while training
+    assert told["mAP"] == pytest.approx(history["mAP"][0])
+    lines = made(f"eval {RENDERED} {option}")[1].splitlines()
+    assert lines[0] == "dataset rendered, split val, images 6"
+    assert lines[1].split() == ["class", "images", "AP"]
+    assert lines[-1].startswith("mAP ") and "average precision" in lines[-2]
+
+
+def test_detect_score_and_show(made):
+    options = "--detector out/detector.pt --class person --out found.json"
+    status, printed = made(f"detect {RENDERED} --split train {options}")
+    found = load_detections("found.json")
+    boxes = sum(map(len, found.boxes.values()))
+    told = f"{boxes} person boxes in 10 images, saved in found.json\n"
+    assert (status, printed) == (0, told) and boxes > 0
+    assert found.recipe["kind"] == "taught" and found.recipe["size"] == 64
+    assert found.recipe["rendered"] == {"train": 10, "val": 6, "test": 4}
+    assert (found.dataset, found.split, len(found.model)) == ("rendered", "train", 12)
+    assert made("score found.json --bootstrap 9")[0] == 0
+    for words in ("--n 3", "--image 000001 --detector out/detector.pt"):
+        assert made(f"show found.json {words} --out new/show.png") == (
+            0,
+            "new/show.png\n",
+        )
+        with Image.open("new/show.png") as image:
+            assert image.format == "PNG"
+    end, _ = made("show found.json --checkpoint out/best.pt")
+    assert end.startswith("wslib: found.json: its boxes were found by network")
+    assert not os.path.exists("build/voc/show.png")
+
+
+def test_another_threshold_or_class_of_maps(made):
+    words = f"detect {RENDERED} --detector out/detector.pt --class person --json"
+    low, high = (json.loads(made(f"{words} --threshold {t}")[1]) for t in (0.05, 0.9))
+    area = {name: sum(map(box_area, told["boxes"].values()))
+            for name, told in (("low", low), ("high", high))}  # fmt: skip
+    assert low["recipe"]["threshold"] == 0.05 and area["low"] > area["high"] > 0
+    told = json.loads(made(f"{words} --kind gradcam --max-boxes 1 --limit 2")[1])
+    assert told["recipe"]["kind"] == "gradcam" and len(told["boxes"]) == 2
+    assert all(len(boxes) <= 1 for boxes in told["boxes"].values())
+    end, _ = made(f"{words} --kind layercam")
+    kinds = "'layercam' maps, it has taught, posterior, gradcam"
+    assert end == f"wslib: out/detector.pt: {kinds}"
+    assert "threshold 1.5: expected above 0" in made(f"{words} --threshold 1.5")[0]
+    end, _ = made(words.replace("person", "bus"))  # there are no buses in the pictures
+    assert "no threshold for bus on taught maps; give --threshold" in end
+
+
+def box_area(boxes):
+    return sum((x2 - x1 + 1) * (y2 - y1 + 1) for x1, y1, x2, y2, _ in boxes)
+
+
+def test_a_plain_classifier_finds_boxes_in_files(made, trained, capsys):
+    image = next(trained[0].rglob("JPEGImages")) / "000001.jpg"
+    Image.open(image).save("own.png")
+    words = f"detect own.png {image} --checkpoint out/best.pt --masks"
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+        patch.setattr(sys, "argv", ["wslib", "voc", *words.split(), "--class", "cat"])
+        cli.main()
+    out, err = capsys.readouterr()
+    assert end.value.code == 0 and "out/best.pt: threshold 0.12, as none was" in err
+    for line in out.splitlines():
+        name, x1, y1, x2, y2, score = line.split()
+        assert name in ("own.png", str(image)) and 0 < float(score) < 1
+        assert 1 <= float(x1) <= float(x2) and 1 <= float(y1) <= float(y2)
+    assert made(f"{words} --out own.json --threshold 0.3")[0] == 0
+    assert list(load_detections("own.json").boxes) == ["own.png", str(image)]
+    assert made("show own.json --checkpoint out/best.pt --out own-show.png")[0] == 0
+    end, _ = made(f"{words} --kind taught")
+    assert end == "wslib: out/best.pt: 'taught' maps, it has gradcam"
+
+
+def test_baseline_c_has_the_scores_of_a_network(made):
+    words = f"baselines {RENDERED} --class person --split train"
+    told = json.loads(made(f"{words} --detector out/detector.pt --json")[1])
+    assert [row["detector"] for row in told["baselines"]] == ["A", "B", "C"]
+    A, B, C = told["baselines"]
+    assert A["recall 0.3"] == B["recall 0.3"] == C["recall 0.3"] > 0  # the same boxes
+    assert A["AP 0.3"] != C["AP 0.3"]  # in another order
+
+
+def test_the_courses_own_file(voc, tmp_path):
+    import torchvision
+
+    torch.manual_seed(0)
+    network = torchvision.models.resnet18(weights=None, num_classes=20)
+    torch.save({"model_sdict": network.state_dict(), "epoch": 3}, tmp_path / "own.pt")
+    words = "detect --checkpoint own.pt --size 64 --threshold 0.5"
+    status, _ = voc(f"{words} --out dogs.json")
+    found = load_detections("dogs.json")
+    assert status == 0 and list(found.boxes) == ["1", "2", "3"]
+    assert found.recipe["kind"] == "gradcam" and found.recipe["size"] == 64
+    state = network.state_dict()
+    torch.save(state, tmp_path / "plain.pt")
+    plain = words.replace("own.pt", "plain.pt")
+    assert "plain.pt: names no classes; give them in the order" in voc(plain)[0]
+    assert "no class 'wolf'" in voc(f"{plain} --class-names wolf,person")[0]
+    torch.save({"model_sdict": {**state, "fc.bias": state["fc.bias"] * np.nan}}, "x.pt")
+    end, _ = voc("eval --checkpoint x.pt")
+    assert end == "wslib: x.pt: fc.bias holds numbers that are not finite"
+
+
+def test_an_image_that_is_gone(voc, tmp_path):
+    classifier = build_classifier("resnet18", 20, pretrained=False)
+    torch.save(
+        {"model_sdict": {k.replace("features.", "").replace("head", "fc"): v
+                         for k, v in classifier.state_dict().items()}}, "own.pt",
+    )  # fmt: skip
+    (root(tmp_path) / "JPEGImages" / "2.jpg").unlink()
+    words = "--checkpoint own.pt --threshold 0.5 --size 64"
+    end, _ = voc(f"detect {words}")
+    assert "JPEGImages: 1 of 3 images are missing (2)" in end and "\n" not in end
+    saved(tmp_path / "dogs.json", FOUND)
+    end, _ = voc("show dogs.json")
+    assert end.endswith("2.jpg: no such image") and "\n" not in end
+    (root(tmp_path) / "JPEGImages" / "2.jpg").write_bytes(b"\xff\xd8 half")
+    end, _ = voc(f"detect {words}")
+    assert "2.jpg: not a readable image" in end and "\n" not in end
