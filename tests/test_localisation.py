@@ -110,3 +110,30 @@ def test_peaks_are_x_and_y():
     raw[0, 3, 6] = 1
     maps = ClassMaps(["x", "dark"], 0, raw, np.ones((2, 1)), np.array([[8, 4]] * 2))
     assert maps.peaks() == {"x": (6, 3)}
+
+
+def test_second_guesses_come_last_and_say_something_else():
+    raw = np.zeros((1, 10, 20), np.float32)
+    raw[0, 2:6, 2:8] = 0.5  # two of the same kind, joined by little
+    raw[0, 2:6, 10:14] = 1
+    raw[0, 3, 8:10] = 0.25
+    maps = ClassMaps(["x"], 0, raw, np.full((1, 1), 0.8), np.array([[20, 10]]))
+    first = detect(maps, 0.25, max_boxes=3)["x"]
+    assert first.tolist() == [pytest.approx([3, 3, 14, 6, 0.8])]
+    both = detect(maps, 0.25, max_boxes=3, second=0.1)["x"]
+    assert both[0].tolist() == first[0].tolist()
+    assert both[1:, :4].tolist() == [
+        [11, 3, 14, 6],
+        [3, 3, 8, 6],
+    ]  # at 0.5; not at 0.125
+    total = 16 + 12 + 0.5
+    assert both[1:, 4].tolist() == pytest.approx([0.08 * 16 / total, 0.08 * 12 / total])
+
+
+def test_boxes_are_sorted_by_their_score():
+    raw = np.zeros((1, 10, 20), np.float32)
+    raw[0, 0, 0] = 1
+    raw[0, 4:9, 4:18] = 0.01  # wide, and a little lighter
+    maps = ClassMaps(["x"], 0, raw, np.ones((1, 1)), np.array([[20, 10]]))
+    boxes = detect(maps, 0.005, max_boxes=2, area_power=1.0)["x"]
+    assert boxes[0, :2].tolist() == [5, 5] and np.all(np.diff(boxes[:, 4]) < 0)

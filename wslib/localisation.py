@@ -17,9 +17,11 @@ import torch
 from wslib.boxes import boxes_from_heatmap, to_voc
 from wslib.cam import ClassActivationMap
 from wslib.data.images import ImageBatches
+from wslib.metrics.matching import box_iou
 from wslib.progress import progress
 
 TRACE = 1e-3  # of a map's maximum
+SAME = 0.85  # IoU from which two boxes say the same
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,13 @@ def class_maps(
 
 
 def detect(
-    maps: ClassMaps, threshold: float, max_boxes: int = 1, area_power: float = 0.0
+    maps: ClassMaps,
+    threshold: float,
+    max_boxes: int = 1,
+    area_power: float = 0.0,
+    second: float = 0.0,
 ) -> dict[str, np.ndarray]:
-    """Boxes of each image: {id: (N, 5)}, VOC corners and a score.
+    """Boxes of each image: {id: (N, 5)}, VOC corners and a score, best first.
 
     `threshold` is relative to each map's maximum. The score of a box is
 
@@ -112,9 +118,11 @@ def detect(
 
     where mass is the map's sum in the box's component and the area share that of the
     box in the image. A positive `area_power` puts small boxes, which more often hold a
-    part than the whole, behind large ones.
+    part than the whole, behind large ones. A positive `second` adds, with the mass
+    times `second`, second guesses: up to `max_boxes` at half and at twice the threshold
+    each, but for those that are nearly (IoU >= 0.85) a box of the image already.
     """
-    return sweep(maps, [threshold], max_boxes, area_power)[threshold]
+    return sweep(maps, [threshold], max_boxes, area_power, second)[threshold]
 
 
 def sweep(
@@ -122,6 +130,7 @@ def sweep(
     thresholds: Iterable[float],
     max_boxes: int = 1,
     area_power: float = 0.0,
+    second: float = 0.0,
 ) -> dict[float, dict[str, np.ndarray]]:
     """What `detect` gives at each of the `thresholds`. No network runs, and each map is
     resized once."""
@@ -130,8 +139,24 @@ def sweep(
         heatmap = maps.heatmap(index)
         for threshold, detections in found.items():
             boxes = boxes_from_heatmap(heatmap, threshold, max_boxes)
+            if second:
+                boxes = _with_second_guesses(
+                    boxes, heatmap, threshold, max_boxes, second
+                )
             detections[image_id] = _scored(boxes, maps, index, area_power)
     return found
+
+
+def _with_second_guesses(
+    boxes: np.ndarray, heatmap: np.ndarray, threshold: float, max_boxes: int, weight
+) -> np.ndarray:
+    """Add what other thresholds see otherwise: parts apart, or more of the whole."""
+    for other in (threshold / 2, min(2 * threshold, (1 + threshold) / 2)):
+        guesses = boxes_from_heatmap(heatmap, other, max_boxes)
+        guesses[:, 4] *= weight
+        same = box_iou(guesses[:, None], boxes[None]) >= SAME  # (M, N)
+        boxes = np.concatenate([boxes, guesses[~same.any(1)]])
+    return boxes
 
 
 def detect_masks(
@@ -160,8 +185,9 @@ def detect_masks(
 def _scored(
     boxes: np.ndarray, maps: ClassMaps, index: int, area_power: float
 ) -> np.ndarray:
-    """Half-open boxes with their mass, best first -> VOC corners with their score."""
+    """Half-open boxes with their mass, the heaviest first -> VOC corners with their
+    score, best first."""
     if len(boxes):
         area = (boxes[:, 2:4] - boxes[:, :2]).prod(1) / maps.sizes[index].prod()
         boxes[:, 4] *= maps.scores[index] / boxes[0, 4] * area**area_power
-    return to_voc(boxes)
+    return to_voc(boxes[np.argsort(-boxes[:, 4], kind="stable")])

@@ -24,14 +24,15 @@ Read = Callable[[str], np.ndarray]
 class Recipe:
     """From evidence to boxes.
 
-    kind: of map, see `Evidence.class_maps`; threshold, max_boxes, area_power: see
-    `wslib.localisation.detect`; masks: whether GrabCut makes a mask of each map, and
-    the boxes are the masks'.
+    kind: of map, see `Evidence.class_maps`; threshold, max_boxes, area_power, second:
+    see `wslib.localisation.detect`; masks: whether GrabCut makes a mask of each map,
+    and the boxes are the masks'.
     """
 
     kind: Kind = "gradcam"
     max_boxes: int = 1
     area_power: float = 0.0
+    second: float = 0.0
     masks: bool = False
     threshold: float = 0.2
 
@@ -46,11 +47,16 @@ class Recipe:
         `read(id)` gives the image, which only masks need."""
         maps = self.maps(evidence, target)
         if not self.masks:
-            return detect(maps, self.threshold, self.max_boxes, self.area_power)
+            return detect(maps, self.threshold, *self.boxes)
         if read is None:
             raise ValueError("masks need the images: give `read`")
         segment = partial(grabcut, threshold=self.threshold)
         return detect_masks(maps, read, segment, self.max_boxes, self.area_power)
+
+    @property
+    def boxes(self) -> tuple[int, float, float]:
+        """What `localisation.sweep` has to know: max_boxes, area_power, second."""
+        return self.max_boxes, self.area_power, self.second
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value}" for name, value in asdict(self).items())
@@ -72,7 +78,7 @@ def sweep_thresholds(
         raise ValueError("no image to choose a threshold on holds the class")
     maps = recipe.maps(evidence.of(rows), target)
     truth = {i: ground_truth[i] for i in maps.ids}
-    found = sweep(maps, thresholds, recipe.max_boxes, recipe.area_power)
+    found = sweep(maps, thresholds, *recipe.boxes)
     ap = {
         t: evaluate(boxes, truth, iou_thresholds, protocol).loc["ap"]
         for t, boxes in found.items()
