@@ -93,7 +93,7 @@ from wslib.models.dense import DenseClassifier
 from wslib.tables import Table
 from wslib.teaching import cross_fit, teach
 from wslib.training import fine_tune
-from wslib.tuning import Recipe, climb, sweep_thresholds
+from wslib.tuning import Recipe, best_threshold, climb, sweep_thresholds
 
 device = pick_device(device)
 voc = open_voc2007(dataset, **rendered, seed=seed)
@@ -479,8 +479,7 @@ Markdown(
 alone = Recipe("gradcam", threshold=float(climbed["threshold"].iloc[0]))
 detections["Grad-CAM"] = alone.detect(evidence, target)
 plain = replace(boxed, kind="gradcam")
-swept_plain = sweep_thresholds(plain, aside, *measured)
-plain = replace(plain, threshold=float(swept_plain.mean(axis=1).idxmax()))
+plain = replace(plain, threshold=best_threshold(plain, aside, *measured))
 detections["Grad-CAM +"] = plain.detect(evidence, target)
 detections["chain"] = chain = recipe.detect(evidence, target, voc.image)
 truth = voc.ground_truth(eval_ids, class_name)
@@ -615,10 +614,10 @@ for k, name in enumerate(CLASSES):
     learnt, asked = (voc.ground_truth(ids, name) for ids in (train_ids, eval_ids))
     if not all(any(map(len, known.values())) for known in (learnt, asked)):
         continue
-    swept = sweep_thresholds(boxed, aside, k, learnt, *measured[2:])
-    own = replace(boxed, threshold=float(swept.mean(axis=1).idxmax()))
-    ap = evaluate(own.detect(evidence, k), asked, iou_thresholds, protocol).loc["ap"]
-    row = {"class": name, "objects": sum(map(len, asked.values())), "t": own.threshold}
+    own = best_threshold(boxed, aside, k, learnt, *measured[2:])
+    found = replace(boxed, threshold=own).detect(evidence, k)
+    ap = evaluate(found, asked, iou_thresholds, protocol).loc["ap"]
+    row = {"class": name, "objects": sum(map(len, asked.values())), "t": own}
     rows.append(
         row | {"images": 100 * class_ap[k], **{f"AP {t}": ap[t] for t in ap.index}}
     )

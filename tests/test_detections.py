@@ -154,3 +154,8 @@ def test_unknown_class_and_no_image_are_not_written(tmp_path):
     one_line(lambda: save_detections(path, bad), "dogs.json: recipe: ")
     one_line(lambda: save_detections(path, made(recipe={"x": {1}})), "recipe: ")
     assert not list(tmp_path.iterdir())
+
+
+def test_no_score_is_above_nan():
+    with pytest.raises(ValueError, match="the least score is nan"):
+        made().above(float("nan"))

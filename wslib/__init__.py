@@ -1,7 +1,8 @@
 """Weakly supervised localisation: from image labels to boxes and masks.
 
-The modules, in the order in which data flows: `data`, `models`, `training`, `cam`,
-`boxes`, `points`, `segment`, `metrics`, `tables`, `figures`, `workbook`, `cli`.
+The modules, in the order in which data flows: `data`, `models`, `training`, `heads`,
+`cam`, `boxes`, `metrics`, `localisation`, `detections`, `evidence`, `teaching`,
+`segment`, `tuning`, `tables`, `figures`, `workbook`, `cli`.
 """
 
 from wslib import _torchvision

@@ -7,6 +7,7 @@ compare two of them. It is written whole or not at all.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,7 +49,10 @@ class Detections:
     split: str
 
     def above(self, score: float) -> Detections:
-        """The same without the boxes of a lower score; all images stay."""
+        """The same without the boxes of a lower score; all images stay. Raises
+        ValueError for NaN."""
+        if math.isnan(score):
+            raise ValueError("the least score is nan, expected a number")
         kept = {i: boxes[boxes[:, 4] >= score] for i, boxes in self.boxes.items()}
         return replace(self, boxes=kept)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -9,7 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from wslib.evidence import Evidence, Kind
+from wslib.evidence import KINDS, Evidence, Kind
 from wslib.localisation import ClassMaps, detect, detect_masks, sweep
 from wslib.metrics.detection import evaluate
 from wslib.metrics.ladder import Ladder
@@ -18,6 +19,9 @@ from wslib.progress import progress
 from wslib.segment import grabcut
 
 Read = Callable[[str], np.ndarray]
+THRESHOLDS = [
+    0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6,
+]  # of the maps, from which each class has its own  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Recipe:
 
     kind: of map, see `Evidence.class_maps`; threshold, max_boxes, area_power, second:
     see `wslib.localisation.detect`; masks: whether GrabCut makes a mask of each map,
-    and the boxes are the masks'.
+    and the boxes are the masks'. Raises ValueError for a threshold that is not above 0
+    and at most 1, and for a power that is not finite.
     """
 
     kind: Kind = "gradcam"
@@ -35,6 +40,12 @@ class Recipe:
     second: float = 0.0
     masks: bool = False
     threshold: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"threshold {self.threshold}: expected above 0, at most 1")
+        if not math.isfinite(self.area_power):
+            raise ValueError(f"area_power {self.area_power}: expected a finite number")
 
     def maps(self, evidence: Evidence, target: int) -> ClassMaps:
         """The maps and scores of class number `target`."""
@@ -45,7 +56,12 @@ class Recipe:
     ) -> dict[str, np.ndarray]:
         """The boxes of class number `target`: {id: (N, 5)}, VOC corners and a score.
         `read(id)` gives the image, which only masks need."""
-        maps = self.maps(evidence, target)
+        return self.detect_in(self.maps(evidence, target), read)
+
+    def detect_in(
+        self, maps: ClassMaps, read: Read | None = None
+    ) -> dict[str, np.ndarray]:
+        """As `detect`, in maps that there are already; `kind` makes no difference."""
         if not self.masks:
             return detect(maps, self.threshold, *self.boxes)
         if read is None:
@@ -60,6 +76,10 @@ class Recipe:
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value}" for name, value in asdict(self).items())
+
+
+# The steps that gained on VOC2007's `train`.
+KEPT = Recipe("taught", max_boxes=3, area_power=0.2, second=0.1)
 
 
 def sweep_thresholds(
@@ -84,6 +104,37 @@ def sweep_thresholds(
         for t, boxes in found.items()
     }
     return pd.DataFrame(ap).T  # (T, IoU)
+
+
+def best_threshold(recipe: Recipe, *swept, **options) -> float:
+    """The one with the best mean AP in `sweep_thresholds`, which has the arguments."""
+    return float(sweep_thresholds(recipe, *swept, **options).mean(axis=1).idxmax())
+
+
+def choose_thresholds(
+    evidence: Evidence,
+    ground_truths: Mapping[str, Boxes],
+    recipe: Recipe = KEPT,
+    thresholds: Sequence[float] = THRESHOLDS,
+    enough: int = 300,
+) -> dict[str, dict[str, float]]:
+    """The `best_threshold` for each kind of map and each class: {kind: {class: t}}.
+
+    `ground_truths` are the boxes of each class, in the order of the evidence's classes;
+    the first `enough` images with the class choose, and a class in no image has no
+    threshold. The evidence has to be that of `wslib.teaching.cross_fit`.
+    """
+    chosen: dict[str, dict[str, float]] = {kind: {} for kind in KINDS}
+    classes = progress(ground_truths.items(), "thresholds", len(ground_truths))
+    for target, (name, truth) in enumerate(classes):
+        rows = [k for k, i in enumerate(evidence.ids) if len(truth[i])][:enough]
+        some = evidence.of(rows)
+        for kind in KINDS if rows else ():
+            of_kind = replace(recipe, kind=kind)
+            chosen[kind][name] = best_threshold(
+                of_kind, some, target, truth, thresholds
+            )
+    return chosen
 
 
 def climb(
@@ -112,8 +163,8 @@ def climb(
         tried = replace(best, **changes)
         if not tried.masks:
             measured = (ground_truth, thresholds, iou_thresholds, protocol)
-            swept = sweep_thresholds(tried, evidence, target, *measured)
-            tried = replace(tried, threshold=float(swept.mean(axis=1).idxmax()))
+            best_one = best_threshold(tried, evidence, target, *measured)
+            tried = replace(tried, threshold=best_one)
         chosen.append(tried.threshold)
         if ladder.step(name, tried.detect(evidence, target, read)):
             best = tried

@@ -1,5 +1,6 @@
 """`wslib data`: what people type, and what they read."""
 
+import io
 import sys
 
 import pytest
@@ -82,8 +83,10 @@ def test_ctrl_c_says_how_to_go_on(wslib, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(archives, "fetch_voc2007", interrupted)
-    end, _ = wslib("data fetch voc2007")
-    assert end == "wslib: interrupted; the same command goes on"
+    told = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", told)
+    assert wslib("data fetch voc2007")[0] == 130
+    assert told.getvalue() == "wslib: interrupted; the same command goes on\n"
 
 
 def test_list(wslib, tmp_path):

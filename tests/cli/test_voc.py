@@ -1,9 +1,10 @@
 """`wslib voc`: what people type, what they read, and what is refused in one line."""
 
+import functools
 import json
 import os
 import sys
-from functools import partial
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,12 @@ import torch
 from PIL import Image
 
 from wslib import cli
-from wslib.cli import voc_training
+from wslib.cli import voc_networks, voc_training
 from wslib.data.folders import data_root
 from wslib.detections import Detections, load_detections, save_detections
-from wslib.models.checkpoints import save_checkpoint
-from wslib.models.classifiers import build_classifier
+from wslib.models.checkpoints import read_checkpoint, save_checkpoint
+from wslib.models.dense import load_detector
+from wslib.tuning import KEPT
 
 REAL = data_root() / "voc2007" / "VOCdevkit" / "VOC2007"
 RENDERED = "--dataset rendered --rendered train=10,val=6,test=4"
@@ -191,7 +193,12 @@ BAD = [
     ("score stranger.json", "9.xml: no such file"),
     ("score counts.json", "counts.json: rendered {'n_train': 'x'}, expected counts"),
     ("show dogs.json --image 7", "dogs.json: no image '7' in it"),
-    ("show dogs.json --out data", "data: a folder, expected the name of a PNG"),
+    ("show dogs.json --out data", "data: no file, expected the name of one to write"),
+    ("score dogs.json --min-score nan", "the least score is nan, expected a number"),
+    ("detect --out dogs.json/a.json", "dogs.json/a.json: below a file, expected"),
+    ("detect --out /dev/null", "/dev/null: no file, expected the name of one to"),
+    ("detect data --checkpoint no.pt", "data: no such image"),
+    ("train --split val --out dogs.json", "dogs.json/detector.pt: below a file"),
     ("show dogs.json --detector a.pt --checkpoint b.pt", "give one of --detector FILE"),
     ("detect", "give one of --detector FILE and --checkpoint FILE"),
     ("detect --class wolf --checkpoint no.pt", "no class 'wolf'"),
@@ -276,8 +283,9 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WSLIB_BUILD", str(folder / "build" / "x"))
         patch.setattr(sys, "argv", argv)
-        two_folds = partial(voc_training.cross_fit, folds=2)  # it is faster
-        patch.setattr(voc_training, "cross_fit", two_folds)
+        two_folds = functools.partial(voc_training.cross_fit, folds=2)
+        patch.setattr(voc_training, "cross_fit", two_folds)  # faster, as is a head
+        patch.setattr(voc_training, "PENALTY", 10.0)  # that is kept near to nothing
         with patch.context() as at_first, pytest.raises(SystemExit) as end:
             at_first.setattr(voc_training, "learn", interrupted)
             cli.main()
@@ -295,17 +303,21 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
+read_once = functools.cache(load_detector)
+
+
 @pytest.fixture
 def made(trained, capsys, monkeypatch):
     """Type a line after `wslib voc`, where the trained detector lies."""
     monkeypatch.chdir(trained[0])
     monkeypatch.setenv("WSLIB_BUILD", str(trained[0] / "build" / "x"))
+    monkeypatch.setattr(voc_networks, "load_detector", read_once)
     return lambda words: type_line(words, capsys)
 
 
 def test_training_goes_on_after_an_interruption(trained, made):
     folder, (end, history, was_there, status) = trained
-    assert end == "wslib: interrupted; the same command goes on"
+    assert end == 130
     assert not was_there and status == 0
     assert (folder / "out" / "history.csv").read_text() == history
     rows = pd.read_csv(folder / "out" / "history.csv")
@@ -350,6 +362,8 @@ def test_detect_score_and_show(made):
     told = f"{boxes} person boxes in 10 images, saved in found.json\n"
     assert (status, printed) == (0, told) and boxes > 0
     assert found.recipe["kind"] == "taught" and found.recipe["size"] == 64
+    chosen = read_once("out/detector.pt")[1]["thresholds"]["taught"]["person"]
+    assert found.recipe.items() >= {**asdict(KEPT), "threshold": chosen}.items()
     assert found.recipe["rendered"] == {"train": 10, "val": 6, "test": 4}
     assert (found.dataset, found.split, len(found.model)) == ("rendered", "train", 12)
     assert made("score found.json --bootstrap 9")[0] == 0
@@ -378,6 +392,7 @@ def test_another_threshold_or_class_of_maps(made):
     kinds = "'layercam' maps, it has taught, posterior, gradcam"
     assert end == f"wslib: out/detector.pt: {kinds}"
     assert "threshold 1.5: expected above 0" in made(f"{words} --threshold 1.5")[0]
+    assert "area_power nan: expected a finite" in made(f"{words} --area-power nan")[0]
     end, _ = made(words.replace("person", "bus"))  # there are no buses in the pictures
     assert "no threshold for bus on taught maps; give --threshold" in end
 
@@ -415,33 +430,68 @@ def test_baseline_c_has_the_scores_of_a_network(made):
     assert A["AP 0.3"] != C["AP 0.3"]  # in another order
 
 
-def test_the_courses_own_file(voc, tmp_path):
+DAMAGED = [
+    ({"classes": None}, "a detector whose classes are None, expected their names"),
+    ({"classes": [1, 2]}, "a detector whose classes are [1, 2], expected their names"),
+    ({"classes": ["dog", "dog"]}, "2 classes, expected each once, and one or more"),
+    ({"name": ["resnet18"]}, "no detector; `wslib voc train` makes one"),
+    ({"size": "448"}, "size is '448', expected 32 pixels or more"),
+    ({"thresholds": [0.2]}, "no threshold for person on taught maps; give --threshold"),
+    ({"thresholds": {"taught": {"person": "x"}}}, "no threshold for person on taught"),
+    ({"thresholds": {"taught": 0.2}}, "no threshold for person on taught maps"),
+]
+
+
+@pytest.mark.parametrize(
+    "changes, complaint", DAMAGED, ids=[str(c) for c, _ in DAMAGED]
+)
+def test_damaged_detectors_are_one_line(made, trained, monkeypatch, changes, complaint):
+    content = read_checkpoint("out/detector.pt")
+    monkeypatch.setattr(voc_networks, "load_detector", load_detector)
+    torch.save({**content, **changes}, "damaged.pt")
+    words = f"detect {RENDERED} --class person --limit 1 --detector damaged.pt"
+    end, printed = made(words)
+    assert end.startswith("wslib: damaged.pt: ") and complaint in end, end
+    assert "\n" not in end and not printed
+
+
+def test_a_folder_with_a_detector_of_unknown_training_is_left_alone(made):
+    content = read_checkpoint("out/detector.pt")
+    os.makedirs("unknown", exist_ok=True)
+    torch.save({**content, "trained": 3}, "unknown/detector.pt")
+    end, _ = made(f"train {RENDERED} --out unknown")
+    told = "another detector, with dataset None, not 'rendered'; choose another --out"
+    assert end.startswith(f"wslib: unknown/detector.pt: {told}")
+
+
+@pytest.fixture(scope="module")
+def weights():
+    """Of a ResNet-18 with an output for each class, as torchvision names them."""
     import torchvision
 
     torch.manual_seed(0)
-    network = torchvision.models.resnet18(weights=None, num_classes=20)
-    torch.save({"model_sdict": network.state_dict(), "epoch": 3}, tmp_path / "own.pt")
+    return torchvision.models.resnet18(weights=None, num_classes=20).state_dict()
+
+
+def test_the_courses_own_file(voc, weights):
+    torch.save({"model_sdict": weights, "epoch": 3}, "own.pt")
     words = "detect --checkpoint own.pt --size 64 --threshold 0.5"
     status, _ = voc(f"{words} --out dogs.json")
     found = load_detections("dogs.json")
     assert status == 0 and list(found.boxes) == ["1", "2", "3"]
     assert found.recipe["kind"] == "gradcam" and found.recipe["size"] == 64
-    state = network.state_dict()
-    torch.save(state, tmp_path / "plain.pt")
+    torch.save(weights, "plain.pt")
     plain = words.replace("own.pt", "plain.pt")
     assert "plain.pt: names no classes; give them in the order" in voc(plain)[0]
     assert "no class 'wolf'" in voc(f"{plain} --class-names wolf,person")[0]
-    torch.save({"model_sdict": {**state, "fc.bias": state["fc.bias"] * np.nan}}, "x.pt")
+    weights = {**weights, "fc.bias": weights["fc.bias"] * np.nan}
+    torch.save({"model_sdict": weights}, "x.pt")
     end, _ = voc("eval --checkpoint x.pt")
     assert end == "wslib: x.pt: fc.bias holds numbers that are not finite"
 
 
-def test_an_image_that_is_gone(voc, tmp_path):
-    classifier = build_classifier("resnet18", 20, pretrained=False)
-    torch.save(
-        {"model_sdict": {k.replace("features.", "").replace("head", "fc"): v
-                         for k, v in classifier.state_dict().items()}}, "own.pt",
-    )  # fmt: skip
+def test_an_image_that_is_gone(voc, tmp_path, weights):
+    torch.save({"model_sdict": weights}, "own.pt")
     (root(tmp_path) / "JPEGImages" / "2.jpg").unlink()
     words = "--checkpoint own.pt --threshold 0.5 --size 64"
     end, _ = voc(f"detect {words}")

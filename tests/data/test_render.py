@@ -195,7 +195,8 @@ def test_masks_are_what_the_boxes_surround(tmp_path):
             assert mask.shape == (note.height, note.width) and not void.any()
             boxes = np.array([t.box for t in note.objects if t.name == name])
             rows, columns = np.nonzero(mask)
-            corners = [columns.min() + 1, rows.min() + 1, columns.max() + 1, rows.max() + 1]
-            assert corners == [*boxes[:, :2].min(0), *boxes[:, 2:].max(0)]
+            first, last = boxes[:, :2].min(0), boxes[:, 2:].max(0)  # x, y; from 1
+            assert [columns.min() + 1, rows.min() + 1] == first.tolist()
+            assert [columns.max() + 1, rows.max() + 1] == last.tolist()
             seen += 1
     assert seen > 5

@@ -297,3 +297,19 @@ def test_fingerprint_minds_names_and_shapes():
     turned = network(a=four.view(2, 2).T.contiguous().T)
     assert turned.a.stride() != square.a.stride()
     assert fingerprint(turned) == fingerprint(square)
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    def full(content, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("[enforce fail at inline_container.cc:672]")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match=r"a\.pt: cannot be written: is the disk full\?"):
+        save_checkpoint(tmp_path / "a.pt", torch.nn.Linear(2, 2))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_device_is_not_replaced_by_a_file():
+    with pytest.raises(ValueError, match="/dev/null: is no file"):
+        save_checkpoint("/dev/null", torch.nn.Linear(2, 2))

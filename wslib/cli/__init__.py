@@ -14,6 +14,7 @@ from wslib.cli import data, voc, workbook
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # paragraphs and errors as plain text
     help="Weakly supervised localisation: from image labels to boxes and masks.",
     pretty_exceptions_enable=False,
 )
@@ -23,10 +24,13 @@ app.add_typer(workbook.app, name="workbook")
 
 
 def main() -> None:
-    """Run the command line; an expected error is one line and status 1."""
+    """Run the command line; an expected error is one line and status 1, Ctrl-C 130."""
     try:
         app()
-    except KeyboardInterrupt:
-        sys.exit("wslib: interrupted")
-    except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError) as error:
         sys.exit(f"wslib: {error}")
+    except OSError as error:
+        named = error.filename is not None and error.strerror
+        sys.exit(
+            f"wslib: {error.filename}: {error.strerror}" if named else f"wslib: {error}"
+        )

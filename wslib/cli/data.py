@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
+from wslib.cli.interrupted import goes_on
+
 app = typer.Typer(no_args_is_help=True, help="Fetch and look at the data sets.")
 
-Part = Annotated[str | None, typer.Option(help="trainval or test; else both")]
-BaseUrl = Annotated[str | None, typer.Option(help="Another home of the archives")]
-Keep = Annotated[bool, typer.Option("--keep-archives", help="After unpacking")]
+Part = Annotated[str | None, typer.Option(help="trainval or test [default: both]")]
+BaseUrl = Annotated[str | None, typer.Option(help="Fetch the archives from here")]
+Keep = Annotated[
+    bool, typer.Option("--keep-archives", help="Do not delete them after unpacking")
+]
 
 
 @app.callback()
@@ -35,14 +39,12 @@ def fetch_data(
 
     if name != "voc2007":
         raise ValueError(f"data set {name!r}, expected voc2007")
-    try:
+    with goes_on():
         fetch_voc2007(
             parts=(part,) if part else tuple(VOC2007_PARTS),
             base_url=base_url or VOC2007_URL,
             keep_archives=keep_archives,
         )
-    except KeyboardInterrupt:  # else typer would say no more than "Aborted."
-        raise RuntimeError("interrupted; the same command goes on") from None
 
 
 @app.command("list")

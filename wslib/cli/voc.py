@@ -13,7 +13,10 @@ from typing import Annotated
 import typer
 
 from wslib.cli import options
+from wslib.cli.interrupted import goes_on
 from wslib.cli.options import IOUS
+
+BUILD = Path("build/voc")
 
 app = typer.Typer(
     no_args_is_help=True, help="From image labels to boxes on VOC2007, step by step."
@@ -35,31 +38,32 @@ def train_detector(
     backbone: Annotated[
         str, typer.Option(help="efficientnet_lite0, resnet18 or resnet50")
     ] = "efficientnet_lite0",
-    size: Annotated[int, typer.Option(help="Pixels; images become squares")] = 448,
-    epochs: Annotated[int, typer.Option(min=0, help="0: only the heads learn")] = 0,
+    size: Annotated[int, typer.Option(help="Side of the input in pixels")] = 448,
+    epochs: Annotated[
+        int, typer.Option(min=0, help="Of fine-tuning; 0 trains the heads only")
+    ] = 0,
     validate: Annotated[
-        str | None, typer.Option(help="Split for the mAP; the best epoch is kept")
+        str | None, typer.Option(help="Split whose mAP chooses the best epoch")
     ] = None,
-    out: Annotated[Path, typer.Option(help="A folder")] = Path("build/voc"),
+    out: Annotated[Path, typer.Option(help="Folder for the results")] = BUILD,
     batch_size: options.BatchSize = 8,
-    seed: Annotated[int, typer.Option(help="Of all random numbers")] = 0,
+    seed: Annotated[int, typer.Option(help="For all random numbers")] = 0,
     device: options.Device = "auto",
 ) -> None:
-    """Learn a detector from image labels; boxes choose one threshold for each class.
+    """Train a detector on image labels; boxes choose only a threshold for each class.
 
-    The folder gets detector.pt. With --epochs it also gets last.pt, from which the same
-    command goes on after an interruption, best.pt, history.csv and curves.png.
+    Writes detector.pt. Fine-tuning also writes best.pt, history.csv, curves.png and
+    last.pt, from which the same command goes on after an interruption.
 
     Example: wslib voc train --split train --validate val --epochs 5 --out build/voc
     """
     from wslib.cli.voc_training import Training
 
+    options.check_out(out / "detector.pt")
     where = (dataset, rendered, split, limit, validate)
     training = Training(*where, backbone, size, epochs, seed, batch_size, device, out)
-    try:
+    with goes_on():
         training.run()
-    except KeyboardInterrupt:  # else typer would say no more than "Aborted."
-        raise RuntimeError("interrupted; the same command goes on") from None
 
 
 @app.command("eval")
@@ -77,7 +81,7 @@ def evaluate_classes(
     digits: options.Digits = 1,
     as_json: options.Json = False,
 ) -> None:
-    """Measure how well classes of images are told: average precision, and its mean.
+    """Measure the classification of images: AP of each class, and their mean.
 
     Example: wslib voc eval --detector build/voc/detector.pt --split val
     """
@@ -109,10 +113,10 @@ def measure_baselines(
     digits: options.Digits = 6,
     as_json: options.Json = False,
 ) -> None:
-    """Measure detectors that see no place: one box amid each image, 30 % of its area.
+    """Measure a central box of 30 % of the image: what guessing the place achieves.
 
-    A: in each image, score 1. B: A, where there is an object. Annotations suffice for
-    these. C, with a network and the images: A, scored with the class's probability.
+    A: a box in every image, score 1. B: only in images with an object. C, with
+    --detector or --checkpoint: as A, the score is the probability of the class.
 
     Example: wslib voc baselines --split test --limit 500
     """
@@ -133,7 +137,7 @@ def measure_baselines(
 @app.command("detect")
 def detect_boxes(
     images: Annotated[
-        list[Path] | None, typer.Argument(help="Files; else those of --split")
+        list[Path] | None, typer.Argument(help="Files, instead of a data set's split")
     ] = None,
     detector: options.DetectorFile = None,
     checkpoint: options.CheckpointFile = None,
@@ -144,24 +148,32 @@ def detect_boxes(
     limit: options.Limit = 500,
     class_name: options.ClassName = "dog",
     threshold: Annotated[
-        float | None, typer.Option(help="Of a map's maximum; else the detector's")
+        float | None,
+        typer.Option(help="Share of a map's maximum [default: the detector's own]"),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Of map: taught, posterior or gradcam")
+        str | None, typer.Option(help="Kind of map: taught, posterior or gradcam")
     ] = None,
-    max_boxes: Annotated[int, typer.Option(min=1, help="An image")] = 3,
-    area_power: Annotated[float, typer.Option(help="Of the box, in its score")] = 0.2,
-    masks: Annotated[bool, typer.Option("--masks", help="Boxes of GrabCut's")] = False,
+    max_boxes: Annotated[int, typer.Option(min=1, help="Most boxes in an image")] = 3,
+    area_power: Annotated[
+        float, typer.Option(help="Above 0: larger boxes score higher")
+    ] = 0.2,
+    second: Annotated[
+        float, typer.Option(help="Weight of boxes at half and twice the threshold")
+    ] = 0.1,
+    masks: Annotated[
+        bool, typer.Option("--masks", help="Refine each map by GrabCut (slow)")
+    ] = False,
     size: options.Size = None,
     batch_size: options.BatchSize = 8,
     device: options.Device = "auto",
-    out: Annotated[Path | None, typer.Option(help="Save them here, as JSON")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to save them in")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Look at images once and find the boxes of a class; print them, or save them.
+    """Find the boxes of a class in images; print them, or save them with --out.
 
-    Printed is a line a box: image, x1, y1, x2, y2, score. Corners are those of VOC:
-    counted from 1, the last pixel included.
+    A line for each box: image, x1, y1, x2, y2, score. Corners are VOC's: counted from
+    1, the last pixel included.
 
     Example: wslib voc detect --detector build/voc/detector.pt --out build/voc/dogs.json
     """
@@ -169,10 +181,13 @@ def detect_boxes(
     from wslib.cli.voc_reports import report_boxes
 
     check_class(class_name)
+    if out:
+        options.check_out(out)
     of_split = (dataset, rendered, split, limit)
     scene = Scene.of_files(images) if images else Scene.of_split(*of_split)
     network = open_network(detector, checkpoint, class_names, device)
     boxes = {"max_boxes": max_boxes, "area_power": area_power, "masks": masks}
+    boxes["second"] = 0.0 if masks else second
     recipe = network.recipe(class_name, kind, threshold, **boxes)
     look = Look(size or network.size, batch_size)
     report_boxes(find(network, scene, class_name, recipe, look), out, as_json)
@@ -183,15 +198,19 @@ def score_boxes(
     file: options.DetectionsFile,
     iou: options.Ious = IOUS,
     protocol: options.Protocol = "course",
-    min_score: Annotated[float | None, typer.Option(help="Of boxes that count")] = None,
-    bootstrap: Annotated[int, typer.Option(min=1, help="Draws, for intervals")] = 1000,
+    min_score: Annotated[
+        float | None, typer.Option(help="Leave boxes with a lower score out")
+    ] = None,
+    bootstrap: Annotated[
+        int, typer.Option(min=1, help="Bootstrap samples for the intervals")
+    ] = 1000,
     digits: options.Digits = 1,
     as_json: options.Json = False,
 ) -> None:
-    """Measure saved boxes: AP and recall, CorLoc, and what each kind of error costs.
+    """Measure saved boxes: AP, recall, CorLoc, and what each kind of error costs.
 
-    Neither the network nor the images are needed, only the annotations. Brackets hold
-    95 % intervals. The errors are those at the last --iou.
+    Needs the annotations, but neither the network nor the images. Brackets hold 95 %
+    intervals. The errors are those at the last --iou.
 
     Example: wslib voc score build/voc/dogs.json --iou 0.5 --protocol voc07
     """
@@ -207,22 +226,25 @@ def score_boxes(
 @app.command("show")
 def show_boxes(
     file: options.DetectionsFile,
-    n: Annotated[int, typer.Option("--n", min=1, help="So many, drawn at random")] = 10,
-    seed: Annotated[int, typer.Option(help="Which ones")] = 0,
+    n: Annotated[int, typer.Option("--n", min=1, help="How many random images")] = 10,
+    seed: Annotated[int, typer.Option(help="Another one draws other images")] = 0,
     image: Annotated[
-        list[str] | None, typer.Option("--image", help="Its id; instead of random ones")
+        list[str] | None,
+        typer.Option("--image", help="Draw this one (its id); may be repeated"),
     ] = None,
-    min_score: Annotated[float, typer.Option(help="Leave lower boxes out")] = 0.1,
+    min_score: Annotated[
+        float, typer.Option(help="Leave boxes with a lower score out")
+    ] = 0.1,
     detector: options.DetectorFile = None,
     checkpoint: options.CheckpointFile = None,
     class_names: options.ClassNames = None,
     device: options.Device = "auto",
-    out: Annotated[Path, typer.Option(help="A PNG")] = Path("build/voc/show.png"),
+    out: Annotated[Path, typer.Option(help="PNG to write")] = BUILD / "show.png",
 ) -> None:
-    """Draw images with true boxes (dashed) and found ones, and their maps behind them.
+    """Draw images with their true boxes (dashed) and found ones (solid).
 
-    Boxes are orange where they are right (IoU above 0.5), else vermilion. The maps need
-    the network that found the boxes, and it looks at no other images.
+    Found boxes are orange where they are right (IoU above 0.5), else vermilion. With
+    the network that found them, the maps are drawn too.
 
     Example: wslib voc show build/voc/dogs.json --n 10 --seed 1 --out dogs.png
     """
@@ -230,6 +252,7 @@ def show_boxes(
     from wslib.cli.voc_pictures import choose, show
     from wslib.detections import load_detections
 
+    options.check_out(out)
     detections, network = load_detections(file), None
     ids = choose(file, detections, n, seed, image or [])
     if detector or checkpoint:

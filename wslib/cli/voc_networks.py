@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,12 @@ from wslib.detections import Detections
 from wslib.device import pick_device
 from wslib.evidence import KINDS, look
 from wslib.heads import pooled_features
-from wslib.localisation import ClassMaps, class_maps, detect, detect_masks
-from wslib.models.checkpoints import fingerprint, load_classifier
+from wslib.localisation import ClassMaps, class_maps
+from wslib.models.checkpoints import fingerprint, load_classifier, naming
 from wslib.models.classifiers import Classifier
 from wslib.models.dense import load_detector
 from wslib.params import parse_overrides
-from wslib.segment import grabcut
-from wslib.tuning import Recipe
+from wslib.tuning import KEPT, Recipe
 
 PLAIN_THRESHOLD = 0.12  # of a plain classifier's Grad-CAM maps
 
@@ -38,8 +36,8 @@ class Look:
     batch_size: int = 8
 
     def __post_init__(self) -> None:
-        if self.size < 32:
-            raise ValueError(f"size is {self.size}, expected 32 pixels or more")
+        if not isinstance(self.size, int) or self.size < 32:
+            raise ValueError(f"size is {self.size!r}, expected 32 pixels or more")
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Scene:
     def of_files(paths: Sequence[Path]) -> Scene:
         paths = list(dict.fromkeys(paths))
         for path in paths:
-            if not path.exists():
+            if not path.is_file():
                 raise FileNotFoundError(f"{path}: no such image")
         return Scene("files", "", [str(path) for path in paths], paths)
 
@@ -74,6 +72,8 @@ class Network:
 
     def __init__(self, path: Path, network: torch.nn.Module, about: dict, size: int):
         self.path, self.network, self.about, self.size = path, network, about, size
+        with naming(path):
+            Look(size)
         missing = [name for name in CLASSES if name not in about["classes"]]
         if missing:
             raise ValueError(f"{path}: its classes lack {', '.join(missing)}")
@@ -108,9 +108,7 @@ class Network:
             )
         if threshold is None:
             threshold = self.threshold(class_name, kind)
-        if not 0 < threshold <= 1:
-            raise ValueError(f"threshold {threshold}: expected above 0, at most 1")
-        return Recipe(kind=kind, threshold=threshold, **boxes)
+        return replace(KEPT, kind=kind, threshold=threshold, **boxes)
 
 
 class Detector(Network):
@@ -120,7 +118,7 @@ class Detector(Network):
 
     def __init__(self, path: Path, device: torch.device) -> None:
         network, about = load_detector(path)
-        super().__init__(path, network.to(device), about, int(about.get("size", 448)))
+        super().__init__(path, network.to(device), about, about.get("size", 448))
 
     def probabilities(self, paths, how):
         seen = look(self.network, map(str, paths), paths, how.size, how.batch_size)
@@ -131,11 +129,11 @@ class Detector(Network):
         return recipe.maps(seen, self.order[CLASSES.index(class_name)])
 
     def threshold(self, class_name, kind):
-        chosen = self.about.get("thresholds", {}).get(kind, {})
-        if class_name not in chosen:
+        try:
+            return float(self.about["thresholds"][kind][class_name])
+        except (KeyError, TypeError, ValueError):
             text = f"no threshold for {class_name} on {kind} maps; give --threshold"
-            raise ValueError(f"{self.path}: {text}")
-        return float(chosen[class_name])
+            raise ValueError(f"{self.path}: {text}") from None
 
 
 class Checkpoint(Network):
@@ -146,7 +144,7 @@ class Checkpoint(Network):
     def __init__(self, path: Path, names: str | None, device: torch.device) -> None:
         order = [name.strip() for name in names.split(",")] if names else None
         network, about = load_classifier(path, order)
-        size = int(about.get("size", about["input_size"]))
+        size = about.get("size", about["input_size"])
         super().__init__(path, network.to(device), about, size)
 
     def probabilities(self, paths, how):
@@ -191,13 +189,8 @@ def find(
 ) -> Detections:
     """Look at all images of the scene once, and find the boxes of a class."""
     maps = network.maps(scene.ids, scene.paths, class_name, recipe, how)
-    boxes = {"max_boxes": recipe.max_boxes, "area_power": recipe.area_power}
-    if recipe.masks:
-        path = dict(zip(scene.ids, scene.paths, strict=True))
-        segment = partial(grabcut, threshold=recipe.threshold)
-        found = detect_masks(maps, lambda i: read_image(path[i]), segment, **boxes)
-    else:
-        found = detect(maps, recipe.threshold, **boxes)
+    path = dict(zip(scene.ids, scene.paths, strict=True))
+    found = recipe.detect_in(maps, lambda i: read_image(path[i]))
     told = {**asdict(recipe), "size": how.size, "flip": True}
     told |= {"rendered": scene.counts} if scene.dataset == "rendered" else {}
     where = {"dataset": scene.dataset, "split": scene.split}

@@ -17,7 +17,6 @@ from wslib.data.images import read_image
 from wslib.detections import Detections
 from wslib.metrics.matching import box_iou
 from wslib.models.checkpoints import written_whole
-from wslib.tuning import Recipe
 
 COLUMNS = 5  # images in a row
 RIGHT = 0.5  # IoU above which a box is right
@@ -73,8 +72,8 @@ def show(
 
 def _maps(found: Detections, ids, paths, network: Network) -> list[np.ndarray]:
     """The maps of these images only, in the way in which they were made then."""
-    recipe = Recipe(kind=found.recipe["kind"])
-    how = Look(int(found.recipe.get("size", network.size)))
+    recipe = network.recipe(found.class_name, found.recipe.get("kind"), threshold=1.0)
+    how = Look(found.recipe.get("size", network.size))
     maps = network.maps(ids, paths, found.class_name, recipe, how)
     return [maps.heatmap(index) for index in range(len(ids))]
 
@@ -100,12 +99,11 @@ def draw_curves(history: pd.DataFrame, out: Path) -> None:
     for axis, (column, label) in zip(axes.flat, columns, strict=True):
         series = {label: (history["epoch"], history[column])}
         figures.draw_lines(axis, series, "epoch", label, marker="o")
+        axis.xaxis.get_major_locator().set_params(integer=True)
     save_figure(fig, out)
 
 
 def save_figure(fig: Figure, out: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
-    if out.is_dir():
-        raise ValueError(f"{out}: a folder, expected the name of a PNG")
     with written_whole(out) as part:
         fig.savefig(part, format="png", dpi=figures.DPI)

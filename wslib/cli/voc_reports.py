@@ -108,7 +108,7 @@ def report_boxes(found: Detections, out: Path | None, for_programs: bool) -> Non
     else:
         for image_id, boxes in found.boxes.items():
             for *box, score in boxes.tolist():
-                print(image_id, *(f"{corner:g}" for corner in box), f"{score:.4f}")
+                print(image_id, *(f"{corner:g}" for corner in box), f"{score:.4g}")
 
 
 def truth_of(path: Path, found: Detections) -> tuple[VOC2007, Boxes]:

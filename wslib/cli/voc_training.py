@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import typer
 from torch import nn
 
+from wslib.cli.interrupted import STATUS
 from wslib.cli.voc_networks import Look, classify, open_network, open_voc
 from wslib.cli.voc_pictures import draw_curves
 from wslib.data.voc import CLASSES, VOC2007
 from wslib.device import pick_device
-from wslib.evidence import KINDS, Evidence, learn
+from wslib.evidence import learn
 from wslib.heads import fit_heads
 from wslib.metrics.classification import mean_average_precision
 from wslib.models.checkpoints import about_classifier
 from wslib.models.classifiers import Classifier, build_classifier
 from wslib.models.dense import DenseClassifier, load_detector, save_detector
-from wslib.progress import progress
 from wslib.teaching import cross_fit, teach
 from wslib.training import fine_tune
-from wslib.tuning import Recipe, sweep_thresholds
+from wslib.tuning import choose_thresholds
 
-THRESHOLDS = [
-    0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6,
-]  # of the maps, from which each class has its own  # fmt: skip
-RECIPE = Recipe(max_boxes=3, area_power=0.2)
-ENOUGH = 300  # images of a class choose its threshold
 PENALTY = 0.1  # of the head from which fine-tuning starts
-INTERRUPTED = 130  # the status of a program that Ctrl-C has ended
 
 
 @dataclass(frozen=True)
@@ -65,8 +59,11 @@ class Training:
         features = learn(network, paths, how.size, how.batch_size)
         teach(network, features, labels, seed=self.seed)
         evidence = cross_fit(network, ids, features, labels, seed=self.seed)
-        about = {"thresholds": choose_thresholds(evidence, voc), "trained": self._told}
-        save_detector(path, network, CLASSES, size=self.size, **about)
+        thresholds = choose_thresholds(
+            evidence, {c: voc.ground_truth(ids, c) for c in CLASSES}
+        )
+        about = {"size": self.size, "thresholds": thresholds, "trained": self._told}
+        save_detector(path, network, CLASSES, **about)
         print(f"{path}: learnt from {len(ids)} images of {self.split}")
         if held:
             told = open_network(path, None, None, self.device).probabilities
@@ -82,7 +79,8 @@ class Training:
 
     def _is_in(self, path: Path) -> bool:
         """Whether it is this detector. Raises ValueError for another one."""
-        there = load_detector(path)[1].get("trained", {})
+        there = load_detector(path)[1].get("trained")
+        there = there if isinstance(there, dict) else {}
         for key, value in self._told.items():
             if there.get(key) != value:
                 text = f"another detector, with {key} {there.get(key)!r}, not {value!r}"
@@ -136,25 +134,7 @@ class Training:
         )
         draw_curves(history, self.out / "curves.png")
         if len(history) < self.epochs:  # `fit` has said so
-            raise typer.Exit(INTERRUPTED)
-
-
-def choose_thresholds(evidence: Evidence, voc: VOC2007) -> dict[str, dict[str, float]]:
-    """For each kind of map and each class that there is: the threshold with the best
-    mean AP on the training images with the class, or on so many that it is enough.
-
-    The evidence is that of `cross_fit`. These boxes are the only ones that are used.
-    """
-    chosen: dict[str, dict[str, float]] = {kind: {} for kind in KINDS}
-    for target, name in enumerate(progress(CLASSES, "thresholds")):
-        truth = voc.ground_truth(evidence.ids, name)
-        rows = [k for k, i in enumerate(evidence.ids) if len(truth[i])][:ENOUGH]
-        some = evidence.of(rows)
-        for kind in KINDS if rows else ():
-            recipe = replace(RECIPE, kind=kind)
-            swept = sweep_thresholds(recipe, some, target, truth, THRESHOLDS)
-            chosen[kind][name] = float(swept.mean(axis=1).idxmax())
-    return chosen
+            raise typer.Exit(STATUS)
 
 
 def _mean_ap(told, voc: VOC2007, ids: Sequence[str]) -> float:

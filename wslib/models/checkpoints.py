@@ -13,7 +13,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +39,19 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     """Yield a name beside `path` to write to; at the end what is there becomes `path`,
     and after an error it is removed."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: is no file, and is not replaced by one")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         os.replace(part, path)
+    except (OSError, RuntimeError) as error:  # torch has its own for a full disk
+        reason = getattr(error, "strerror", None) or "is the disk full?"
+        raise OSError(f"{path}: cannot be written: {reason}") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -162,12 +162,22 @@ def load_detector(path: Path | str) -> tuple[DenseClassifier, dict]:
     """
     about = read_checkpoint(path)
     with naming(path):
-        if about.get("format") != FORMAT or about.get("name") not in CUTS:
+        if about.get("format") != FORMAT or about.get("name") not in list(CUTS):
             raise ValueError("no detector; `wslib voc train` makes one")
+        _check_classes(about.get("classes"))
         classifier = build_classifier(about["name"], pretrained=False)
         network = DenseClassifier(classifier, len(about["classes"]))
         load_weights(network, about.pop("model", None))
     return network, about
+
+
+def _check_classes(names: object) -> None:
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise ValueError(
+            f"a detector whose classes are {names!r}, expected their names"
+        )
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"{len(names)} classes, expected each once, and one or more")
 
 
 def _zero_head(inputs: int, outputs: int) -> nn.Linear:
