@@ -90,10 +90,10 @@ def test_killed_while_writing_leaves_the_epoch_before(tmp_path, monkeypatch):
 
     def full(content, path):
         path.write_bytes(b"half of it")
-        raise OSError("No space left on device")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("torch.save", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="last.pt: cannot be written: No space"):
         run.end_epoch({"epoch": 2, "score": 2.0})
     there = sorted(path.name for path in tmp_path.iterdir())
     assert there == ["best.pt", "history.csv", "last.pt"]
