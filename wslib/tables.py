@@ -189,7 +189,7 @@ class _Column:
         cells = []
         for text, low, high in zip(self.texts, *bounds, strict=True):
             low, high = self._text(low, spec), self._text(high, spec)
-            between = " to " if "−" in low + high else "–"
+            between = " to " if {"−", "+"} & set(low + high) else "–"
             unknown = MISSING in (text, low, high)
             cells.append("" if unknown else f"{low}{between}{high}")
         return cells
