@@ -29,7 +29,7 @@
 # **Data and time.** With the profiles `smoke` and `sample` the pictures are *rendered*
 # by this project, in the layout of VOC2007, and need no network; the profile `full`
 # takes the photographs of VOC2007 [@everingham2010]. At `sample` the chapter takes
-# about two minutes on two processor cores, drawing the pictures included.
+# two to three minutes on two processor cores, drawing the pictures included.
 
 # %% tags=["parameters"]
 from typing import Literal
