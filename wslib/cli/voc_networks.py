@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -58,6 +59,7 @@ class Scene:
 
     @staticmethod
     def of_files(paths: Sequence[Path]) -> Scene:
+        """Image files by themselves; their paths are the ids."""
         paths = list(dict.fromkeys(paths))
         for path in paths:
             if not path.is_file():
@@ -65,7 +67,7 @@ class Scene:
         return Scene("files", "", [str(path) for path in paths], paths)
 
 
-class Network:
+class Network(ABC):
     """A network in a file, and the classes of VOC among its outputs."""
 
     kinds: tuple[str, ...]
@@ -80,21 +82,21 @@ class Network:
         self.order = [about["classes"].index(name) for name in CLASSES]
         self.fingerprint = fingerprint(network)
 
+    @abstractmethod
     def probabilities(self, paths: Sequence[Path], how: Look) -> np.ndarray:
         """Of each class of VOC in each image, (N, 20)."""
-        raise NotImplementedError
 
     def scores(self, paths: Sequence[Path], class_name: str, how: Look) -> np.ndarray:
         """The probabilities of one class, (N,)."""
         return self.probabilities(paths, how)[:, CLASSES.index(class_name)]
 
+    @abstractmethod
     def maps(self, ids, paths, class_name: str, recipe: Recipe, how: Look) -> ClassMaps:
         """The maps of one class, as the recipe wants them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def threshold(self, class_name: str, kind: str) -> float:
         """The one to be used where none is given."""
-        raise NotImplementedError
 
     def recipe(
         self, class_name: str, kind: str | None, threshold: float | None, **boxes
