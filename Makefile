@@ -30,7 +30,7 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: help report chapter test lint clean distclean FORCE
+.PHONY: help report chapter summary test lint clean distclean FORCE
 
 help: ## list the targets and the variables
 	@echo "usage: make TARGET [PROFILE=smoke|sample|full] [SET=\"name=value ...\"]"; echo
@@ -57,9 +57,9 @@ $(OUT)/workbook.pdf: $(NOTEBOOKS) $(BOOK) $(ENGINE) | .venv/.quarto
 
 # --------------------------------------------------------------------- the chapters
 
-ifneq ($(filter chapter,$(MAKECMDGOALS)),)
+ifneq ($(filter chapter summary,$(MAKECMDGOALS)),)
   ifeq ($(CH),)
-    $(error make chapter needs CH, such as CH=02)
+    $(error make $(filter chapter summary,$(MAKECMDGOALS)) needs CH, such as CH=02)
   endif
   ifeq ($(CHAPTERS),)
     $(error no chapter $(CH); there are $(notdir $(basename $(wildcard chapters/*.py))))
@@ -68,6 +68,9 @@ endif
 
 chapter: $(NOTEBOOKS) ## run one chapter alone: make chapter CH=02 PROFILE=smoke
 	@echo $(NOTEBOOKS)
+
+summary: $(NOTEBOOKS) ## two pages about one chapter: make summary CH=04 PROFILE=smoke
+	@$(WSLIB) workbook summary $(CHAPTERS) --profile $(PROFILE)
 
 $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
 	@echo "$*: profile $(PROFILE)"

@@ -49,6 +49,18 @@ def run_chapter(
     run(Chapter(chapter), Build(profile))
 
 
+@app.command("summary")
+def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
+    """Make a PDF of two pages from the cells of a chapter that are tagged `summary`.
+
+    Example: wslib workbook summary chapters/NN_name.py --profile smoke
+    """
+    from wslib.workbook.summary import summarise
+
+    for chapter in chapters:
+        summarise(chapter, profile)
+
+
 @app.command("render")
 def render_book(profile: Profile = "sample") -> None:
     """Assemble the executed notebooks into the HTML book and the PDF.

@@ -1,0 +1,243 @@
+"""The summary of a chapter: its cells that carry the tag `summary`, on two pages.
+
+    # %% [markdown] tags=["summary"]
+
+The chapter's own notebook is read, so that both are made by the same run. The embedded
+engine makes the PDF, also where Quarto is on the PATH: Quarto knows the book, not this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from pathlib import Path
+
+import nbformat
+import typst
+from nbformat import NotebookNode, from_dict
+from nbformat.v4 import new_notebook
+
+from wslib.workbook import embedded
+from wslib.workbook.book import Book, RenderError, load_book
+from wslib.workbook.document import Document, read_document
+
+TAG = "summary"
+MOST_PAGES = 2
+KINDS = {"fig": "a figure", "tbl": "a table", "eq": "an equation", "sec": "a section"}
+TITLE = re.compile(r"^# +(?P<words>.+?) *(?:\{(?P<attributes>[^{}]*)\})? *$", re.M)
+LABEL = re.compile(r"\{#([\w-]+)|^#\| *label: *[\"']?([\w-]+)", re.M)
+MENTION = r"-?@(?:fig|tbl|eq|sec)(?:-\w+)+"
+REFERENCE = re.compile(
+    r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))"  # is left alone
+    rf"|\((?:see\s+)?(?P<aside>{MENTION}(?:(?:,|\s+and)\s+{MENTION})*)\)"
+    r"|(?<!\^)\[(?P<group>[^\[\]]*@[^\[\]]*)\](?![({\[])"
+    r"|\[(?P<words>[^\[\]]*)\]\(#(?P<link>[\w-]+)\)"
+    rf"|(?<![\w\\])(?P<mention>{MENTION})",
+    re.DOTALL | re.IGNORECASE,
+)
+SENTENCE_START = re.compile(r"(?:[.!?]|\n\s*\n|\n[-*])\s*$")
+
+
+def summarise(chapter: Path, profile: str, root: Path = Path(".")) -> Path:
+    """Make `NAME_summary.pdf` of the `chapter` from its executed notebook; return it.
+
+    A4 in 10 points: title, provenance, and the tagged cells without their code. What
+    they refer to elsewhere is named in words. Raises FileNotFoundError without the
+    notebook; RenderError without a tagged cell, with a line for each problem, or if the
+    PDF has more than two pages, which is then kept for looking at.
+    """
+    began = time.monotonic()
+    book = load_book(root, profile)
+    name = f"build/{profile}/{chapter.stem}.ipynb"
+    notebook = _read(root / name, chapter, profile)
+    if not _tagged(notebook):
+        raise RenderError(f'{chapter}: no cell of it has the tag "{TAG}"')
+    content, pages = _make(book, name, notebook)
+    target = book.output / f"{chapter.stem}_summary.pdf"
+    _write(target, content)
+    if pages > MOST_PAGES:
+        raise RenderError(f"{target}: has {pages} pages, expected at most {MOST_PAGES}")
+    seconds = time.monotonic() - began
+    pages = f"{pages} page{'s' if pages > 1 else ''}"
+    print(f"{target}: {pages}, {seconds:.1f} s", flush=True)
+    return target
+
+
+def _read(file: Path, chapter: Path, profile: str) -> NotebookNode:
+    number = chapter.stem.split("_")[0]
+    try:
+        return nbformat.read(file, as_version=4)
+    except FileNotFoundError:
+        run = f"make chapter CH={number} PROFILE={profile}"
+        raise FileNotFoundError(f"{file}: is not there; run `{run}` first") from None
+    except nbformat.reader.NotJSONError:
+        raise RenderError(f"{file}: not a notebook of nbformat 4") from None
+
+
+def _tagged(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", [])]
+
+
+def _make(book: Book, name: str, notebook: NotebookNode) -> tuple[bytes, int]:
+    """The PDF of the summary and how many pages it has."""
+    with tempfile.TemporaryDirectory(prefix="summary-") as scratch:
+        media = Path(scratch)
+        document = _document(name, notebook, media)
+        if document.problems:
+            raise RenderError("\n".join(document.problems))
+        alone = replace(book, settings={"book": {"chapters": [name]}})
+        source = embedded._source(alone, [document])
+        metadata = _metadata(book, document, notebook)
+        (media / "book.json").write_text(json.dumps(metadata), "utf-8")
+        return _typeset(book, source, media)
+
+
+def _typeset(book: Book, source: str, media: Path) -> tuple[bytes, int]:
+    text = media / "summary.typ"
+    embedded._pandoc(
+        book, source, media, text, "typst", "summary.typ",
+        "--syntax-highlighting=idiomatic",
+    )  # fmt: skip
+    compiler = typst.Compiler(
+        str(text), root=text.anchor, ignore_system_fonts=True,
+        sys_inputs={"theme": str((book.root / "report/code.tmTheme").resolve())},
+    )  # fmt: skip
+    try:
+        content = compiler.compile(format="pdf")
+    except typst.TypstError as error:
+        raise RenderError(f"typst: {error.message}") from None
+    return content, int(compiler.query("<last-page>", field="value", one=True))
+
+
+def _write(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_suffix(".tmp")
+    scratch.write_bytes(content)
+    os.replace(scratch, target)
+
+
+def _metadata(book: Book, document: Document, notebook) -> dict:
+    """What the template and the filter ask for."""
+    return {
+        **embedded._metadata(book, [document]),
+        "book": book.get("book.title", ""),
+        "title": _title("", notebook)["words"],
+        "provenance": _provenance(notebook.metadata.get("wslib", {}), book.profile),
+    }
+
+
+def _provenance(run: dict, profile: str) -> str:
+    """Where the numbers are from, in one line; the book's table has the rest."""
+    facts = {
+        "profile": profile,
+        "data": run.get("parameters", {}).get("dataset"),
+        "seed": run.get("seed"),
+        "wslib": run.get("versions", {}).get("wslib"),
+        "text": run.get("blob", "")[:7],
+        "package": run.get("package", "")[:7],
+        "run": run.get("date"),
+    }
+    known = {name: fact for name, fact in facts.items() if fact not in (None, "")}
+    return " · ".join(f"{name} {fact}" for name, fact in known.items())
+
+
+# ------------------------------------------------------------------------- the words
+
+
+def _document(name: str, notebook: NotebookNode, media: Path) -> Document:
+    """The tagged cells in Markdown, code hidden, under the chapter's own title."""
+    cells = [_without_code(cell) for cell in _tagged(notebook)]
+    file = media / "summary.ipynb"
+    nbformat.write(new_notebook(cells=cells), file)
+    document = read_document(file, name, media, code_fold="false")
+    title = _title(name, notebook)
+    line = re.compile(f"^{re.escape(title[0])}$", re.M)
+    body = line.sub("", document.markdown, count=1)
+    attributes = f"{title['attributes'] or ''} .unnumbered"
+    text = f"# {title['words']} {{{attributes}}}\n\n{body}"
+    everything = "\n".join(cell.source for cell in notebook.cells)
+    references = _References(_labels(text), _labels(everything))
+    return replace(document, markdown=references.in_words(text))
+
+
+def _without_code(cell: NotebookNode) -> NotebookNode:
+    """The cell with the options at its head, but none of its code."""
+    if cell.cell_type != "code":
+        return cell
+    head = takewhile(lambda line: line[:2] == "#|", cell.source.splitlines())
+    return from_dict({**cell, "source": "\n".join([*head, "#| echo: false"])})
+
+
+def _title(name: str, notebook: NotebookNode) -> re.Match:
+    """The line of the chapter's first heading, of level 1."""
+    for cell in notebook.cells:
+        found = TITLE.search(cell.source) if cell.cell_type == "markdown" else None
+        if found:
+            return found
+    raise RenderError(f"{name}: has no title; expected a line `# Title {{#sec-name}}`")
+
+
+def _labels(text: str) -> set[str]:
+    """What can be referred to: `{#fig-x}` in Markdown, `#| label: fig-x` in code."""
+    return {label for pair in LABEL.findall(text) for label in pair if label}
+
+
+@dataclass(frozen=True)
+class _References:
+    """What the summary holds, and what its chapter does."""
+
+    inside: set[str]
+    chapter: set[str]
+
+    def in_words(self, text: str) -> str:
+        """The Markdown `text` with words for references to what is not inside."""
+        return REFERENCE.sub(self._replace, text)
+
+    def _replace(self, found: re.Match) -> str:
+        if found["code"]:
+            return found[0]
+        if found["link"]:
+            return found[0] if found["link"] in self.inside else found["words"]
+        if found["mention"]:
+            return self._mention(found)
+        if found["aside"]:
+            return self._keep(found[0], "(", re.findall(MENTION, found[0], re.I), ", ")
+        return self._keep(found[0], "[", found["group"].split(";"), ";")
+
+    def _keep(self, text: str, opening: str, items: list[str], comma: str) -> str:
+        """`text`, a list of `items` in brackets, less those that are elsewhere."""
+        kept = [item for item in items if not self._elsewhere(item)]
+        if len(kept) == len(items):
+            return text
+        if kept:
+            return opening + comma.join(kept) + {"(": ")", "[": "]"}[opening]
+        place = self._place(items[0])
+        return f"(in {place})" if opening == "(" else place
+
+    def _mention(self, found: re.Match) -> str:
+        if not self._elsewhere(found[0]):
+            return found[0]
+        words = KINDS[_label(found[0]).partition("-")[0]]
+        before = found.string[max(0, found.start() - 40) : found.start()]
+        if SENTENCE_START.search(before) or not found.start():
+            words = words[0].upper() + words[1:]
+        return f"{words} in {self._place(found[0])}"
+
+    def _elsewhere(self, item: str) -> bool:
+        """Whether `item` refers to a figure, table... that the summary does not hold;
+        a citation does not."""
+        return bool(re.search(MENTION, item, re.I)) and _label(item) not in self.inside
+
+    def _place(self, item: str) -> str:
+        return "the chapter" if _label(item) in self.chapter else "another chapter"
+
+
+def _label(item: str) -> str:
+    """`fig-x` of what refers to it, be it `@fig-x`, `-@fig-x` or `see @Fig-x, left`."""
+    label = re.search(MENTION, item, re.I)[0].lstrip("-@")
+    return label[0].lower() + label[1:]
