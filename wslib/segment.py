@@ -1,48 +1,231 @@
-"""Masks from heat maps: what a segmenter makes of the place that a map points at."""
+"""From images to masks without a click: pipelines of a heat map, a prompt and SAM.
+
+The course's `BasicSamPipeline` and its subclasses: each is one way to make a prompt of
+a heat map. What finds the points comes from `wslib.points`, with its settings bound:
+`ForegroundPipeline(predictor, cam, foreground=partial(innermost, threshold=0.4))`.
+"""
 
 from __future__ import annotations
 
-import cv2
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wslib.cam import ClassActivationMap
+from wslib.points import background_points, image_centre, innermost, prompt_box
+from wslib.prompts import Embedding, Prompt, Prompter, Segmentation
+
+Find = Callable[[np.ndarray], np.ndarray]  # heat map (H, W) -> points (n, 2)
+FindBox = Callable[[np.ndarray], np.ndarray | None]  # heat map -> (4,), or None
+NOWHERE = np.zeros((0, 2))
+FAR = 128  # beyond 0..255: more than any interpolation overshoots
 
 
-def grabcut(
-    image: np.ndarray,
-    heatmap: np.ndarray,
-    threshold: float = 0.35,
-    surely: float = 0.7,
-    hardly: float = 0.1,
-    size: int = 160,
-    iterations: int = 2,
-) -> np.ndarray:
-    """Cut the object that a heat map points at out of the image: (H, W) bool.
+class BasicSamPipeline:
+    """From images to masks, with a prompt that nobody clicked. This one sees no map: it
+    prompts with the centre of the picture, and is what others are measured against.
 
-    image (H, W, 3) uint8, heatmap (H, W) in 0..1. Places of at least `surely` are given
-    as object and those below `hardly` as background; between, those of at least
-    `threshold` are a first guess. Two mixtures of colours and a minimal cut decide
-    (Rother, Kolmogorov & Blake 2004, https://doi.org/10.1145/1015706.1015720, OpenCV's
-    implementation), on the image reduced to `size` pixels on its longer side. Where
-    there is nothing to decide, the mask is the heat map at `threshold`. Raises
-    ValueError for an image and a heat map of different sizes.
+    `predictor`: a predictor, or a `Prompter` that several pipelines share. `cam`
+    explains a model with `mean` and `std`, as `wslib.models.classifiers.Classifier`;
+    only batches of normalised images need it. `size`: side, or (height, width), to
+    which images are resized for the maps. `multimask`: whether the best of three masks
+    by predicted score is taken, or a single one is asked for.
+
+    A subclass overrides `prompt`. One that wants more overrides `__call__` and hands
+    its points to `segment`.
     """
-    if image.shape[:2] != heatmap.shape or image.ndim != 3:
-        shapes = f"image {image.shape}, heatmap {heatmap.shape}"
-        raise ValueError(f"{shapes}: expected (H, W, 3) and the same (H, W)")
-    scale = min(1, size / max(heatmap.shape))
-    small = tuple(max(1, round(side * scale)) for side in heatmap.shape[::-1])
-    heat = cv2.resize(heatmap, small, interpolation=cv2.INTER_AREA)
-    marks = np.full(heat.shape, cv2.GC_PR_BGD, np.uint8)
-    marks[heat >= threshold] = cv2.GC_PR_FGD
-    marks[heat >= surely] = cv2.GC_FGD
-    marks[heat < hardly] = cv2.GC_BGD
-    is_object = (marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)
-    if is_object.all() or not is_object.any():
-        return heatmap >= threshold
-    colours = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    mixtures = np.zeros((2, 1, 65))  # filled by the call
-    cv2.setRNGSeed(0)
-    mode = cv2.GC_INIT_WITH_MASK
-    cv2.grabCut(colours, marks, None, *mixtures, iterations, mode)
-    mask = ((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)).astype(np.uint8)
-    whole = heatmap.shape[::-1]
-    return cv2.resize(mask, whole, interpolation=cv2.INTER_NEAREST).astype(bool)
+
+    def __init__(
+        self,
+        predictor,
+        cam: ClassActivationMap | None = None,
+        size: int | tuple[int, int] | None = None,
+        multimask: bool = True,
+    ):
+        is_prompter = isinstance(predictor, Prompter)
+        self.prompter = predictor if is_prompter else Prompter(predictor)
+        self.cam, self.size, self.multimask = cam, size, multimask
+
+    def prompt(self, heatmap: np.ndarray) -> Prompt:
+        """Heat map (H, W), 0 to 1 -> what the predictor is told of the image."""
+        return _prompt(image_centre(heatmap.shape))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, H, W) -> masks (B, H, W) bool of what each shows
+        of its top class, on the images' device."""
+        heatmaps = self.heatmaps(images)
+        pairs = zip(self.pixels(images), heatmaps, strict=True)
+        masks = np.stack([self.mask(image, heatmap) for image, heatmap in pairs])
+        return torch.from_numpy(masks).to(images.device)
+
+    def segment(
+        self, images: Tensor, point_coords: Tensor, point_labels: Tensor
+    ) -> Tensor:
+        """Normalised images (B, 3, H, W), points (B, n, 2) and labels (B, n) -> masks
+        (B, H, W) bool. A point with the label -1 only fills its row up."""
+        pixels = self.pixels(images)
+        coords, labels = torch.as_tensor(point_coords), torch.as_tensor(point_labels)
+        if len(labels) != len(pixels) or coords.shape != (*labels.shape, 2):
+            shapes = f"points {tuple(coords.shape)}, labels {tuple(labels.shape)}"
+            raise ValueError(f"{shapes}: expected (B, n, 2), (B, n), B = {len(pixels)}")
+        masks = []
+        for image, xy, label in zip(pixels, coords, labels, strict=True):
+            real = label != -1
+            told = Prompt(xy[real].cpu().numpy(), label[real].cpu().numpy())
+            embedding = self.prompter.look(image)
+            masks.append(self.prompter.prompt(embedding, told, self.multimask).mask)
+        return torch.from_numpy(np.stack(masks)).to(images.device)
+
+    def run(self, image: np.ndarray | Embedding, heatmap: np.ndarray) -> Segmentation:
+        """Image (H, W, 3) uint8, or its embedding, and heat map (H, W) -> masks.
+
+        Where the map gives no prompt (it is zero), the one mask is empty, its score 0,
+        and there are no logits, (1, 0, 0). Raises ValueError for sizes that differ.
+        """
+        is_seen = isinstance(image, Embedding)
+        embedding = image if is_seen else self.prompter.look(image)
+        heatmap, shape = np.asarray(heatmap), tuple(embedding.original_size)
+        if heatmap.shape != shape:
+            raise ValueError(f"heatmap {heatmap.shape} for an image of {shape}")
+        prompt = self.prompt(heatmap)
+        if prompt.empty:
+            nothing = np.zeros((1, *shape), bool)
+            return Segmentation(prompt, nothing, np.zeros(1), np.zeros((1, 0, 0)))
+        return self.prompter.prompt(embedding, prompt, self.multimask)
+
+    def mask(self, image: np.ndarray | Embedding, heatmap: np.ndarray) -> np.ndarray:
+        """The best mask of `run`, (H, W) bool: used as `wslib.grabcut.grabcut` is."""
+        return self.run(image, heatmap).mask
+
+    def heatmaps(self, images: Tensor) -> np.ndarray:
+        """Normalised images (B, 3, H, W) -> heat maps (B, H, W) float32, 0 to 1, of the
+        top class of each: one call for the batch, at `size` where there is one."""
+        model, shape = self._model(), images.shape[-2:]
+        images = images.to(model.mean.device)
+        if self.size is None:
+            return self.cam(images)
+        size = (self.size, self.size) if isinstance(self.size, int) else self.size
+        maps = self.cam(F.interpolate(images, size, mode="bilinear"))  # (B, *size)
+        maps = torch.from_numpy(maps)[:, None]
+        return F.interpolate(maps, shape, mode="bilinear")[:, 0].numpy()
+
+    def pixels(self, images: Tensor) -> np.ndarray:
+        """Undo the model's `normalize`: (B, 3, H, W) -> (B, H, W, 3) uint8, exactly.
+        Raises ValueError for images that it did not make."""
+        model = self._model()
+        if images.ndim != 4 or images.shape[1] != 3 or not images.numel():
+            shape = tuple(images.shape)
+            raise ValueError(f"images of shape {shape}: expected (B, 3, H, W)")
+        mean, std = (t.to(images.device) for t in (model.mean, model.std))
+        values = 255 * (images.detach().float() * std + mean)
+        low, high = values.min().item(), values.max().item()
+        if not (low > -FAR and high < 255 + FAR):  # also for NaN
+            made = f"images from {low:.0f} to {high:.0f} once mean and std are undone"
+            raise ValueError(f"{made}, expected 0 to 255: give normalised images")
+        values = values.round().clamp(0, 255).byte()
+        return values.permute(0, 2, 3, 1).cpu().numpy()
+
+    def _model(self):
+        if self.cam is None:
+            raise ValueError("batches of images need a cam, and the pipeline has none")
+        return self.cam.model
+
+
+class ForegroundPipeline(BasicSamPipeline):
+    """Prompts with foreground points only: `foreground` finds them in the map."""
+
+    def __init__(
+        self,
+        predictor,
+        cam=None,
+        size=None,
+        multimask=True,
+        foreground: Find = innermost,
+    ):
+        super().__init__(predictor, cam, size, multimask)
+        self.foreground = foreground
+
+    def prompt(self, heatmap: np.ndarray) -> Prompt:
+        return _prompt(self.foreground(heatmap))
+
+
+class ForegroundBackgroundPipeline(BasicSamPipeline):
+    """Adds background points: `background` finds them around what the map shows."""
+
+    def __init__(
+        self,
+        predictor,
+        cam=None,
+        size=None,
+        multimask=True,
+        foreground: Find = innermost,
+        background: Find = background_points,
+    ):
+        super().__init__(predictor, cam, size, multimask)
+        self.foreground, self.background = foreground, background
+
+    def prompt(self, heatmap: np.ndarray) -> Prompt:
+        return _prompt(self.foreground(heatmap), self.background(heatmap))
+
+
+class BoxPipeline(BasicSamPipeline):
+    """Prompts with the box that `box` draws around what the map shows, and no point."""
+
+    def __init__(
+        self, predictor, cam=None, size=None, multimask=True, box: FindBox = prompt_box
+    ):
+        super().__init__(predictor, cam, size, multimask)
+        self.box = box
+
+    def prompt(self, heatmap: np.ndarray) -> Prompt:
+        return Prompt(box=self.box(heatmap))
+
+
+class PointsBoxPipeline(BasicSamPipeline):
+    """Prompts with foreground points and a box."""
+
+    def __init__(
+        self,
+        predictor,
+        cam=None,
+        size=None,
+        multimask=True,
+        foreground: Find = innermost,
+        box: FindBox = prompt_box,
+    ):
+        super().__init__(predictor, cam, size, multimask)
+        self.foreground, self.box = foreground, box
+
+    def prompt(self, heatmap: np.ndarray) -> Prompt:
+        return replace(_prompt(self.foreground(heatmap)), box=self.box(heatmap))
+
+
+class RefinedPipeline(BasicSamPipeline):
+    """Asks twice: the second time with the best mask of another pipeline's answer (its
+    low-resolution logits) beside the same points and box."""
+
+    def __init__(self, pipeline: BasicSamPipeline, multimask: bool = True):
+        super().__init__(pipeline.prompter, pipeline.cam, pipeline.size, multimask)
+        self.pipeline = pipeline
+
+    def prompt(self, heatmap: np.ndarray) -> Prompt:
+        return self.pipeline.prompt(heatmap)
+
+    def run(self, image: np.ndarray | Embedding, heatmap: np.ndarray) -> Segmentation:
+        if not isinstance(image, Embedding):
+            image = self.prompter.look(image)
+        first = self.pipeline.run(image, heatmap)
+        if first.prompt.empty:
+            return first
+        again = replace(first.prompt, mask=first.logits[[first.best]])
+        return self.prompter.prompt(image, again, self.multimask)
+
+
+def _prompt(foreground: np.ndarray, background: np.ndarray = NOWHERE) -> Prompt:
+    """Foreground points (n, 2) and background points (m, 2), labelled."""
+    points = np.concatenate([foreground, background])
+    return Prompt(points, np.repeat([1, 0], [len(foreground), len(background)]))

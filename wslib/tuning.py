@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from wslib.evidence import KINDS, Evidence, Kind
+from wslib.grabcut import grabcut
 from wslib.localisation import ClassMaps, detect, detect_masks, sweep
 from wslib.metrics.detection import evaluate
 from wslib.metrics.ladder import Ladder
 from wslib.metrics.matching import Boxes
 from wslib.progress import progress
-from wslib.segment import grabcut
 
 Read = Callable[[str], np.ndarray]
 THRESHOLDS = [
