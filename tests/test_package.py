@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # In the order in which data flows; a module imports only from those above it.
 ORDER = [
     "_torchvision", "progress", "device", "params", "data", "models", "runs",
-    "training", "heads", "cam", "boxes", "points", "metrics", "localisation",
-    "detections", "evidence", "teaching", "segment", "tuning", "tables", "figures",
-    "workbook", "cli",
+    "training", "sam_training", "heads", "cam", "boxes", "points", "metrics",
+    "localisation", "detections", "evidence", "teaching", "grabcut", "tuning",
+    "prompts", "segment", "tables", "figures", "workbook", "cli",
 ]  # fmt: skip
 ALONE = {"metrics", "boxes", "points", "tables"}  # these know no data set and no model
 LIGHT = {"params"}  # all that the workbook may know of the rest

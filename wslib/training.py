@@ -144,6 +144,32 @@ class AugmentedBatches:
             yield self.model.normalize(images), self.labels[rows].to(device)
 
 
+class PixelBatches:
+    """Shuffled batches of normalised images and their labels (N,), from memory:
+    `images` (N, 3, H, W) uint8, resized to `size` = (height, width), mirrored or not.
+    """
+
+    def __init__(self, model, images: Tensor, labels: Tensor, size, batch_size, seed):
+        self.model, self.images, self.labels = model, images, labels
+        self.size, self.batch_size = size, batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        device = next(self.model.parameters()).device
+        order = torch.randperm(len(self.images), generator=self.generator)
+        for rows in order.split(self.batch_size):
+            mirrored = torch.rand(len(rows), generator=self.generator) < 0.5
+            images = resized(self.images[rows], self.size)
+            images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
+            yield self.model.normalize(images.to(device)), self.labels[rows].to(device)
+
+
+def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (B, 3, H, W) uint8 -> float32 in [0, 1], bilinear to (height, width)."""
+    images = images.float() / 255
+    return F.interpolate(images, size, mode="bilinear", antialias=True)
+
+
 def random_crop_and_flip(
     images: Tensor, generator: torch.Generator, least_area: float = 0.765
 ) -> Tensor:
@@ -190,4 +216,32 @@ def fine_tune(
         *(model, batches, multilabel_loss, optimizer, epochs),
         *(validate, best, keep, about),
         desc="fine-tuning",
+    )
+
+
+def train_classifier(
+    model,
+    images: Tensor,
+    labels: Tensor,
+    size: tuple[int, int],
+    epochs: int = 5,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 0.05,
+    batch_size: int = 128,
+    seed: int = 0,
+    validate: Validate | None = None,
+    best: Best | None = None,
+) -> pd.DataFrame:
+    """Train the whole classifier to tell the one class of each image, by cross-entropy.
+
+    `images` (N, 3, H, W) uint8, `labels` (N,) int64; shown at `size` = (height, width),
+    mirrored or not. Returns the history. `validate`, `best` and errors: as `fit`.
+    """
+    batches = PixelBatches(model, images, labels, size, batch_size, seed)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=learning_rate, weight_decay=weight_decay
+    )
+    return fit(
+        *(model, batches, F.cross_entropy, optimizer, epochs, validate, best),
+        desc="training",
     )

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from wslib.cli import data, voc, workbook
+from wslib.cli import data, sam, segment, voc, workbook
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,7 +18,10 @@ app = typer.Typer(
     help="Weakly supervised localisation: from image labels to boxes and masks.",
     pretty_exceptions_enable=False,
 )
+app.command("segment")(segment.segment_images)
+app.command("cam")(segment.map_images)
 app.add_typer(voc.app, name="voc")
+app.add_typer(sam.app, name="sam")
 app.add_typer(data.app, name="data")
 app.add_typer(workbook.app, name="workbook")
 

@@ -1,0 +1,448 @@
+"""`wslib segment` and `wslib cam`: what is written, and what is refused in one line."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from wslib import cli
+from wslib.cam import GradCAM
+from wslib.cli import segment_networks
+from wslib.cli.segment_networks import Explainer, Seen
+from wslib.data.images import read_image
+from wslib.data.voc import CLASSES
+from wslib.models.checkpoints import load_classifier, save_classifier
+from wslib.models.classifiers import build_classifier
+from wslib.models.sam_tiny import build_sam_tiny, save_sam_tiny
+
+NAMES = ["circle", "Square", "star"]
+
+
+@pytest.fixture
+def wslib(capsys, tmp_path, monkeypatch):
+    """Type a line in an empty folder; its status or last line, and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(words: str):
+        monkeypatch.setattr(sys, "argv", ["wslib", *shlex.split(words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return end.value.code, capsys.readouterr().out
+
+    return run
+
+
+def picture(path, shape=(40, 60, 3), seed=0, **how):
+    """A picture of noise, 60 wide and 40 high."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(256, size=shape, dtype=np.uint8)
+    Image.fromarray(noise).save(path, **how)
+    return path
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+class Disc:
+    """A predictor whose best mask is a disc of 5 pixels round the mean of the points of
+    the object, or the inside of the box; it remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.features = self.original_size = self.input_size = None
+
+    def set_image(self, image):
+        assert image.dtype == np.uint8 and image.shape[2] == 3
+        self.original_size = self.input_size = image.shape[:2]
+
+    def predict(self, point_coords, point_labels, box, mask_input, multimask_output):
+        self.asked.append((point_coords, point_labels, box, mask_input))
+        rows, columns = np.indices(self.original_size)
+        if point_coords is None:
+            x1, y1, x2, y2 = box
+            best = (columns >= x1) & (columns <= x2) & (rows >= y1) & (rows <= y2)
+        else:
+            x, y = point_coords[point_labels == 1].mean(0)
+            best = np.hypot(columns - x, rows - y) <= 5
+        masks = np.stack([best & False, best, best | True])
+        return masks, np.array([0.1, 0.75, 0.5]), np.zeros((3, 8, 8))
+
+
+@pytest.fixture
+def disc(monkeypatch):
+    disc = Disc()
+    monkeypatch.setattr(segment_networks, "sam_predictor", lambda *_: disc)
+    return disc
+
+
+HOT = np.zeros((40, 60), np.float32)
+HOT[9:20, 31:48] = 0.3
+HOT[10:19, 32:47] = 1  # 15 wide, 9 high, round (39, 14)
+
+
+@pytest.fixture
+def hot(monkeypatch):
+    """Every image is a star with a probability of 0.5, seen where HOT is."""
+    look = lambda self, image, target=None: Seen("star", 0.5, HOT)  # noqa: E731
+    monkeypatch.setattr(Explainer, "look", look)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """An EfficientNet-Lite0 with random weights and the three classes of NAMES."""
+    path = tmp_path_factory.mktemp("model") / "shapes.pt"
+    classifier = build_classifier("efficientnet_lite0", 3, pretrained=False, seed=1)
+    nn.init.normal_(classifier.head.weight, generator=torch.manual_seed(0))
+    save_classifier(path, classifier, NAMES, size=64)
+    return path
+
+
+@pytest.mark.parametrize("command", ["segment", "cam"])
+def test_help_gives_an_example(wslib, command):
+    status, printed = wslib(f"{command} --help")
+    assert status == 0 and f"Example: wslib {command}" in printed
+
+
+# -------------------------------------------------------------------- what is written
+
+
+def test_a_mask_an_overlay_and_the_points(wslib, tmp_path, model, disc, hot):
+    picture(tmp_path / "a.png")
+    status, printed = wslib(f"segment a.png --model {model} --out new/masks")
+    assert status == 0 and names(tmp_path / "new/masks") == [
+        "a_mask.png", "a_overlay.png", "a_points.json",
+    ]  # fmt: skip
+    rows, columns = np.indices((40, 60))
+    inside = np.hypot(columns - 39, rows - 14) <= 5
+    mask = Image.open("new/masks/a_mask.png")
+    assert mask.mode == "L" and mask.size == (60, 40)
+    np.testing.assert_array_equal(np.asarray(mask), 255 * inside)
+    assert json.loads((tmp_path / "new/masks/a_points.json").read_text()) == {
+        "image": "a.png",
+        "size": [60, 40],
+        "target": "star",
+        "probability": 0.5,
+        "points": [[39, 14]],
+        "labels": [1],
+        "box": [32, 10, 47, 19],
+        "score": 0.75,
+        "area": int(inside.sum()),
+        "sam": "sam_tiny",
+        "pipeline": "points+box",
+        "threshold": 0.5,
+    }
+    overlay = read_image("new/masks/a_overlay.png")
+    assert overlay.shape[1] > overlay.shape[0] > 200 and overlay.std() > 10
+    share = f"{inside.mean():.1%} of the picture, score 0.75"
+    assert printed == f"a.png: star 0.50, {share}: new/masks/a_mask.png\n"
+
+
+@pytest.mark.parametrize(
+    "pipeline, points, labels, box",
+    [
+        ("centre", [[30, 20]], [1], None),
+        ("points", [[39, 14]], [1], None),
+        ("points+background", [[39, 14]], [1, 0, 0, 0, 0], None),
+        ("box", [], [], [32, 10, 47, 19]),
+        ("points+box", [[39, 14]], [1], [32, 10, 47, 19]),
+    ],
+)
+def test_pipelines(wslib, tmp_path, model, disc, hot, pipeline, points, labels, box):
+    picture(tmp_path / "a.png")
+    words = f"segment a.png --model {model} --pipeline {pipeline} --json"
+    status, printed = wslib(words)
+    assert status == 0
+    (told,) = json.loads(printed)
+    assert told["points"][: len(points)] == points and told["labels"] == labels
+    assert told["box"] == box and told["pipeline"] == pipeline
+    written = json.loads((tmp_path / "build/segment/a_points.json").read_text())
+    assert written == told and [asked[3] for asked in disc.asked] == [None]
+
+
+def test_a_pipeline_that_asks_again(wslib, tmp_path, model, disc, hot):
+    picture(tmp_path / "a.png")
+    words = f"segment a.png --model {model} --pipeline points+mask --json"
+    assert json.loads(wslib(words)[1])[0]["pipeline"] == "points+mask"
+    (*first, nothing), (*second, mask) = disc.asked
+    assert nothing is None and mask.shape == (1, 8, 8)
+    np.testing.assert_array_equal(first[0], second[0])
+
+
+def test_a_threshold_widens_the_box(wslib, tmp_path, model, disc, hot):
+    picture(tmp_path / "a.png")
+    words = f"segment a.png --model {model} --threshold 0.3 --json"
+    assert json.loads(wslib(words)[1])[0]["box"] == [31, 9, 48, 20]
+    end, _ = wslib(f"segment a.png --model {model} --threshold 2")
+    assert end == "wslib: threshold 2.0: expected above 0, at most 1"
+
+
+def test_a_map_of_zeros_gives_an_empty_mask(wslib, tmp_path, model, disc, monkeypatch):
+    seen = Seen("star", 0.1, np.zeros((40, 60), np.float32))
+    monkeypatch.setattr(Explainer, "look", lambda *_: seen)
+    picture(tmp_path / "a.png")
+    status, printed = wslib(f"segment a.png --model {model}")
+    assert status == 0 and "nothing speaks for it, the mask is empty" in printed
+    assert not read_image("build/segment/a_mask.png").any() and not disc.asked
+    told = json.loads((tmp_path / "build/segment/a_points.json").read_text())
+    assert told["points"] == [] and told["box"] is None and told["score"] == 0
+
+
+def test_what_is_there_is_replaced_and_nothing_else_is_left(
+    wslib, tmp_path, model, disc, hot
+):
+    picture(tmp_path / "a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a_mask.png").write_text("old")
+    for _ in range(2):
+        assert wslib(f"segment a.png --model {model} --out out")[0] == 0
+        assert read_image("out/a_mask.png").any()
+    assert len(names(tmp_path / "out")) == 3
+
+
+def test_with_the_real_sam_tiny(wslib, tmp_path, model):
+    """Its architecture; what its weights give is said in its card."""
+    picture(tmp_path / "a.png")
+    save_sam_tiny(tmp_path / "tiny.pt", build_sam_tiny(seed=1))
+    words = f"segment a.png --target star --model {model} --sam-checkpoint tiny.pt"
+    status, printed = wslib(words)
+    assert status == 0 and printed.startswith("a.png: star ")
+    assert read_image("build/segment/a_mask.png").shape == (40, 60, 3)
+
+
+# ---------------------------------------------------------------------------- pictures
+
+
+def test_grey_and_transparent_pictures_and_a_palette(wslib, tmp_path, model, disc, hot):
+    picture(tmp_path / "grey.png", (40, 60))
+    picture(tmp_path / "clear.png", (40, 60, 4))
+    Image.new("P", (60, 40), 3).save(tmp_path / "few.gif")
+    Image.new("I;16", (60, 40), 30000).save(tmp_path / "deep.png")
+    words = "segment grey.png clear.png few.gif deep.png --out o"
+    assert wslib(f"{words} --model {model}")[0] == 0
+    assert len(names(tmp_path / "o")) == 12
+
+
+def test_a_folder_stands_for_the_images_right_in_it(wslib, tmp_path, model, disc, hot):
+    picture(tmp_path / "in" / "b.JPG", format="JPEG")
+    picture(tmp_path / "in" / "a.png")
+    picture(tmp_path / "in" / "deeper" / "c.png")
+    (tmp_path / "in" / "notes.txt").write_text("no image")
+    status, printed = wslib(f"segment in in/a.png --model {model} --json")
+    told = [each["image"] for each in json.loads(printed)]
+    assert status == 0 and told == ["in/a.png", "in/b.JPG"]
+
+
+def refused(wslib, words) -> str:
+    end, _ = wslib(words)
+    assert end.startswith("wslib: ") and "\n" not in end
+    return end.removeprefix("wslib: ")
+
+
+def test_images_that_are_not_there(wslib, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert refused(wslib, "segment none.jpg") == "none.jpg: no such image"
+    assert refused(wslib, "cam empty") == "empty: no images in this folder"
+
+
+def test_a_truncated_picture_ends_it_and_leaves_what_was_done(
+    wslib, tmp_path, model, disc, hot
+):
+    picture(tmp_path / "a.png")
+    whole = picture(tmp_path / "b.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2])
+    told = refused(wslib, f"segment a.png b.png --model {model} --out o")
+    assert told.startswith("b.png: not a readable image:")
+    assert [name[0] for name in names(tmp_path / "o")] == ["a", "a", "a"]
+
+
+def test_no_image_is_written_over_and_no_result_twice(wslib, tmp_path):
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "a_mask.png")
+    picture(tmp_path / "other" / "a.jpg")
+    told = refused(wslib, "segment a.png a_mask.png --out .")
+    text = "is one of the images, and is not replaced; choose another --out"
+    assert told == f"a_mask.png: {text}"
+    told = refused(wslib, "cam a.png other/a.jpg --out o")
+    assert told == "o/a_cam.png: would be of both a.png and other/a.jpg"
+    (tmp_path / "o" / "a_cam.png").mkdir(parents=True)
+    told = refused(wslib, "cam a.png --out o")
+    assert told == "o/a_cam.png: no file, expected the name of one to write"
+    told = refused(wslib, "cam a.png --out a.png")
+    assert told == "a.png/a_cam.png: below a file, expected below a folder"
+
+
+def test_a_note_to_turn_the_picture_is_told_and_not_obeyed(
+    wslib, tmp_path, model, disc, hot, monkeypatch
+):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture(tmp_path / "a.jpg", exif=exif)
+    picture(tmp_path / "b.jpg")
+    told = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", told)
+    assert wslib(f"segment a.jpg b.jpg --model {model}")[0] == 0
+    assert told.getvalue() == (
+        "wslib: a.jpg: a note to turn it is not obeyed; turn its pixels if it lies\n"
+    )
+    assert read_image("build/segment/a_mask.png").shape == (40, 60, 3)
+
+
+# ---------------------------------------------------------------------- the classifier
+
+
+def test_mistakes_are_one_line_before_anything_is_written(wslib, tmp_path, model):
+    picture(tmp_path / "a.png")
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    words = f"segment a.png --model {model} "
+    cases = {
+        "--target moon": "no class 'moon' among 3; expected one of circle, Square, ",
+        "--pipeline dots": "pipeline 'dots', expected one of centre, points, ",
+        "--pipeline +mask": "pipeline '+mask', expected one of centre, points, ",
+        "--method cams": "method 'cams', expected one of gradcam, layercam, ",
+        "--layer stage9": f"{model}: no layer 'stage9'; it has stem, stage1, ",
+        "--size 8": "size is 8, expected 32 pixels or more",
+        "--sam vit_x": "unknown SAM 'vit_x', expected one of sam_tiny, vit_b, ",
+        "--sam-checkpoint no.pt": "no.pt: no such checkpoint",
+        "--sam-checkpoint text.pt": "text.pt: not a checkpoint, or damaged",
+        "--sam vit_b --sam-checkpoint " + str(model): f"{model}: not the weights of a",
+        "--device abacus": "device 'abacus': not on this machine",
+        "--model text.pt": "text.pt: not a checkpoint, or damaged",
+    }
+    for options, complaint in cases.items():
+        assert refused(wslib, words + options).startswith(complaint), options
+    assert not any(tmp_path.glob("build/segment/*"))
+    end = refused(wslib, f"cam a.png --model {model} --method cam --layer stage5")
+    assert end.startswith("CAM needs logits = head(mean of A)")
+
+
+def look(model, image, target=None, method="gradcam", layers=()):
+    return Explainer(model, method, layers, None, "cpu").look(image, target)
+
+
+def test_a_map_is_gradcam_at_the_size_of_the_image(model, tmp_path):
+    image = read_image(picture(tmp_path / "a.png", (96, 128, 3)))
+    square = read_image(picture(tmp_path / "b.png", (64, 64, 3)))
+    assert look(model, image, 1).heatmap.shape == (96, 128)
+    classifier, _ = load_classifier(model)
+    pixels = torch.from_numpy(square).permute(2, 0, 1)[None] / 255
+    pixels = classifier.normalize(pixels)
+    cam = GradCAM(classifier, [classifier.features.stage5])
+    told = cam.explain(pixels, [1])
+    seen = look(model, square, 1, layers=["stage5"])  # 64 pixels: as it was trained
+    np.testing.assert_allclose(seen.heatmap, told.maps[0], atol=1e-6)
+    assert seen.target == "Square"
+    assert seen.probability == pytest.approx(float(told.logits.softmax(1)[0, 1]))
+    top = int(told.logits.argmax())
+    assert look(model, square).target == NAMES[top]
+    both = look(model, square, 1, layers=["stage5", "stage3"]).heatmap
+    other = look(model, square, 1, layers=["stage3"]).heatmap
+    np.testing.assert_allclose(both, (seen.heatmap + other) / 2, atol=1e-6)
+
+
+def test_vocs_classes_are_independent_and_the_last_head_shows_them(tmp_path):
+    classifier = build_classifier("efficientnet_lite0", 40, pretrained=False, seed=2)
+    nn.init.normal_(classifier.head.weight, generator=torch.manual_seed(0))
+    save_classifier(tmp_path / "voc.pt", classifier, CLASSES)
+    image = read_image(picture(tmp_path / "a.png", (224, 224, 3)))
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+    dog = CLASSES.index("dog")
+    cam = GradCAM(classifier, [classifier.target_layer])
+    told = cam.explain(classifier.normalize(pixels), [20 + dog])
+    seen = look(tmp_path / "voc.pt", image, dog)
+    assert seen.probability == pytest.approx(float(told.logits.sigmoid()[0, dog]))
+    np.testing.assert_allclose(seen.heatmap, told.maps[0], atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def imagenet():
+    return Explainer(None, "gradcam", [], None, "cpu")
+
+
+def test_without_a_model_there_are_the_classes_of_imagenet(imagenet):
+    from skimage import data
+
+    image = data.chelsea()  # a cat's face
+    seen = imagenet.look(image)
+    assert seen.target == "Egyptian cat" and 0.5 < seen.probability < 1
+    assert seen.heatmap.shape == image.shape[:2]
+    assert seen.heatmap[80:220, 80:300].mean() > 3 * seen.heatmap[:, 400:].mean()
+
+
+@pytest.mark.parametrize(
+    "name, number",
+    [
+        ("Egyptian cat", 285),
+        ("egyptian CAT", 285),
+        ("Cardigan", 264),
+        ("cardigan", 474),
+    ],
+)
+def test_classes_by_name(imagenet, name, number):
+    assert imagenet.target(name) == number
+
+
+@pytest.mark.parametrize(
+    "name, hint",
+    [
+        ("Egiptian cat", "the closest are Egyptian cat, "),
+        ("cat", "the closest are tiger cat, Persian cat, Siamese cat, Egyptian cat, "),
+        ("CARDIGAN", "the closest are Cardigan, cardigan, "),
+        ("xqzw", "none is like it"),
+    ],
+)
+def test_classes_that_are_not_there(imagenet, name, hint):
+    with pytest.raises(ValueError) as error:
+        imagenet.target(name)
+    assert str(error.value).startswith(f"no class {name!r} among 1000; {hint}")
+
+
+# --------------------------------------------------------------------------------- cam
+
+
+def test_cam_draws_the_map_and_writes_its_numbers(wslib, tmp_path, model, hot):
+    picture(tmp_path / "a.png")
+    status, printed = wslib(f"cam a.png --model {model}")
+    assert status == 0 and names(tmp_path / "build/cam") == ["a_cam.png"]
+    where = "highest at (32, 10): build/cam/a_cam.png"
+    assert printed == f"a.png: star 0.50, {where}\n"
+    assert read_image("build/cam/a_cam.png").std() > 10
+    words = f"cam a.png --model {model} --npy --json --method layercam --out o"
+    (told,) = json.loads(wslib(words)[1])
+    assert told == {
+        "image": "a.png",
+        "target": "star",
+        "method": "layercam",
+        "probability": 0.5,
+        "peak": [32, 10],
+    }
+    found = np.load("o/a_cam.npy", allow_pickle=False)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, HOT)
+
+
+@pytest.mark.parametrize("method", ["gradcam", "layercam", "hirescam", "gradcam++"])
+def test_cam_by_every_method(wslib, tmp_path, model, method):
+    picture(tmp_path / "a.png")
+    words = f"cam a.png --target SQUARE --model {model} --npy --out o --size 96"
+    assert wslib(f"{words} --method {method} --layer stage5")[0] == 0
+    heatmap = np.load("o/a_cam.npy")
+    assert heatmap.shape == (40, 60) and 0 <= heatmap.min() < heatmap.max() <= 1
+
+
+def test_ctrl_c(wslib, tmp_path, model, disc, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Explainer, "look", interrupted)
+    picture(tmp_path / "a.png")
+    assert wslib(f"segment a.png --model {model}")[0] == 130
+    assert names(tmp_path / "build/segment") == []

@@ -1,0 +1,174 @@
+"""One `SamPredictor` from a name: `sam_tiny`, the published SAMs, MobileSAM.
+
+`sam_tiny` comes with this package and needs no network. The weights of the others lie
+in `$WSLIB_DATA/sam`, are downloaded when they are missing, and are read without running
+any code that a file may hold. Every complaint is one line that names the file.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from segment_anything import SamPredictor, sam_model_registry
+from segment_anything.modeling import Sam
+
+from wslib.data.download import fetch
+from wslib.data.folders import alone, data_root, note_dependency
+from wslib.device import pick_device
+from wslib.models.checkpoints import load_weights, naming, read_checkpoint
+
+META = "https://dl.fbaipublicfiles.com/segment_anything/"
+MOBILE = "https://github.com/ChaoningZhang/MobileSAM"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A published file: where it comes from, its size in bytes, what is expected."""
+
+    url: str
+    size: int
+    checksum: str
+    parameters: int  # of the network, without buffers
+
+    @property
+    def path(self) -> Path:
+        """Where it lies on this machine, or would."""
+        return data_root() / "sam" / self.url.rsplit("/", 1)[1]
+
+
+PUBLISHED = {
+    "vit_b": Weights(
+        f"{META}sam_vit_b_01ec64.pth",
+        375_042_383,
+        "md5:01ec64d29a2fca3f0661936605ae66f8",
+        93_735_472,
+    ),
+    "vit_l": Weights(
+        f"{META}sam_vit_l_0b3195.pth",
+        1_249_524_607,
+        "md5:0b3195507c641ddb6910d2bb5adee89c",
+        312_342_832,
+    ),
+    "vit_h": Weights(
+        f"{META}sam_vit_h_4b8939.pth",
+        2_564_550_879,
+        "md5:4b8939a88964f0f4ff5f5b2642c598a6",
+        641_090_608,
+    ),
+    "mobile_sam": Weights(
+        f"{MOBILE}/raw/master/weights/mobile_sam.pt",
+        40_728_226,
+        "sha256:6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+        10_130_092,
+    ),
+}
+NAMES = ("sam_tiny", *PUBLISHED)
+MARKS = {  # a weight that tells a network from the others, and its last dimension
+    "sam_tiny": ("image_encoder.stem.0.0.weight", 3),
+    "vit_b": ("image_encoder.pos_embed", 768),
+    "vit_l": ("image_encoder.pos_embed", 1024),
+    "vit_h": ("image_encoder.pos_embed", 1280),
+    "mobile_sam": ("image_encoder.patch_embed.seq.0.c.weight", 3),
+}
+
+
+def sam_predictor(
+    name: str = "sam_tiny",
+    device: str | torch.device = "auto",
+    checkpoint: Path | str | None = None,
+) -> SamPredictor:
+    """The predictor of a SAM with trained weights, on `device` in eval mode.
+
+    `name` is one of `NAMES`: `sam_tiny` (`wslib.models.sam_tiny`); `vit_b`, `vit_l`,
+    `vit_h` (Kirillov et al. 2023, https://arxiv.org/abs/2304.02643); `mobile_sam`
+    (Zhang et al. 2023, https://arxiv.org/abs/2306.14289), whose package must be
+    installed, and whose predictor is that package's own class. `checkpoint` is a file
+    with weights of the same network, instead of the published ones: a `state_dict`, or
+    a dictionary that holds one as `model`.
+
+    Raises ValueError for an unknown name or device and for a file that is damaged or
+    holds another network; FileNotFoundError for a `checkpoint` that is not there;
+    RuntimeError where a download fails or a package is missing.
+    """
+    build, predictor = _architecture(name)
+    device = pick_device(str(device))
+    if checkpoint is None:
+        checkpoint = weights_file(name)
+    sam = _load(name, build, Path(checkpoint))
+    return predictor(sam.to(device))
+
+
+def weights_file(name: str) -> Path:
+    """The file with the trained weights of a SAM, downloaded if it is not there.
+
+    The checksum is verified either way. Raises ValueError for an unknown name,
+    RuntimeError for a file that is not the published one and where a download fails.
+    """
+    _check(name)
+    if name not in PUBLISHED:
+        from wslib.models.sam_tiny import WEIGHTS
+
+        return WEIGHTS
+    weights = PUBLISHED[name]
+    path, expected = weights.path, (weights.checksum, weights.size)
+    if path.exists():
+        return fetch(weights.url, path, *expected)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with alone(path.with_name(f".{path.name}.lock")):
+            return fetch(weights.url, path, *expected)
+    except RuntimeError as error:
+        text = f"{name} is expected in {path.absolute()}, and sam_tiny needs no file"
+        raise RuntimeError(f"{error}; {text}") from None
+
+
+def _check(name: str) -> None:
+    if name not in NAMES:
+        raise ValueError(f"unknown SAM {name!r}, expected one of {', '.join(NAMES)}")
+
+
+def _architecture(name: str) -> tuple[Callable[[], Sam], type]:
+    """What builds the network, with random weights, and its predictor's class."""
+    _check(name)
+    if name == "sam_tiny":
+        from wslib.models.sam_tiny import build_sam_tiny
+
+        return build_sam_tiny, SamPredictor
+    if name != "mobile_sam":
+        return sam_model_registry[name], SamPredictor
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it imports, about old names
+            import mobile_sam
+    except ImportError as error:
+        text = f"`pip install timm git+{MOBILE}.git`, or use sam_tiny"
+        raise RuntimeError(f"mobile_sam: no such package ({error}); {text}") from None
+    return mobile_sam.sam_model_registry["vit_t"], mobile_sam.SamPredictor
+
+
+def _load(name: str, build: Callable[[], Sam], path: Path) -> Sam:
+    """The network with the weights of a file; nothing is built for a wrong one."""
+    content = read_checkpoint(path)
+    with naming(path):
+        state = content.get("model", content)
+        found = _kind(state)
+        if found != name:
+            raise ValueError(f"holds the weights of {found}, expected those of {name}")
+        sam = build()
+        sam.name = name  # for what `load_weights` says
+        load_weights(sam, state)
+    note_dependency(path)
+    return sam.eval()  # MobileSAM derives a table from its weights here
+
+
+def _kind(state: object) -> str:
+    """The name of the network that these weights are of."""
+    state = state if isinstance(state, Mapping) else {}
+    for name, (key, side) in MARKS.items():
+        if getattr(state.get(key), "shape", ())[-1:] == (side,):
+            return name
+    raise ValueError(f"not the weights of a SAM, expected {', '.join(NAMES)}")
