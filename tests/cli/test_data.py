@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from wslib import cli
-from wslib.data import archives
+from wslib.data import archives, shapes_archive
 
 
 @pytest.fixture
@@ -59,7 +59,12 @@ def test_fetch_with_options(wslib, calls):
 @pytest.mark.parametrize(
     "words, complaint",
     [
-        ("voc2012", "wslib: data set 'voc2012', expected voc2007"),
+        (
+            "voc2012",
+            "wslib: data set 'voc2012', expected one of voc2007, synthetic_shapes, cif",
+        ),
+        ("cifar10 --part test", "wslib: --part test: only voc2007 has parts"),
+        ("cifar10 --base-url nowhere", "wslib: unknown url type: 'nowhere/cifar-10-b"),
         ("voc2007 --part val", "wslib: part 'val', expected trainval or test"),
         ("voc2007 --base-url nowhere", "wslib: unknown url type: 'nowhere/VOCtrain"),
     ],
@@ -78,6 +83,28 @@ def test_no_network_is_one_line(wslib, monkeypatch):
     assert printed == f"trainval: from {url}, 438.7 MiB\n"
 
 
+@pytest.mark.parametrize(
+    "name, url",
+    [
+        ("synthetic_shapes", "https://www.mimuw.edu.pl/~mwrochna/upload/"),
+        ("cifar10", "https://www.cs.toronto.edu/~kriz/"),
+    ],
+)
+def test_fetch_what_chapter_4_needs(wslib, monkeypatch, name, url):
+    calls = []
+    fetch = f"fetch_{name}"
+    monkeypatch.setattr(shapes_archive, fetch, lambda **kw: calls.append(kw))
+    assert wslib(f"data fetch {name}")[0] == 0
+    assert wslib(f"data fetch {name} --base-url file:///m --keep-archives")[0] == 0
+    assert calls == [
+        {"base_url": url, "keep_archives": False},
+        {"base_url": "file:///m", "keep_archives": True},
+    ]
+    end, printed = wslib(f"data fetch {name} --part trainval")
+    assert end == f"wslib: --part trainval: only voc2007 has parts, {name} has none"
+    assert printed == "" and len(calls) == 2
+
+
 def test_ctrl_c_says_how_to_go_on(wslib, monkeypatch):
     def interrupted(**_):
         raise KeyboardInterrupt
@@ -89,20 +116,51 @@ def test_ctrl_c_says_how_to_go_on(wslib, monkeypatch):
     assert told.getvalue() == "wslib: interrupted; the same command goes on\n"
 
 
-def test_list(wslib, tmp_path):
-    folder = tmp_path / "data" / "voc2007" / "VOCdevkit" / "VOC2007"
+def test_list_what_is_not_here(wslib, tmp_path):
+    root = tmp_path / "data"
     assert wslib("data list") == (
         0,
-        f"voc2007     {folder}\n  trainval  not here\n  test      not here\n",
+        f"voc2007           {root / 'voc2007' / 'VOCdevkit' / 'VOC2007'}\n"
+        "  trainval  not here\n"
+        "  test      not here\n"
+        f"synthetic_shapes  {root / 'synthetic_shapes'}\n"
+        "  not here\n"
+        f"cifar10           {root / 'cifar10' / 'cifar-10-batches-bin'}\n"
+        "  not here\n",
     )
+
+
+def test_list_voc2007(wslib, tmp_path):
+    folder = tmp_path / "data" / "voc2007" / "VOCdevkit" / "VOC2007"
     for name in ("ImageSets/Main", "JPEGImages", "Annotations"):
         (folder / name).mkdir(parents=True)
     (folder / "ImageSets" / "Main" / "test.txt").write_text("000001\n000002\n")
     for image_id in ("000001", "000002"):
         (folder / "JPEGImages" / f"{image_id}.jpg").touch()
         (folder / "Annotations" / f"{image_id}.xml").touch()
-    assert wslib("data list")[1].endswith("\n  test      complete, 2 images\n")
+    assert "\n  test      complete, 2 images\n" in wslib("data list")[1]
     (folder / "JPEGImages" / "000002.jpg").unlink()
-    assert wslib("data list")[1].endswith(
-        "\n  test      1 of 2 images; missing: JPEGImages/000002.jpg\n"
-    )
+    said = "\n  test      1 of 2 images; missing: JPEGImages/000002.jpg\n"
+    assert said in wslib("data list")[1]
+
+
+def test_list_shapes_and_cifar10(wslib, tmp_path):
+    root = tmp_path / "data"
+    for part, ending in (("images", "png"), ("masks", "png"), ("labels", "txt")):
+        for split in ("train", "val", "test"):
+            (root / "synthetic_shapes" / part / split).mkdir(parents=True)
+            (root / "synthetic_shapes" / part / split / f"a.{ending}").touch()
+    binary = root / "cifar10" / "cifar-10-batches-bin"
+    binary.mkdir(parents=True)
+    for name in [f"data_batch_{k}" for k in range(1, 6)] + ["test_batch"]:
+        (binary / f"{name}.bin").write_bytes(bytes(2 * 3073))
+    (root / "cifar10_pictures.zip").touch()
+    said = wslib("data list")[1]
+    assert "\n  complete, 1 train, 1 val, 1 test\n" in said
+    assert "\n  complete, 12 pictures\n" in said
+    assert said.endswith(f"\n  in its stead: {root / 'cifar10_pictures.zip'}\n")
+    (root / "synthetic_shapes" / "masks" / "val" / "a.png").unlink()
+    (binary / "test_batch.bin").write_bytes(bytes(3072))
+    said = wslib("data list")[1]
+    assert f"\n  incomplete: {root}/synthetic_shapes/masks/val/a.png: not fo" in said
+    assert "test_batch.bin: 3,072 bytes, expected a multiple of 3,073\n  in i" in said

@@ -10,7 +10,9 @@ from wslib.cli.interrupted import goes_on
 
 app = typer.Typer(no_args_is_help=True, help="Fetch and look at the data sets.")
 
-Part = Annotated[str | None, typer.Option(help="trainval or test [default: both]")]
+Part = Annotated[
+    str | None, typer.Option(help="Of voc2007: trainval or test [default: both]")
+]
 BaseUrl = Annotated[str | None, typer.Option(help="Fetch the archives from here")]
 Keep = Annotated[
     bool, typer.Option("--keep-archives", help="Do not delete them after unpacking")
@@ -24,7 +26,7 @@ def group() -> None:
 
 @app.command("fetch")
 def fetch_data(
-    name: Annotated[str, typer.Argument(help="voc2007")],
+    name: Annotated[str, typer.Argument(help="voc2007, synthetic_shapes or cifar10")],
     part: Part = None,
     base_url: BaseUrl = None,
     keep_archives: Keep = False,
@@ -35,16 +37,26 @@ def fetch_data(
 
     Example: wslib data fetch voc2007 --part trainval
     """
-    from wslib.data.archives import VOC2007_PARTS, VOC2007_URL, fetch_voc2007
+    from wslib.data import archives, shapes_archive
 
-    if name != "voc2007":
-        raise ValueError(f"data set {name!r}, expected voc2007")
+    sources = {
+        "voc2007": (archives.fetch_voc2007, archives.VOC2007_URL),
+        "synthetic_shapes": (
+            shapes_archive.fetch_synthetic_shapes,
+            shapes_archive.SHAPES_URL,
+        ),
+        "cifar10": (shapes_archive.fetch_cifar10, shapes_archive.CIFAR10_URL),
+    }
+    if name not in sources:
+        raise ValueError(f"data set {name!r}, expected one of {', '.join(sources)}")
+    fetch, url = sources[name]
+    options = {"base_url": base_url or url, "keep_archives": keep_archives}
+    if name == "voc2007":
+        options["parts"] = (part,) if part else tuple(archives.VOC2007_PARTS)
+    elif part:
+        raise ValueError(f"--part {part}: only voc2007 has parts, {name} has none")
     with goes_on():
-        fetch_voc2007(
-            parts=(part,) if part else tuple(VOC2007_PARTS),
-            base_url=base_url or VOC2007_URL,
-            keep_archives=keep_archives,
-        )
+        fetch(**options)
 
 
 @app.command("list")
@@ -54,8 +66,19 @@ def list_data() -> None:
     Example: wslib data list
     """
     from wslib.data.archives import VOC2007_FOLDER, VOC2007_PARTS, voc2007_contents
+    from wslib.data.cifar10 import BINARY, ZIP
     from wslib.data.folders import data_root
+    from wslib.data.shapes_archive import (
+        SHAPES_FOLDER,
+        cifar10_contents,
+        shapes_contents,
+    )
 
-    print(f"voc2007     {(data_root() / VOC2007_FOLDER).absolute()}")
+    root = data_root().absolute()
+    print(f"{'voc2007':18}{root / VOC2007_FOLDER}")
     for part in VOC2007_PARTS:
         print(f"  {part:10}{voc2007_contents(part)}")
+    print(f"{'synthetic_shapes':18}{root / SHAPES_FOLDER}\n  {shapes_contents()}")
+    print(f"{'cifar10':18}{root / BINARY}\n  {cifar10_contents()}")
+    if (root / ZIP).is_file():
+        print(f"  in its stead: {root / ZIP}")

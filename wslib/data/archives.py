@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +167,7 @@ def _install(archive: Path, folder: Path, part: str) -> None:
     beside = folder.with_name(f".{folder.name}.{part}")
     shutil.rmtree(beside, ignore_errors=True)  # of a killed process
     try:
-        _unpack(archive, beside)
+        unpack_tar(archive, beside)
         unpacked = beside.joinpath(*VOC2007_FOLDER.parts[1:])
         contents = voc2007_contents(part, unpacked)
         if contents.missing:
@@ -176,18 +177,22 @@ def _install(archive: Path, folder: Path, part: str) -> None:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    """Plain files and folders only; a name that leaves `folder` is an error."""
+def unpack_tar(archive: Path, folder: Path) -> None:
+    """Unpack a tar file, compressed if it is called *.gz: plain files and folders only.
+
+    Raises RuntimeError, one line, for a name that leaves `folder`, a damaged archive
+    and a full disk.
+    """
     if not hasattr(tarfile, "data_filter"):
         raise RuntimeError(
             f"{archive}: needs Python 3.10.12, 3.11.4 or later to unpack"
         )
     try:
-        with tarfile.open(archive, "r:") as tar:
+        with tarfile.open(archive, "r:gz" if archive.suffix == ".gz" else "r:") as tar:
             plain = [member for member in tar if member.isreg() or member.isdir()]
             for member in progress(plain, f"unpacking {archive.name}"):
                 tar.extract(member, folder, filter="data")
-    except tarfile.TarError as error:
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise RuntimeError(f"{archive}: damaged, or no archive ({error})") from None
     except OSError as error:
         if not disk_is_full(error):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from wslib.data.folders import dataset_folder, note_dependency
 from wslib.data.render import rendered_voc2007
+from wslib.data.render_shapes import SOURCES, rendered_shapes
+from wslib.data.shapes import ENDINGS, Shapes
 from wslib.data.voc import SPLITS, VOC2007
 
 
@@ -27,6 +29,39 @@ def open_voc2007(dataset: str = "voc2007", **rendered) -> VOC2007:
         options = {f"n_{k}" if k in SPLITS else k: v for k, v in rendered.items()}
         return VOC2007(rendered_voc2007(**options))
     raise ValueError(f"data set {dataset!r}, expected 'voc2007' or 'rendered'")
+
+
+def open_shapes(
+    dataset: str = "rendered",
+    train: int = 3500,
+    val: int = 1000,
+    test: int = 500,
+    seed: int = 0,
+) -> Shapes:
+    """Open the course's shapes (`synthetic_shapes`) or a set of the same kind that is
+    drawn here if it is not there yet, over crops of photographs that need no download
+    (`rendered`) or over CIFAR-10's pictures (`cifar10`).
+
+    The course's set must lie in `$WSLIB_DATA/synthetic_shapes`, CIFAR-10 in
+    `$WSLIB_DATA/cifar10` or `$WSLIB_DATA/cifar10_pictures.zip`. The other arguments
+    are those of `wslib.data.render_shapes.rendered_shapes` and mean nothing to the
+    course's set, whose counts they are by default.
+
+    Raises FileNotFoundError, one line, where the data are not there, and ValueError
+    for an unknown name.
+    """
+    if dataset == "synthetic_shapes":
+        shapes = Shapes(dataset_folder("synthetic_shapes", "images"))
+        for part in ENDINGS:
+            for folder in sorted((shapes.root / part).iterdir()):
+                note_dependency(folder)  # changes when a file comes or goes
+        return shapes
+    if dataset in SOURCES:
+        return Shapes(rendered_shapes(dataset, train, val, test, seed))
+    expected = ", ".join(map(repr, SOURCES))
+    raise ValueError(
+        f"data set {dataset!r}, expected 'synthetic_shapes' or one of {expected}"
+    )
 
 
 def learn_and_examine(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 
 try:
     import fcntl
@@ -51,6 +54,19 @@ def dataset_folder(name: str, marker: str) -> Path:
         )
     note_dependency(folder)
     return folder
+
+
+def recipe_hash(
+    recipe: dict[str, object], sources: Iterable[Path | str], *libraries: ModuleType
+) -> str:
+    """Ten hexadecimal digits for the name of a folder that the build derives: other
+    ones for another recipe, other code in the files `sources`, or another version of
+    one of the `libraries`."""
+    digest = hashlib.sha256(json.dumps(recipe).encode())
+    digest.update(" ".join(module.__version__ for module in libraries).encode())
+    for source in sources:
+        digest.update(Path(source).read_bytes())
+    return digest.hexdigest()[:10]
 
 
 def build_once(folder: Path | str, build: Callable[[Path], object]) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -68,6 +69,13 @@ def resize_image(image: np.ndarray, width: int, height: int) -> np.ndarray:
     if smaller != (width, height):
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return image
+
+
+def resize_batch(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (B, 3, H, W) uint8 -> float32 in [0, 1] at (height, width), bilinear, each
+    pixel a mean of those that it stands for where they shrink."""
+    images = images.float() / 255
+    return F.interpolate(images, size, mode="bilinear", antialias=True)
 
 
 class ImageBatches:

@@ -7,7 +7,6 @@ says what it is: `RENDERED.json`, and the database named in each annotation.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from PIL import Image
 
 from wslib.data.drawn import scenes
 from wslib.data.drawn.scenes import Thing, render_scene
-from wslib.data.folders import build_once, derived_root
+from wslib.data.folders import build_once, derived_root, recipe_hash
 from wslib.data.voc import CLASSES, RENDERED, Annotation, VocObject
 from wslib.progress import progress
 
@@ -28,6 +27,7 @@ RENDERED_CLASSES = tuple(sorted(scenes.KINDS))
 DATABASE = "rendered by wslib"
 ASPECTS = (4 / 3, 3 / 2, 1, 3 / 4, 2 / 3)  # width to height
 DRAWN = Path(scenes.__file__).parent
+OTHERS = ("segments", "shapes")  # in `DRAWN`, but these draw for others
 
 
 def rendered_voc2007(
@@ -40,11 +40,8 @@ def rendered_voc2007(
     of older recipes are left alone; to be rid of them, delete `build/data`.
     """
     recipe = {"n_train": n_train, "n_val": n_val, "n_test": n_test, "seed": seed}
-    digest = hashlib.sha256(json.dumps(recipe).encode())
-    digest.update(f"{cv2.__version__} {np.__version__}".encode())
-    for source in [Path(__file__), *sorted(DRAWN.glob("*.py"))]:
-        digest.update(source.read_bytes())
-    folder = f"voc2007-rendered-{digest.hexdigest()[:10]}"
+    drawing = [path for path in sorted(DRAWN.glob("*.py")) if path.stem not in OTHERS]
+    folder = f"voc2007-rendered-{recipe_hash(recipe, [__file__, *drawing], cv2, np)}"
     return build_once(
         derived_root() / "data" / folder, lambda part: render_voc2007(part, **recipe)
     )

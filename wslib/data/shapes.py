@@ -1,0 +1,140 @@
+"""The course's shapes as they are on disk: pictures, masks and labels.
+
+Layout: `images|masks|labels/{train,val,test}/NAME.{png,png,txt}`. Each picture holds
+one half-transparent shape; its mask has the picture's size, its label is the kind.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from wslib.data.images import read_image
+from wslib.data.voc import RENDERED
+
+KINDS = ("circle", "square", "triangle", "star", "diamond")  # the course's order
+SPLITS = ("train", "val", "test")
+ENDINGS = {"images": ".png", "masks": ".png", "labels": ".txt"}
+
+
+class Shapes:
+    """The data set in the folder `root`. Files are read when they are asked for.
+
+    An id is "SPLIT/NAME", such as "train/0001". `rendered` is true for a set that
+    `wslib.data.render_shapes` has drawn.
+
+    Raises FileNotFoundError where one of the folders images, masks, labels is missing.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+        for folder in ENDINGS:
+            if not (self.root / folder).is_dir():
+                raise FileNotFoundError(
+                    f"{self.root / folder}: no such folder; expected images, masks and "
+                    "labels, each with train, val and test"
+                )
+        self.rendered = (self.root / RENDERED).is_file()
+
+    def ids(self, split: str, limit: int | None = None) -> list[str]:
+        """The ids of the images of a split, sorted; only the first `limit` of them.
+
+        Raises FileNotFoundError for a split that is not there and for an image without
+        mask or label, ValueError for a split without images and a limit below 1.
+        """
+        if limit is not None and limit < 1:
+            raise ValueError(f"limit is {limit}, expected 1 or more, or None for all")
+        names = {folder: self._names(folder, split) for folder in ENDINGS}
+        images = sorted(names["images"])
+        if not images:
+            raise ValueError(f"{self.root / 'images' / split}: no images, expected PNG")
+        for folder in ("masks", "labels"):
+            missing = [name for name in images if name not in names[folder]]
+            if missing:
+                path = self._path(folder, f"{split}/{missing[0]}")
+                more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+                raise FileNotFoundError(
+                    f"{path}{more}: not found, expected one of the {folder} for each "
+                    "image"
+                )
+        return [f"{split}/{name}" for name in images][:limit]
+
+    def _names(self, folder: str, split: str) -> set[str]:
+        path, ending = self.root / folder / split, ENDINGS[folder]
+        if not path.is_dir():
+            there = [s for s in SPLITS if (self.root / folder / s).is_dir()]
+            raise FileNotFoundError(
+                f"{path}: no such split; there are {', '.join(there) or 'none'}"
+            )
+        files = os.listdir(path)  # once: stat is slow on NFS
+        return {name.removesuffix(ending) for name in files if name.endswith(ending)}
+
+    def _path(self, folder: str, image_id: str) -> Path:
+        return self.root / folder / f"{image_id}{ENDINGS[folder]}"
+
+    def image_path(self, image_id: str) -> Path:
+        """Where the image is, whether it is there or not."""
+        return self._path("images", image_id)
+
+    def image(self, image_id: str) -> np.ndarray:
+        """The image, (H, W, 3) uint8 RGB. Errors as `wslib.data.images.read_image`."""
+        return read_image(self.image_path(image_id))
+
+    def mask(self, image_id: str) -> np.ndarray:
+        """Where the shape is, (H, W) bool: whatever is not 0 in the mask's file, as
+        the course reads it, be that 1-bit, grey, or a palette's number.
+
+        Raises FileNotFoundError, or ValueError for a file that is no image and for a
+        mask of another size than its image.
+        """
+        path = self._path("masks", image_id)
+        mask = _read_mask(path)
+        size, expected = mask.shape[::-1], self.image(image_id).shape[1::-1]
+        if size != expected:
+            raise ValueError(
+                f"{path}: {size[0]} x {size[1]} pixels, expected those of its image, "
+                f"{expected[0]} x {expected[1]}"
+            )
+        return mask
+
+    def label(self, image_id: str) -> int:
+        """The kind of the shape, an index into `KINDS`.
+
+        Raises FileNotFoundError, or ValueError for a file that names no kind.
+        """
+        path = self._path("labels", image_id)
+        try:
+            kind = path.read_text(encoding="utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}: no such label") from None
+        if kind not in KINDS:
+            raise ValueError(f"{path}: {kind[:40]!r}, expected {_either(KINDS)}")
+        return KINDS.index(kind)
+
+    def labels(self, ids: Iterable[str]) -> np.ndarray:
+        """The kinds of several images, (N,) int64. Errors as `label`."""
+        return np.array([self.label(image_id) for image_id in ids], np.int64)
+
+
+def _read_mask(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            several = len(image.getbands()) > 1  # colours, or transparency: no number
+            values = np.asarray(image.convert("RGB") if several else image)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such mask") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        if "cannot identify" in reason:
+            reason = "expected PNG or another image format"
+        raise ValueError(f"{path}: not a readable mask: {reason}") from None
+    return (values != 0).reshape(*values.shape[:2], -1).any(axis=2)  # (H, W)
+
+
+def _either(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}"
