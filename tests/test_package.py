@@ -13,7 +13,8 @@ ORDER = [
     "_torchvision", "progress", "device", "params", "data", "models", "runs",
     "training", "sam_training", "heads", "cam", "boxes", "points", "metrics",
     "localisation", "detections", "evidence", "teaching", "grabcut", "tuning",
-    "prompts", "segment", "tables", "figures", "workbook", "cli",
+    "heatmaps", "prompts", "segment", "candidates",
+    "tables", "figures", "workbook", "cli",
 ]  # fmt: skip
 ALONE = {"metrics", "boxes", "points", "tables"}  # these know no data set and no model
 LIGHT = {"params"}  # all that the workbook may know of the rest

@@ -7,7 +7,7 @@ a heat map. What finds the points comes from `wslib.points`, with its settings b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from wslib.cam import ClassActivationMap
 from wslib.points import background_points, image_centre, innermost, prompt_box
+from wslib.progress import progress
 from wslib.prompts import Embedding, Prompt, Prompter, Segmentation
 
 Find = Callable[[np.ndarray], np.ndarray]  # heat map (H, W) -> points (n, 2)
@@ -223,6 +224,14 @@ class RefinedPipeline(BasicSamPipeline):
             return first
         again = replace(first.prompt, mask=first.logits[[first.best]])
         return self.prompter.prompt(image, again, self.multimask)
+
+
+def run_all(
+    pipeline: BasicSamPipeline, images: Sequence[np.ndarray], heatmaps: np.ndarray
+) -> list[Segmentation]:
+    """What `pipeline.run` says of each image (H, W, 3) and its heat map (H, W)."""
+    pairs = progress(zip(images, heatmaps, strict=True), "masks", len(images))
+    return [pipeline.run(image, heatmap) for image, heatmap in pairs]
 
 
 def _prompt(foreground: np.ndarray, background: np.ndarray = NOWHERE) -> Prompt:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wslib.data.images import ImageBatches
+from wslib.data.images import ImageBatches, resize_batch
 from wslib.progress import progress
 from wslib.runs import Best, Run
 
@@ -159,15 +159,9 @@ class PixelBatches:
         order = torch.randperm(len(self.images), generator=self.generator)
         for rows in order.split(self.batch_size):
             mirrored = torch.rand(len(rows), generator=self.generator) < 0.5
-            images = resized(self.images[rows], self.size)
+            images = resize_batch(self.images[rows], self.size)
             images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
             yield self.model.normalize(images.to(device)), self.labels[rows].to(device)
-
-
-def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (B, 3, H, W) uint8 -> float32 in [0, 1], bilinear to (height, width)."""
-    images = images.float() / 255
-    return F.interpolate(images, size, mode="bilinear", antialias=True)
 
 
 def random_crop_and_flip(

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from wslib.data.images import read_image
 from wslib.data.voc import RENDERED
@@ -19,6 +22,24 @@ from wslib.data.voc import RENDERED
 KINDS = ("circle", "square", "triangle", "star", "diamond")  # the course's order
 SPLITS = ("train", "val", "test")
 ENDINGS = {"images": ".png", "masks": ".png", "labels": ".txt"}
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """N images of one size, in memory."""
+
+    ids: list[str]
+    images: np.ndarray  # (N, H, W, 3) uint8 RGB
+    masks: np.ndarray  # (N, H, W) bool
+    labels: np.ndarray  # (N,) int64, indices into KINDS
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def pixels(self) -> Tensor:
+        """The images as networks want them, (N, 3, H, W) uint8."""
+        return torch.from_numpy(self.images).permute(0, 3, 1, 2)
 
 
 class Shapes:
@@ -118,6 +139,24 @@ class Shapes:
     def labels(self, ids: Iterable[str]) -> np.ndarray:
         """The kinds of several images, (N,) int64. Errors as `label`."""
         return np.array([self.label(image_id) for image_id in ids], np.int64)
+
+    def load(self, split: str, limit: int | None = None) -> Split:
+        """Read a split, or its first `limit` images, into memory.
+
+        Errors as `ids`, `image`, `mask` and `label`, and ValueError for an image of
+        another size than the first.
+        """
+        ids = self.ids(split, limit)
+        images = [self.image(image_id) for image_id in ids]
+        for image_id, image in zip(ids, images, strict=True):
+            if image.shape != images[0].shape:
+                (h, w, _), (height, width, _) = image.shape, images[0].shape
+                path = self.image_path(image_id)
+                raise ValueError(
+                    f"{path}: {w} x {h} pixels, expected {width} x {height}"
+                )
+        masks = np.stack([self.mask(image_id) for image_id in ids])
+        return Split(ids, np.stack(images), masks, self.labels(ids))
 
 
 def _read_mask(path: Path) -> np.ndarray:

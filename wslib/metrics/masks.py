@@ -8,7 +8,7 @@ and IoUs are 0 to 1. What is found in an image has the attributes of
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -130,6 +130,20 @@ def summarise(
             interval = mean_interval(frame[column], n, seed, level)
         rows.append((measure, *interval))
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high"])
+
+
+def compare(
+    frames: Mapping[str, pd.DataFrame], n: int = 1000, seed: int = 0, level=0.95
+) -> pd.DataFrame:
+    """Return what `summarise` says of several frames side by side: a row for each, a
+    column per measure, and its bounds in "MEASURE low" and "MEASURE high"."""
+    rows = {}
+    for name, frame in frames.items():
+        rows[name] = {}
+        for measure, *interval in summarise(frame, n, seed, level).itertuples(False):
+            names = (measure, f"{measure} low", f"{measure} high")
+            rows[name] |= dict(zip(names, interval, strict=True))
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def paired(

@@ -1,0 +1,68 @@
+"""Heat maps of many small pictures at once, at their own size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wslib.cam import ClassActivationMap
+from wslib.data.images import resize_batch
+from wslib.progress import progress
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """What a classifier says of N pictures and where it sees it; on the CPU."""
+
+    maps: np.ndarray  # (N, H, W) float32, 0 to 1, at the size of the pictures
+    logits: np.ndarray  # (N, classes) float32, of the same pass
+    targets: np.ndarray  # (N,) int64, the class that is explained
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The top class of each picture, (N,)."""
+        return self.logits.argmax(1)
+
+
+def explain_images(
+    cam: ClassActivationMap,
+    images: Tensor,
+    size: tuple[int, int],
+    batch_size: int = 64,
+    targets: Iterable[int] | None = None,
+) -> Explained:
+    """Explain pictures (N, 3, H, W) uint8, shown to the network at `size`.
+
+    `targets` names a class for each; without it, the top class is explained. One
+    forward pass a picture. Errors as `ClassActivationMap`.
+    """
+    device = next(cam.model.parameters()).device
+    wanted = None if targets is None else torch.as_tensor(np.asarray(targets))
+    parts = []
+    for rows in progress(torch.arange(len(images)).split(batch_size), "heat maps"):
+        batch = cam.model.normalize(resize_batch(images[rows], size).to(device))
+        told = cam.explain(batch, None if wanted is None else wanted[rows])
+        maps = torch.from_numpy(told.maps)[:, None]  # (B, 1, *size)
+        shape = images.shape[-2:]
+        maps = F.interpolate(maps, shape, mode="bilinear", antialias=True)[:, 0]
+        parts.append((maps.numpy(), told.logits.numpy(), told.targets))
+    maps, logits, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Explained(maps.clip(0, 1), logits, targets)
+
+
+@torch.no_grad()
+def classify_images(
+    model, images: Tensor, size: tuple[int, int], batch_size: int = 64
+) -> np.ndarray:
+    """Logits (N, classes) of pictures (N, 3, H, W) uint8, shown at `size`."""
+    device = next(model.parameters()).device
+    logits = [
+        model(model.normalize(resize_batch(batch, size).to(device))).float().cpu()
+        for batch in images.split(batch_size)
+    ]
+    return torch.cat(logits).numpy()
