@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # In the order in which data flows; a module imports only from those above it.
 ORDER = [
     "_torchvision", "progress", "device", "params", "data", "models", "runs",
-    "training", "sam_training", "heads", "cam", "boxes", "points", "metrics",
+    "training", "heads", "cam", "boxes", "points", "metrics",
+    "sam_tasks", "sam_training",
     "localisation", "detections", "evidence", "teaching", "grabcut", "tuning",
     "heatmaps", "prompts", "segment", "candidates",
     "tables", "figures", "workbook", "cli",
