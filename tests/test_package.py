@@ -14,7 +14,7 @@ ORDER = [
     "training", "heads", "cam", "boxes", "points", "metrics",
     "sam_tasks", "sam_training",
     "localisation", "detections", "evidence", "teaching", "grabcut", "tuning",
-    "heatmaps", "prompts", "segment", "candidates",
+    "heatmaps", "prompts", "segment", "mirrored",
     "tables", "figures", "workbook", "cli",
 ]  # fmt: skip
 ALONE = {"metrics", "boxes", "points", "tables"}  # these know no data set and no model

@@ -19,6 +19,7 @@ from wslib.segment import (
     ForegroundPipeline,
     PointsBoxPipeline,
     RefinedPipeline,
+    run_all,
 )
 
 R = 4
@@ -232,6 +233,35 @@ def test_only_the_last_images_are_kept(discs):
     assert discs.images == 5
     with pytest.raises(ValueError, match="keep 0"):
         Prompter(discs, keep=0)
+
+
+def test_many_images_are_asked_about_in_their_order(discs, scene):
+    image, heatmap = scene
+    images = [image, image[:, ::-1], np.full((20, 30, 3), 9, np.uint8), image]
+    maps = [heatmap, heatmap[:, ::-1], blob(7, 12, (20, 30)), np.zeros((48, 64))]
+    found = run_all(ForegroundPipeline(discs), images, maps)
+    points = [answer.prompt.points.tolist() for answer in found]
+    assert points == [[[60, 23]], [[3, 23]], [[7, 12]], []]
+    assert [answer.mask.shape for answer in found] == [(48, 64)] * 2 + [
+        (20, 30),
+        (48, 64),
+    ]
+    assert found[3].prompt.empty and not found[3].mask.any()
+    for answer, told in zip(found, zip(images, maps, strict=True), strict=True):
+        alone = ForegroundPipeline(Discs()).run(*told)
+        np.testing.assert_array_equal(answer.masks, alone.masks)
+        np.testing.assert_array_equal(answer.scores, alone.scores)
+    assert discs.images == 3  # the last is the first
+    stacked = run_all(BasicSamPipeline(discs), np.stack(images[:2]), np.stack(maps[:2]))
+    assert [answer.prompt.points.tolist() for answer in stacked] == [[[32, 24]]] * 2
+
+
+def test_as_many_maps_as_images(discs, scene):
+    for images, maps in ([scene[0]] * 2, [scene[1]]), ([scene[0]], [scene[1]] * 2):
+        with pytest.raises(ValueError) as error:
+            run_all(ForegroundPipeline(discs), images, maps)
+        assert "\n" not in str(error.value)
+    assert run_all(ForegroundPipeline(discs), [], []) == []
 
 
 def test_images_need_not_be_contiguous(discs, scene):

@@ -12,7 +12,14 @@ from wslib.models.checkpoints import (
     load_classifier,
 )
 from wslib.models.classifiers import build_classifier
-from wslib.training import fine_tune, fit, multilabel_loss, random_crop_and_flip
+from wslib.training import (
+    PixelBatches,
+    fine_tune,
+    fit,
+    multilabel_loss,
+    random_crop_and_flip,
+    train_classifier,
+)
 
 
 class Tiny(nn.Module):
@@ -297,3 +304,106 @@ def test_fine_tuning_leaves_a_classifier_that_loads(pictures, tmp_path):
     assert about["classes"] == ["red", "green"]
     assert (about["images"], about["size"], about["seed"]) == (12, 32, 0)
     assert about["row"]["score"] == 0.5 and len(history) == 2
+
+
+@pytest.fixture
+def colours():
+    """Thirty pictures, 12 high and 16 wide, of red (class 0), green (1) or blue (2),
+    with a grey stripe at the left, whose brightness tells them apart."""
+    labels = torch.arange(30) % 3
+    images = torch.full((30, 3, 12, 16), 20, dtype=torch.uint8)
+    images[torch.arange(30), labels] = 200
+    images[:, :, :, :4] = 4 * torch.arange(30, dtype=torch.uint8)[:, None, None, None]
+    return images, labels
+
+
+def test_pixel_batches_show_each_image_once_mirrored_or_not(colours):
+    images, labels = colours
+    batches = PixelBatches(Tiny(), images, labels, (12, 16), 8, seed=0)
+    orders, mirrored = [], []
+    for _ in range(3):
+        told = list(batches)
+        assert [len(told_labels) for _, told_labels in told] == [8, 8, 8, 6]
+        shown = torch.cat([batch for batch, _ in told])
+        given = torch.cat([batch for _, batch in told])
+        shown = (255 * (shown + 0.5)).round().byte()  # undo `normalize`
+        stripes = torch.stack([shown[:, 0, 0, 0], shown[:, 0, 0, -1]])
+        left = shown[:, :, 0, 0].amax(1) == shown[:, :, 0, 0].amin(1)  # grey
+        number = torch.where(left, *stripes) // 4
+        orders.append(number.tolist()), mirrored.append((~left).tolist())
+        assert sorted(orders[-1]) == list(range(30))
+        assert torch.equal(given, labels[number.long()])
+        whole = images[number.long()]
+        expected = torch.where(left[:, None, None, None], whole, whole.flip(3))
+        assert torch.equal(shown, expected)
+    assert orders[0] != orders[1] != orders[2] and mirrored[0] != mirrored[1]
+    assert 25 < sum(map(sum, mirrored)) < 65  # half of 90
+    again = PixelBatches(Tiny(), images, labels, (12, 16), 8, seed=0)
+    other = PixelBatches(Tiny(), images, labels, (12, 16), 8, seed=0)
+    for (one, _), (same, _) in zip(again, other, strict=True):
+        assert torch.equal(one, same)
+
+
+def test_pixel_batches_are_resized(colours):
+    images, labels = colours
+    for size in ((24, 32), (6, 8), (16, 12)):
+        shown, _ = next(iter(PixelBatches(Tiny(), images, labels, size, 5, seed=1)))
+        assert shown.shape == (5, 3, *size) and shown.dtype == torch.float32
+        assert -0.5 <= shown.min() and shown.max() <= 0.5
+    with pytest.raises(ValueError, match="29 labels for 30 images, expected one each"):
+        PixelBatches(Tiny(), images, labels[:29], (12, 16), 5, seed=1)
+
+
+class ThreeColours(Tiny):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+
+def test_a_classifier_learns_what_a_colour_is_called(colours):
+    images, labels = colours
+    weights, histories = [], []
+
+    def validate(model):
+        with torch.no_grad():
+            told = model(model.normalize(images / 255)).argmax(1)
+        return {"accuracy": (told == labels).double().mean()}
+
+    for seed in (0, 0, 1):
+        model = ThreeColours()
+        torch.rand(seed + len(weights))  # the process's random numbers play no part
+        options = {"learning_rate": 0.02, "batch_size": 10, "seed": seed}
+        history = train_classifier(
+            *(model, images, labels, (12, 16), 40),
+            **options,
+            validate=validate,
+            best=[("accuracy", "max"), ("loss", "min")],
+        )
+        assert validate(model)["accuracy"] == 1 and not model.training
+        weights.append(fingerprint(model)), histories.append(without_seconds(history))
+    columns = ["epoch", "loss", "learning_rate", "accuracy"]
+    assert list(histories[0].columns) == columns and len(histories[0]) == 40
+    assert histories[0]["accuracy"].iloc[0] < 1
+    assert histories[0]["loss"].iloc[-1] < 0.5 * histories[0]["loss"].iloc[0]
+    assert weights[0] == weights[1] != weights[2]
+    pd.testing.assert_frame_equal(histories[0], histories[1], check_exact=True)
+
+
+def test_the_whole_classifier_is_trained_and_the_best_is_kept(colours):
+    images, labels = colours
+    model, seen, tests = ThreeColours(), [], iter([3, 5, 1])
+    before = model.features.weight.detach().clone()
+
+    def validate(model):
+        seen.append(fingerprint(model))
+        return {"score": next(tests)}
+
+    history = train_classifier(
+        *(model, images, labels, (6, 8), 3), validate=validate, best=("score", "max")
+    )
+    assert history["score"].tolist() == [3, 5, 1]
+    assert history["learning_rate"].iloc[0] == 2e-3
+    assert fingerprint(model) == seen[1] != seen[2]
+    assert not torch.equal(model.features.weight, before)
+    with pytest.raises(ValueError, match="no column 'accuracy' to find the best by"):
+        train_classifier(model, images, labels, (6, 8), 1, best=("accuracy", "max"))

@@ -254,6 +254,15 @@ class GradCAMPlusPlus(ClassActivationMap):
         return torch.einsum("bk,bkhw->bhw", (a * g.relu()).sum((2, 3)), A)
 
 
+METHODS: dict[str, type[ClassActivationMap]] = {
+    "gradcam": GradCAM,
+    "layercam": LayerCAM,
+    "hirescam": HiResCAM,
+    "gradcam++": GradCAMPlusPlus,
+    "cam": CAM,
+}
+
+
 def rescale(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Maps (B, h, w) -> (B, H, W), bilinear, min..max of each rescaled to 0..1.
 

@@ -36,13 +36,19 @@ def explain_images(
     batch_size: int = 64,
     targets: Iterable[int] | None = None,
 ) -> Explained:
-    """Explain pictures (N, 3, H, W) uint8, shown to the network at `size`.
+    """Explain pictures (N, 3, H, W) uint8, shown to the network at `size`, (height,
+    width). The maps are resized to (H, W).
 
     `targets` names a class for each; without it, the top class is explained. One
-    forward pass a picture. Errors as `ClassActivationMap`.
+    forward pass a picture. Errors as `ClassActivationMap`, and ValueError for no
+    pictures and for another number of targets.
     """
+    _check(images)
     device = next(cam.model.parameters()).device
     wanted = None if targets is None else torch.as_tensor(np.asarray(targets))
+    if wanted is not None and len(wanted) != len(images):
+        counts = f"{len(wanted)} targets for {len(images)} images"
+        raise ValueError(f"{counts}, expected one each")
     parts = []
     for rows in progress(torch.arange(len(images)).split(batch_size), "heat maps"):
         batch = cam.model.normalize(resize_batch(images[rows], size).to(device))
@@ -59,10 +65,18 @@ def explain_images(
 def classify_images(
     model, images: Tensor, size: tuple[int, int], batch_size: int = 64
 ) -> np.ndarray:
-    """Logits (N, classes) of pictures (N, 3, H, W) uint8, shown at `size`."""
+    """Logits (N, classes) float32 of pictures (N, 3, H, W) uint8, shown at `size`,
+    (height, width). `model` is in eval mode. Raises ValueError for no pictures."""
+    _check(images)
     device = next(model.parameters()).device
     logits = [
         model(model.normalize(resize_batch(batch, size).to(device))).float().cpu()
         for batch in images.split(batch_size)
     ]
     return torch.cat(logits).numpy()
+
+
+def _check(images: Tensor) -> None:
+    if images.ndim != 4 or images.shape[1] != 3 or not images.numel():
+        shape = tuple(images.shape)
+        raise ValueError(f"images of shape {shape}: expected (N, 3, H, W), 1 or more")

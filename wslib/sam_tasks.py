@@ -31,7 +31,7 @@ AGAIN = 0.3  # share of the steps in which the best mask goes back in
 class Task:
     """P prompts on B pictures, in the frame of the network's input (SIZE pixels)."""
 
-    pictures: Tensor  # (B, 3, SIZE, SIZE) uint8
+    pictures: Tensor  # (B, 3, SIZE, SIZE) float32, 0 to 255
     valid: Tensor  # (B, GRID, GRID) bool: the picture, not the padding
     owner: Tensor  # (P,) which picture a prompt is about
     points: tuple[Tensor, Tensor] | None  # (P, n, 2) as x, y; (P, n) labels 1 or 0
@@ -49,9 +49,14 @@ class Task:
 
 
 class Tasks:
-    """`steps` tasks and their answers (P, GRID, GRID) in 0..1; new ones each time."""
+    """`steps` tasks, each with its answers (P, GRID, GRID) in 0..1 and which of their
+    cells are known; new ones each time. Raises ValueError for a number below 1."""
 
     def __init__(self, pictures: int, things: int, steps: int, seed: int, device="cpu"):
+        numbers = {"pictures": pictures, "things": things, "steps": steps}
+        for name, value in numbers.items():
+            if value < 1:
+                raise ValueError(f"{name} is {value}, expected 1 or more")
         self.pictures, self.things, self.steps = pictures, things, steps
         self.generator = torch.Generator().manual_seed(seed)
         self.device = device
@@ -76,7 +81,12 @@ class Tasks:
 def draw_task(
     seed: int, pictures: int, things: int, kind: tuple[int, int, bool], again=False
 ) -> tuple[Task, Tensor]:
-    """Draw pictures, choose things, and prompts of one kind (points, sure, box)."""
+    """Draw pictures, choose as many `things` of each, by turns where it has fewer, and
+    prompts of one `kind` (points, of them surely on the thing, box); see `KINDS`.
+
+    Returns the task and how much of each cell each thing covers, (P, GRID, GRID) in
+    0..1. The pictures and things of a seed are the same for all kinds.
+    """
     rng = np.random.default_rng(seed)
     drawn = [draw_segments(rng) for _ in range(pictures)]
     valid = np.zeros((pictures, GRID, GRID), bool)

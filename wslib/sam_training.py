@@ -57,7 +57,11 @@ class Promptable(nn.Module):
 def prompt_loss(outputs: tuple[Tensor, Tensor], truth: tuple[Tensor, Tensor]) -> Tensor:
     """Cross-entropy and Dice of the single mask, of the best of three (the others with
     a tenth of the weight, so that none is forgotten), and the squared error of the IoU
-    that each mask says it has."""
+    that each mask says it has.
+
+    outputs: of `Promptable`; truth: covers (P, GRID, GRID) in 0..1 and which cells are
+    known, bool. What lies beyond the picture does not count. A scalar.
+    """
     logits, scores = outputs
     cover, valid = (part.repeat(len(logits) // len(part), 1, 1) for part in truth)
     cover, valid = cover[:, None].expand_as(logits), valid[:, None].float()
@@ -75,7 +79,8 @@ def prompt_loss(outputs: tuple[Tensor, Tensor], truth: tuple[Tensor, Tensor]) ->
 
 @torch.no_grad()
 def grid_iou(logits: Tensor, cover: Tensor, valid: Tensor) -> Tensor:
-    """IoU (P, 4) of the masks logits > 0 and cover >= 0.5, cell by cell."""
+    """IoU (P, 4) of the masks logits > 0 and cover >= 0.5, cell by cell; 0 where both
+    are empty. logits, cover (P, 4, h, w); valid (P, 1, h, w), the cells that count."""
     found, true = (logits > 0) & (valid > 0), (cover >= 0.5) & (valid > 0)
     both, either = (found & true).sum((2, 3)), (found | true).sum((2, 3))
     return both / either.clamp(min=1)
@@ -96,8 +101,11 @@ def examine(sam: Sam, pictures: int = 400, seed: int = 1_000_000_007) -> pd.Data
     IoU, cell by cell, of the `single` mask, of the `chosen` one of three (by its score)
     and of the best of three; `calibration_error` of the chosen one's score (see
     `wslib.metrics.masks.calibration`); `count` of the prompts. Boxes are as loose, and
-    points as badly placed, as those in training.
+    points as badly placed, as those in training. `sam` is left in eval mode. Raises
+    ValueError for no pictures.
     """
+    if pictures < 1:
+        raise ValueError(f"pictures is {pictures}, expected 1 or more")
     model, batch = Promptable(sam).eval(), 20
     rows = []
     for name, kind in EXAMINED.items():
@@ -115,12 +123,14 @@ def examine(sam: Sam, pictures: int = 400, seed: int = 1_000_000_007) -> pd.Data
 
 def _measured(model: Promptable, task: Task, answers: Tensor) -> Tensor:
     """IoU of the single, the chosen and the best mask, and the chosen one's score."""
+    device = next(model.parameters()).device
+    task, answers = task.to(device), answers.to(device)
     logits, scores = model(task)
     valid = task.valid[task.owner][:, None]
     iou = grid_iou(logits, answers[:, None].expand_as(logits), valid)  # (P, 4)
     chosen = 1 + scores[:, 1:].argmax(1, keepdim=True)
     columns = iou[:, :1], iou.gather(1, chosen), iou[:, 1:].amax(1, keepdim=True)
-    return torch.cat([*columns, scores.gather(1, chosen)], 1)  # (P, 4)
+    return torch.cat([*columns, scores.gather(1, chosen)], 1).cpu()  # (P, 4)
 
 
 # ------------------------------------------------------------------------- training
@@ -140,6 +150,7 @@ def train(
 
     steps: of `pictures` x `things` prompts each, in rounds of 100. keep: a folder for
     `last.pt` and `history.csv`; the same call goes on there after an interruption.
+    Raises ValueError for numbers below 1 and for a `keep` that holds another run.
     """
     place = pick_device(device)
     sam = build_sam_tiny(seed)

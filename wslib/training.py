@@ -147,9 +147,12 @@ class AugmentedBatches:
 class PixelBatches:
     """Shuffled batches of normalised images and their labels (N,), from memory:
     `images` (N, 3, H, W) uint8, resized to `size` = (height, width), mirrored or not.
-    """
+    Raises ValueError for another number of labels."""
 
     def __init__(self, model, images: Tensor, labels: Tensor, size, batch_size, seed):
+        if len(labels) != len(images):
+            counts = f"{len(labels)} labels for {len(images)} images"
+            raise ValueError(f"{counts}, expected one each")
         self.model, self.images, self.labels = model, images, labels
         self.size, self.batch_size = size, batch_size
         self.generator = torch.Generator().manual_seed(seed)
@@ -229,8 +232,8 @@ def train_classifier(
     """Train the whole classifier to tell the one class of each image, by cross-entropy.
 
     `images` (N, 3, H, W) uint8, `labels` (N,) int64; shown at `size` = (height, width),
-    mirrored or not. Returns the history. `validate`, `best` and errors: as `fit`.
-    """
+    mirrored or not. Returns the history. `validate`, `best` and errors: as `fit`, and
+    ValueError for another number of labels."""
     batches = PixelBatches(model, images, labels, size, batch_size, seed)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=learning_rate, weight_decay=weight_decay

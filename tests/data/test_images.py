@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wslib.data.images import ImageBatches, read_image, resize_image
+from wslib.data.images import ImageBatches, read_image, resize_batch, resize_image
 
 
 @pytest.fixture
@@ -79,6 +79,36 @@ def test_resize_takes_area_means_and_bilinear_values():
     assert resize_image(ramp, 4, 1).tolist() == [[0, 25, 75, 100]]
     tall = np.repeat(ramp, 10, 0)  # shrinks downwards, grows sideways
     assert resize_image(tall, 4, 2).tolist() == [[0, 25, 75, 100]] * 2
+
+
+def test_a_batch_in_memory_is_resized_by_means(photo):
+    board = torch.zeros(1, 3, 8, 12, dtype=torch.uint8)
+    board[:, 1, ::2, ::2] = board[:, 1, 1::2, 1::2] = 204
+    half = resize_batch(board, (4, 6))
+    assert (half.shape, half.dtype) == ((1, 3, 4, 6), torch.float32)
+    torch.testing.assert_close(half[0, 1, 1:-1, 1:-1], torch.full((2, 4), 0.4))
+    assert half[:, 0].max() == 0  # channels do not mix
+    ramp = torch.tensor([0, 255], dtype=torch.uint8).expand(2, 3, 5, 2)
+    wide = resize_batch(ramp, (5, 4))
+    torch.testing.assert_close(wide[1, 2, 3], torch.tensor([0, 0.25, 0.75, 1]))
+    images = torch.from_numpy(photo).permute(2, 0, 1)[None]  # not contiguous
+    torch.testing.assert_close(resize_batch(images, (40, 60)), images / 255)
+    for size in ((20, 30), (7, 90), (80, 13)):
+        resized = resize_batch(images, size)
+        assert resized.shape == (1, 3, *size)
+        assert resized.min() >= 0 and resized.max() < 1 + 1e-6
+        mean = resized.mean((2, 3)) - images.float().mean((2, 3)) / 255
+        assert mean.abs().max() < 0.02
+
+
+def test_a_batch_is_a_stack_of_images_one_by_one(photo):
+    images = torch.from_numpy(np.stack([photo, photo[::-1], 255 - photo]))
+    images = images.permute(0, 3, 1, 2)
+    whole = resize_batch(images, (17, 23))
+    alone = torch.cat([resize_batch(image[None], (17, 23)) for image in images])
+    torch.testing.assert_close(whole, alone)
+    swapped = resize_batch(images, (23, 17))
+    assert swapped.shape == (3, 3, 23, 17)  # height first
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from wslib.data.datasets import open_shapes
-from wslib.data.shapes import KINDS, SPLITS, Shapes
+from wslib.data.shapes import KINDS, SPLITS, Shapes, Split
 
 MASK = np.zeros((6, 8), bool)
 MASK[2:5, 3:7] = True
@@ -152,6 +153,48 @@ def test_files_that_are_no_pictures(shapes):
         path.write_bytes(whole)
     with pytest.raises(FileNotFoundError, match=r"z\.png: no such image"):
         shapes.image("val/z")
+
+
+def test_a_whole_split_in_memory(shapes):
+    split = shapes.load("val")
+    assert isinstance(split, Split) and len(split) == 3
+    assert split.ids == shapes.ids("val") == ["val/10", "val/a", "val/b"]
+    assert (split.images.shape, split.images.dtype) == ((3, 6, 8, 3), np.uint8)
+    assert (split.masks.shape, split.masks.dtype) == ((3, 6, 8), bool)
+    assert split.labels.tolist() == [3, 0, 4] and split.labels.dtype == np.int64
+    for i, image_id in enumerate(split.ids):
+        assert (split.images[i] == shapes.image(image_id)).all()
+        assert (split.masks[i] == MASK).all()
+    assert (split.pixels.shape, split.pixels.dtype) == ((3, 3, 6, 8), torch.uint8)
+    assert split.pixels[2, 1, 4, 5] == split.images[2, 4, 5, 1]
+
+
+def test_a_part_of_a_split(shapes):
+    (shapes.root / "images" / "train" / "b.png").write_bytes(b"damaged, and not read")
+    split = shapes.load("train", 2)
+    assert split.ids == ["train/10", "train/a"] and len(split.pixels) == 2
+    assert len(shapes.load("test", 99)) == 3
+    with pytest.raises(ValueError, match="b.png: not a readable image") as e:
+        shapes.load("train")
+    assert line(e)
+
+
+def test_what_cannot_be_loaded(shapes):
+    with pytest.raises(ValueError, match="limit is 0, expected 1 or more"):
+        shapes.load("val", 0)
+    with pytest.raises(FileNotFoundError, match="no such split"):
+        shapes.load("trainval")
+    (shapes.root / "labels" / "val" / "a.txt").write_text("heptagon")
+    with pytest.raises(ValueError, match="a.txt: 'heptagon', expected circle"):
+        shapes.load("val")
+    Image.fromarray(MASK.T).save(shapes.root / "masks" / "test" / "b.png")
+    with pytest.raises(ValueError, match="b.png: 6 x 8 pixels, expected those of its"):
+        shapes.load("test")
+    tall = np.zeros((8, 6, 3), np.uint8)
+    Image.fromarray(tall).save(shapes.root / "images" / "train" / "a.png")
+    with pytest.raises(ValueError, match="a.png: 6 x 8 pixels, expected 8 x 6$") as e:
+        shapes.load("train")
+    assert line(e)
 
 
 def test_open_the_set_of_the_course(shapes, tmp_path, monkeypatch):

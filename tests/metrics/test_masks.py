@@ -14,6 +14,7 @@ from wslib.metrics.bootstrap import bootstrap, wilson
 from wslib.metrics.masks import (
     calibration,
     centre_of_mass,
+    compare,
     distance,
     hit_rate,
     is_good,
@@ -196,6 +197,34 @@ def test_the_fast_bootstrap_is_the_slow_one():
     np.testing.assert_allclose(constant, [0.4] * 3)
 
 
+def test_several_sets_side_by_side():
+    frames = {"points": images(0), "points and box": images(1, 40)}
+    table = compare(frames, n=100, seed=2, level=0.9)
+    assert table.index.tolist() == list(frames)
+    measures = summarise(images(0), 100)["measure"].tolist()
+    assert table.columns.tolist() == [
+        column for m in measures for column in (m, f"{m} low", f"{m} high")
+    ]
+    for name, frame in frames.items():
+        alone = summarise(frame, n=100, seed=2, level=0.9).set_index("measure")
+        for measure in measures:
+            bounds = [f"{measure}{end}" for end in ("", " low", " high")]
+            assert table.loc[name, bounds].tolist() == alone.loc[measure].tolist()
+    turned = compare(dict(reversed(frames.items())), 100, 2, 0.9)
+    pd.testing.assert_frame_equal(turned.loc[list(frames)], table)
+    assert (table.to_numpy() != compare(frames, 100, 3, 0.9).to_numpy()).any()
+
+
+def test_a_set_without_a_measure_beside_one_with_it():
+    """A box has no point: nothing hits, nothing is far; the others are as they were."""
+    nowhere = images(1).assign(hit=np.nan, distance=np.nan, relative_distance=np.nan)
+    table = compare({"box": nowhere, "point": images(0)})
+    assert table.loc["box", ["hit rate", "hit rate low", "distance"]].isna().all()
+    assert table.loc["point"].notna().all()
+    assert table.loc["box", "IoU"] == pytest.approx(nowhere["iou"].mean())
+    assert compare({}).empty
+
+
 def test_pairs_cancel_what_is_hard_for_both():
     frame = images(1)
     noise = np.random.default_rng(0).normal(0, 0.01, 60)
@@ -235,6 +264,7 @@ def test_calibration_by_hand():
         (lambda: distance(np.zeros((3, 3)), WIDE), r"points shape \(3, 3\)"),
         (lambda: measure_masks([], [WIDE], []), "0 answers, 1 masks, 0 ids"),
         (lambda: summarise(images(0, 0)), "0 images, n = 1000"),
+        (lambda: compare({"none": images(0, 0)}), "0 images, n = 1000"),
         (lambda: summarise(images(0), n=0), "60 images, n = 0"),
         (lambda: mean_interval([1.0], level=1), "level 1: expected"),
         (lambda: paired(images(0), images(0, 59)), "id 59 is in one frame only"),

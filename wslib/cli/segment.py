@@ -52,7 +52,8 @@ def segment_images(
         str,
         typer.Option(
             help="The prompt: centre, points, points+background, box or points+box; "
-            "with +mask at the end, the first mask goes into a second prompt"
+            "with +mask at the end, the first mask goes into a second prompt, with "
+            "+mirror, the mirror image is looked at, too"
         ),
     ] = "points+box",
     threshold: Annotated[

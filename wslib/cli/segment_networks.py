@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from wslib.cam import CAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
+from wslib.cam import METHODS
 from wslib.data.images import resize_image
 from wslib.data.voc import CLASSES
 from wslib.device import pick_device
+from wslib.mirrored import MirroredPipeline
 from wslib.models.checkpoints import load_classifier, naming
 from wslib.models.classifiers import build_classifier, imagenet_classes
 from wslib.models.sam import sam_predictor
@@ -31,13 +32,6 @@ from wslib.segment import (
 )
 
 DEFAULT = "efficientnet_lite0"
-METHODS = {
-    "gradcam": GradCAM,
-    "layercam": LayerCAM,
-    "hirescam": HiResCAM,
-    "gradcam++": GradCAMPlusPlus,
-    "cam": CAM,
-}
 FIND = {"foreground": innermost, "background": background_points, "box": prompt_box}
 PIPELINES = {  # and which of FIND they find their prompts with
     "centre": (BasicSamPipeline, ()),
@@ -46,7 +40,10 @@ PIPELINES = {  # and which of FIND they find their prompts with
     "box": (BoxPipeline, ("box",)),
     "points+box": (PointsBoxPipeline, ("foreground", "box")),
 }
-AGAIN = "+mask"  # at the end of a name: the first mask is a part of a second prompt
+TWICE = {  # at the end of a name
+    "+mask": RefinedPipeline,  # the first mask is a part of a second prompt
+    "+mirror": MirroredPipeline,  # the mirror image is looked at, too
+}
 
 
 @dataclass(frozen=True)
@@ -80,9 +77,7 @@ class Explainer:
         else:
             classifier, about = load_classifier(model)
             self.classes, heads = about["classes"], about["heads"]
-        self.size = size or about.get("size", classifier.input_size)
-        if not isinstance(self.size, int) or self.size < 32:
-            raise ValueError(f"size is {self.size!r}, expected 32 pixels or more")
+        self.size = _height_and_width(size or about.get("size", classifier.input_size))
         # Where a head tells the classes and another one shows them, the last shows.
         self.shows = (heads - 1) * len(self.classes)
         self.exclusive = set(self.classes) != set(CLASSES)  # VOC's are independent
@@ -113,9 +108,9 @@ class Explainer:
 
     def look(self, image: np.ndarray, target: int | None = None) -> Seen:
         """Explain `target`, or the top class, in an image (H, W, 3) uint8."""
-        pixels = resize_image(image, self.size, self.size)  # (S, S, 3)
+        pixels = resize_image(image, *self.size[::-1])  # (H, W, 3)
         pixels = torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
-        pixels = pixels.to(self.classifier.mean.device).float() / 255  # (1, 3, S, S)
+        pixels = pixels.to(self.classifier.mean.device).float() / 255  # (1, 3, H, W)
         pixels = self.classifier.normalize(pixels)
         if target is None:
             target = self._top(pixels)
@@ -130,6 +125,14 @@ class Explainer:
         return int(self.classifier(pixels)[0, : len(self.classes)].argmax())
 
 
+def _height_and_width(size) -> tuple[int, int]:
+    """A side, or height and width as a chapter has saved them, as a pair."""
+    pair = [size] * 2 if isinstance(size, int) else size
+    if not isinstance(pair, list) or len(pair) != 2 or min(pair) < 32:
+        raise ValueError(f"size is {size!r}, expected 32 pixels or more")
+    return tuple(pair)
+
+
 def _layer(classifier, name: str) -> nn.Module:
     layers = dict(classifier.features.named_modules())
     if name not in layers or not name:
@@ -140,8 +143,9 @@ def _layer(classifier, name: str) -> nn.Module:
 
 def check_pipeline(name: str) -> None:
     """Raise ValueError for a name that is not there, before anything is loaded."""
-    if name.removesuffix(AGAIN) not in PIPELINES:
-        text = f"expected one of {', '.join(PIPELINES)}, each also with {AGAIN}"
+    if name.removesuffix(_twice(name)) not in PIPELINES:
+        twice = " or ".join(TWICE)
+        text = f"expected one of {', '.join(PIPELINES)}, each also with {twice}"
         raise ValueError(f"pipeline {name!r}, {text}")
 
 
@@ -153,8 +157,13 @@ def open_pipeline(
     `threshold` is the share of a map's maximum from which it is a part of the object.
     """
     check_pipeline(name)
-    kind, finds = PIPELINES[name.removesuffix(AGAIN)]
+    kind, finds = PIPELINES[name.removesuffix(_twice(name))]
     bound = {what: partial(FIND[what], threshold=threshold) for what in finds}
-    prompter = Prompter(sam_predictor(sam, device, sam_file), keep=1)
+    prompter = Prompter(sam_predictor(sam, device, sam_file), keep=2)
     pipeline = kind(prompter, **bound)
-    return RefinedPipeline(pipeline) if name.endswith(AGAIN) else pipeline
+    return TWICE[_twice(name)](pipeline) if _twice(name) else pipeline
+
+
+def _twice(name: str) -> str:
+    """The ending of a name that asks for a second look: one of TWICE, or none."""
+    return next((ending for ending in TWICE if name.endswith(ending)), "")

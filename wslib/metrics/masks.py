@@ -111,6 +111,13 @@ def measure_masks(
     return pd.DataFrame(rows, columns=COLUMNS).assign(id=ids)[["id", *COLUMNS]]
 
 
+def every_mask(found: Iterable, masks: Iterable) -> tuple[np.ndarray, np.ndarray]:
+    """Return the score and the IoU of each mask of all answers, (N,) each."""
+    pairs = list(zip(found, masks, strict=True))
+    ious = [mask_iou(answer.masks, mask) for answer, mask in pairs]
+    return np.concatenate([a.scores for a, _ in pairs]), np.concatenate(ious)
+
+
 def summarise(
     frame: pd.DataFrame, n: int = 1000, seed: int = 0, level: float = 0.95
 ) -> pd.DataFrame:

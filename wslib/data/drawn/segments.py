@@ -40,7 +40,8 @@ class Segments:
 
 
 def draw_segments(rng: np.random.Generator) -> Segments:
-    """Draw one picture with one to four things, at least one of them to be seen."""
+    """Draw one picture with one to four things, each perhaps with a part of its own. At
+    least one of them is to be seen: has `LEAST` cells or more, covered by half."""
     while True:
         aspect = ASPECTS[rng.integers(len(ASPECTS))]
         shape = (round(SIZE / max(aspect, 1)), round(SIZE * min(aspect, 1)))
@@ -81,9 +82,6 @@ def _cells(covers: list[np.ndarray]) -> np.ndarray:
     """Masks (SIZE, SIZE) in 0..1 -> (n, GRID, GRID) uint8, means of 2 x 2 pixels."""
     means = np.stack(covers).reshape(-1, GRID, 2, GRID, 2).mean((2, 4))
     return np.rint(255 * means).astype(np.uint8)
-
-
-# ------------------------------------------------------------------------- outlines
 
 
 def random_outline(rng, shape: tuple[int, int]) -> np.ndarray:
@@ -155,12 +153,8 @@ def _cover(outline: np.ndarray) -> np.ndarray:
     canvas = np.zeros((FINE, FINE), np.uint8)
     corners = np.rint(outline * (FINE / SIZE * 16)).astype(np.int32)
     cv2.fillPoly(canvas, [corners], 255, cv2.LINE_AA, shift=4)
-    return cv2.resize(canvas, (SIZE, SIZE), interpolation=cv2.INTER_AREA) / np.float32(
-        255
-    )
-
-
-# ----------------------------------------------------------- grounds and fillings
+    fine = cv2.resize(canvas, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return fine / np.float32(255)
 
 
 def ground(rng, shape: tuple[int, int]) -> np.ndarray:
@@ -206,9 +200,8 @@ def _photograph(name: str) -> np.ndarray:
 def _leaves(rng, shape) -> np.ndarray:
     """Many plain things over one another, whose sizes follow a power law: a picture
     with the statistics of natural ones (Lee, Mumford & Huang 2001)."""
-    view = np.empty((*shape, 3), np.float32)
     palette = rng.uniform(0, 255, (5, 3))
-    view[:] = palette[0]
+    view = np.full((*shape, 3), palette[0], np.float32)
     for _ in range(rng.integers(6, 36)):
         outline = random_outline(rng, shape)
         colour = palette[rng.integers(5)] + rng.normal(0, 25, 3)
@@ -220,9 +213,7 @@ def _leaves(rng, shape) -> np.ndarray:
 def _smooth(rng, shape) -> np.ndarray:
     """A few colours that run into one another."""
     cells = rng.uniform(0, 255, (rng.integers(1, 5), rng.integers(1, 5), 3))
-    return cv2.resize(
-        cells.astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC
-    )
+    return cv2.resize(np.float32(cells), shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def _filling(rng, beneath: np.ndarray) -> np.ndarray:
