@@ -323,6 +323,9 @@ Markdown(
     "class that it *says*, right or wrong: nobody tells it."
 )
 
+# %% [markdown]
+# In @fig-shape-maps the map and its picture stand one above the other.
+
 # %% tags=["summary"]
 #| label: fig-shape-maps
 #| fig-cap: "Grad-CAM of the first test pictures of each kind, for the class that the
