@@ -279,3 +279,16 @@ def test_silly_numbers(tmp_path, small, name):
 def test_an_examination_without_pictures():
     with pytest.raises(ValueError, match="pictures is 0, expected 1 or more"):
         examine(build_sam_tiny(), pictures=0)
+
+
+def test_training_can_go_on_from_weights(tmp_path):
+    sizes = {"steps": 1, "pictures": 1, "things": 1, "device": "cpu"}
+    first = tmp_path / "first.pt"
+    train(first, **sizes)
+    still = {**sizes, "learning_rate": 1e-12, "seed": 5}
+    train(tmp_path / "second.pt", **still, start=first)
+    one, two = (load_sam_tiny(tmp_path / f"{n}.pt") for n in ("first", "second"))
+    for name, weight in one.named_parameters():
+        assert torch.equal(weight, two.get_parameter(name)), name
+    with pytest.raises(FileNotFoundError, match="none.pt"):
+        train(tmp_path / "third.pt", **sizes, start=tmp_path / "none.pt")

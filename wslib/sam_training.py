@@ -17,8 +17,13 @@ from torch import Tensor, nn
 
 from wslib.data.drawn.segments import SIZE
 from wslib.device import pick_device
-from wslib.metrics.masks import calibration
-from wslib.models.sam_tiny import build_sam_tiny, decode, save_sam_tiny
+from wslib.metrics.calibration import calibration
+from wslib.models.sam_tiny import (
+    build_sam_tiny,
+    decode,
+    load_sam_tiny,
+    save_sam_tiny,
+)
 from wslib.sam_tasks import Task, Tasks, draw_task
 from wslib.training import fit
 
@@ -100,7 +105,7 @@ def examine(sam: Sam, pictures: int = 400, seed: int = 1_000_000_007) -> pd.Data
 
     IoU, cell by cell, of the `single` mask, of the `chosen` one of three (by its score)
     and of the best of three; `calibration_error` of the chosen one's score (see
-    `wslib.metrics.masks.calibration`); `count` of the prompts. Boxes are as loose, and
+    `wslib.metrics.calibration`); `count` of the prompts. Boxes are as loose, and
     points as badly placed, as those in training. `sam` is left in eval mode. Raises
     ValueError for no pictures.
     """
@@ -145,15 +150,17 @@ def train(
     seed: int = 0,
     device: str = "auto",
     keep: Path | str | None = None,
+    start: Path | str | None = None,
 ) -> pd.DataFrame:
     """Train `sam_tiny` and write its weights to `out`; returns the history.
 
     steps: of `pictures` x `things` prompts each, in rounds of 100. keep: a folder for
     `last.pt` and `history.csv`; the same call goes on there after an interruption.
+    start: a file with weights of `sam_tiny` to go on from, instead of random ones.
     Raises ValueError for numbers below 1 and for a `keep` that holds another run.
     """
     place = pick_device(device)
-    sam = build_sam_tiny(seed)
+    sam = load_sam_tiny(start) if start else build_sam_tiny(seed)
     model = Promptable(sam).to(place)
     epochs = max(1, round(steps / STEPS_AN_EPOCH))
     tasks = Tasks(pictures, things, min(steps, STEPS_AN_EPOCH), seed, place)
@@ -161,7 +168,7 @@ def train(
         model.parameters(), lr=learning_rate, weight_decay=0.02, betas=(0.9, 0.98)
     )
     about = {"steps": steps, "pictures": pictures, "things": things, "seed": seed}
-    about["learning_rate"] = learning_rate
+    about |= {"learning_rate": learning_rate, "start": start and Path(start).name}
     history = fit(
         *(model, tasks, prompt_loss, optimizer, epochs),
         keep=keep,

@@ -166,6 +166,8 @@ def test_train_tiny(wslib, calls, tmp_path):
         "out": "new/tiny/sam_tiny.pt",
         "steps": 200,
         "pictures": 4,
+        "learning_rate": 1e-3,
+        "start": None,
         "seed": 7,
         "device": "cpu",
         "keep": "new/tiny",

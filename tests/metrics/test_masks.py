@@ -12,7 +12,6 @@ from sklearn.metrics import jaccard_score
 
 from wslib.metrics.bootstrap import bootstrap, wilson
 from wslib.metrics.masks import (
-    calibration,
     centre_of_mass,
     compare,
     distance,
@@ -239,19 +238,6 @@ def test_pairs_cancel_what_is_hard_for_both():
     assert paired(better, frame).value == pytest.approx(0.05 + noise[1:].mean())
 
 
-def test_calibration_by_hand():
-    gap, frame = calibration([0.1, 0.2, 0.9, 1.0, 1.2], [0.2, 0.2, 0.9, 0.7, 0.5], 4)
-    assert frame[["low", "high", "count"]].to_numpy().tolist() == [
-        [0, 0.25, 2], [0.75, 1, 3]
-    ]  # fmt: skip
-    np.testing.assert_allclose(frame["score"], [0.15, 3.1 / 3])
-    np.testing.assert_allclose(frame["iou"], [0.2, 0.7])
-    assert gap == pytest.approx((2 * 0.05 + 3 * (3.1 / 3 - 0.7)) / 5)
-    exact = np.random.default_rng(0).random(99)
-    assert calibration(exact, exact)[0] == pytest.approx(0)
-    assert calibration([-0.5, 0.5], [0, 0.5], 2)[1]["count"].tolist() == [1, 1]
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -269,10 +255,6 @@ def test_calibration_by_hand():
         (lambda: mean_interval([1.0], level=1), "level 1: expected"),
         (lambda: paired(images(0), images(0, 59)), "id 59 is in one frame only"),
         (lambda: paired(images(0).assign(id=3), images(0)), "frame: id 3 stands twice"),
-        (lambda: calibration([0.5], [0.5, 0.6]), r"scores \(1,\) and ious \(2,\)"),
-        (lambda: calibration([], []), r"scores \(0,\)"),
-        (lambda: calibration([np.nan], [0.5]), "all finite"),
-        (lambda: calibration([0.5], [0.5], 0), "bins 0"),
     ],
 )
 def test_errors(call, message):

@@ -66,11 +66,16 @@ class Crops(Sequence):
         return resize_image(np.ascontiguousarray(crop), SIDE, SIDE)
 
 
-@cache
-def _region(name: str, split: str) -> np.ndarray:
+def photograph_path(name: str) -> Path:
+    """Where the photograph of that name, one of `RESERVED` or `OTHERS`, is."""
     package, *folders = ELSEWHERE.get(name, ("skimage", "data"))
     home = Path(find_spec(package).origin).parent  # without the seconds of an import
-    photo = read_image(home.joinpath(*folders, name))
+    return home.joinpath(*folders, name)
+
+
+@cache
+def _region(name: str, split: str) -> np.ndarray:
+    photo = read_image(photograph_path(name))
     if name == "retina.jpg":  # round, before black
         photo = photo[210:1200, 210:1200]
     middle = photo.shape[1] // 2

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import cv2
 import numpy as np
-import skimage
 
+from wslib.data.backgrounds import OTHERS, photograph_path
 from wslib.data.images import read_image
 
 SIZE = 128  # pixels, the longer side of a picture; the rest is black and unknown
@@ -22,11 +21,7 @@ GRID = SIZE // 2  # side of the masks: a cell is two pixels wide
 FINE = 2 * SIZE  # side of the canvas on which outlines are drawn
 LEAST = 16  # cells of a thing that are to be seen, else it does not count
 ASPECTS = (1, 4 / 3, 3 / 4, 3 / 2, 2 / 3)
-# `astronaut.png`, `coffee.png` and the motorcycles are left to tests.
-PHOTOGRAPHS = (
-    "brick.png", "camera.png", "chelsea.png", "coins.png", "grass.png", "gravel.png",
-    "hubble_deep_field.jpg", "ihc.png", "moon.png", "retina.jpg", "rocket.jpg",
-)  # fmt: skip
+PHOTOGRAPHS = OTHERS  # the reserved ones are left to tests
 
 
 @dataclass(frozen=True)
@@ -138,7 +133,18 @@ def _around(angles: np.ndarray, radius) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], 1) * np.reshape(radius, (-1, 1))
 
 
-KINDS = (_polygon, _polygon, _polygon, _star, _blob, _blob, _angular, _arch, _bar)
+KINDS = (
+    _polygon,
+    _polygon,
+    _polygon,
+    _star,
+    _star,
+    _blob,
+    _blob,
+    _angular,
+    _arch,
+    _bar,
+)
 
 
 def _inner(rng, outline: np.ndarray) -> np.ndarray:
@@ -191,7 +197,7 @@ def _photographed(rng, shape) -> np.ndarray:
 @cache
 def _photograph(name: str) -> np.ndarray:
     """At most 640 pixels wide or high; small pieces of it are textures."""
-    image = read_image(Path(skimage.__file__).parent / "data" / name)
+    image = read_image(photograph_path(name))
     scale = min(1, 640 / max(image.shape))
     size = tuple(round(n * scale) for n in image.shape[1::-1])
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
