@@ -245,14 +245,15 @@ def ask(image, points, box=None):
 
 # %%
 #| label: fig-three
-#| fig-cap: "The three masks of one click, with the IoU that each is expected to have.
-#|   On the shapes they hardly differ; on a photograph of a cup of coffee, which is
-#|   nothing like what sam_tiny was trained on, they are the coffee, the cup, the
-#|   saucer, or nothing that has a name."
+#| fig-cap: "The three masks of one click, with the IoU that each is expected to have. Of
+#|   a plain shape they hardly differ. A photograph of a cup of coffee is nothing like
+#|   what sam_tiny was trained on: its masks guess at the coffee and the cup, with ragged
+#|   rims, and the low scores say so."
 from skimage.data import coffee
 
 cup = coffee()[20:380, 60:540]
-pairs = [(test.images[shown[3]], mask_point(test.masks[shown[3]])), (cup, [[240, 150]])]
+k = shown[1]
+pairs = [(test.images[k], mask_point(test.masks[k])), (cup, [[240, 150]])]
 grid, titles = [], []
 for image, point in pairs:
     answer = ask(image, point)
