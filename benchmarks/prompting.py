@@ -93,9 +93,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--pictures", type=int, default=40, help="(default 40)")
     parser.add_argument("--repeats", type=int, default=3, help="rounds (default 3)")
-    parser.add_argument(
-        "--sam", default="sam_tiny", help="(default sam_tiny)"
-    )
+    parser.add_argument("--sam", default="sam_tiny", help="(default sam_tiny)")
     parser.add_argument(
         "--threads", type=int, default=torch.get_num_threads(), help="CPU threads"
     )

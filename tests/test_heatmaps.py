@@ -114,3 +114,17 @@ def test_the_pictures_stay_as_they_are(cam, images):
     explain_images(cam, images, SIZE), classify_images(cam.model, images, SIZE)
     assert torch.equal(images, before)
     assert all(p.grad is None for p in cam.model.parameters())
+
+
+def test_mirrored_is_the_mean_of_both_looks_and_the_same_in_the_mirror(cam, images):
+    told = explain_images(cam, images, SIZE, mirrored=True)
+    flipped = explain_images(cam, images.flip(3), SIZE, mirrored=True)
+    np.testing.assert_allclose(told.maps, flipped.maps[:, :, ::-1], atol=1e-5)
+    np.testing.assert_allclose(told.logits, flipped.logits, atol=1e-5)
+    targets = told.logits.argmax(1)
+    np.testing.assert_array_equal(told.targets, targets)
+    looks = [explain_images(cam, x, SIZE, 2, targets) for x in (images, images.flip(3))]
+    mean = (looks[0].maps + looks[1].maps[:, :, ::-1]) / 2
+    np.testing.assert_allclose(told.maps, mean, atol=1e-5)
+    named = explain_images(cam, images, SIZE, targets=[2] * 7, mirrored=True)
+    assert named.targets.tolist() == [2] * 7

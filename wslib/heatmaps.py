@@ -35,15 +35,20 @@ def explain_images(
     size: tuple[int, int],
     batch_size: int = 64,
     targets: Iterable[int] | None = None,
+    mirrored: bool = False,
 ) -> Explained:
     """Explain pictures (N, 3, H, W) uint8, shown to the network at `size`, (height,
     width). The maps are resized to (H, W).
 
     `targets` names a class for each; without it, the top class is explained. One
-    forward pass a picture. Errors as `ClassActivationMap`, and ValueError for no
+    forward pass a picture. `mirrored` takes the mean of maps, and of logits, over each
+    picture and its mirror image; without targets at twice the passes, as the class has
+    to be agreed on first. Errors as `ClassActivationMap`, and ValueError for no
     pictures and for another number of targets.
     """
     _check(images)
+    if mirrored:
+        return _explain_both(cam, images, size, batch_size, targets)
     device = next(cam.model.parameters()).device
     wanted = None if targets is None else torch.as_tensor(np.asarray(targets))
     if wanted is not None and len(wanted) != len(images):
@@ -59,6 +64,18 @@ def explain_images(
         parts.append((maps.numpy(), told.logits.numpy(), told.targets))
     maps, logits, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Explained(maps.clip(0, 1), logits, targets)
+
+
+def _explain_both(cam, images: Tensor, size, batch_size: int, targets) -> Explained:
+    """The mean of what the pictures and their mirror images say of the same classes."""
+    pair = images, images.flip(3)
+    if targets is None:
+        model = cam.model
+        logits = [classify_images(model, each, size, batch_size) for each in pair]
+        targets = (logits[0] + logits[1]).argmax(1)
+    one, other = (explain_images(cam, p, size, batch_size, targets) for p in pair)
+    maps = (one.maps + other.maps[:, :, ::-1]) / 2
+    return Explained(maps, (one.logits + other.logits) / 2, one.targets)
 
 
 @torch.no_grad()
