@@ -113,7 +113,8 @@ from wslib.training import train_classifier
 device = pick_device(device)
 shapes = open_shapes(dataset, **counts, seed=seed)
 train, val, test = (shapes.load(split, counts[split]) for split in counts)
-source = f"{'rendered' if shapes.rendered else 'the course'}, {dataset}"
+source = {"rendered": "photographs", "cifar10": "CIFAR-10"}.get(dataset)
+source = f"rendered over {source}" if source else "the course's set"
 
 # %% [markdown]
 # @fig-shapes shows some. Colours are drawn at random, so that some shapes are plain to
@@ -244,8 +245,8 @@ def ask(image, points, box=None):
 #| label: fig-three
 #| fig-cap: "The three masks of one click, with the IoU that each is expected to have.
 #|   Of a plain shape they hardly differ. A photograph of a cup of coffee is nothing
-#|   like what sam_tiny was trained on: its masks guess at the coffee and the cup, with
-#|   ragged rims, and the low scores say so."
+#|   like what sam_tiny was trained on: its masks are guesses at the coffee and the cup,
+#|   with ragged rims and lower scores."
 from skimage.data import coffee
 
 cup = coffee()[20:380, 60:540]
@@ -695,7 +696,7 @@ def mark(axis, k):
     figures.draw_points(axis, *(answer.prompt.points[labels == n] for n in (1, 0)))
 
 
-# %%
+# %% tags=["summary"]
 #| label: fig-shape-random
 #| fig-cap: "Drawn at random. Dashed: the true outline; solid: what was found, orange
 #|   where the IoU is at least 0.65 and vermilion where it is not."
