@@ -521,7 +521,7 @@ best = dict.fromkeys(measures, "max") | dict.fromkeys(measures[1:3], "min")
 Table(
     table,
     "sam-test",
-    formats={name: ".1f" for name in measures} | {"relative distance": ".2f"},
+    formats={name: ".2f" if "distance" in name else ".1f" for name in measures},
     units=dict.fromkeys(shares, "%") | {"distance": "px"},
     best=best,
     intervals={name: (f"{name} low", f"{name} high") for name in measures},
@@ -535,7 +535,7 @@ both = paired(
     n=bootstrap_samples, seed=seed,
 )  # fmt: skip
 more = paired(main, measured["foreground"], n=bootstrap_samples, seed=seed)
-say = "{:+.1f} points [{:+.1f} to {:+.1f}]".format
+say = "{:+.2f} points [{:+.2f} to {:+.2f}]".format
 Markdown(
     "In pairs, image by image, background points change the IoU by "
     f"{say(*(100 * np.array(both)))}, and *{best_name}* gains "
@@ -716,8 +716,8 @@ gallery(np.argsort(main["iou"].to_numpy(), kind="stable")[:6], "sam-worst")
 #   that neither was shown the outline of.
 # - The point decides. On coarse maps the centre of mass of the heat is a far better
 #   click than the peak, as it moves by fractions of a cell.
-# - A good map with a wrong name above it is still a good map: hits hardly need the
-#   class to be right, but need the classifier to have looked at the shape.
+# - Name and place go together. Where the background is new to the classifier, it is
+#   wrong *because* it looked elsewhere, and no segmenter mends that (@tbl-limits).
 
 # %%
 #| echo: false
