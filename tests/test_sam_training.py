@@ -230,6 +230,7 @@ def test_a_few_steps_leave_a_history_and_a_file(tmp_path, small):
     told = load_checkpoint(tmp_path / "one.pt", sam)
     assert told == {
         "steps": 4, "pictures": 2, "things": 1, "seed": 0, "learning_rate": 1e-3,
+            "start": None,
     }  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["one.pt"]
     torch.rand(3)  # other random numbers of the process, the same training
