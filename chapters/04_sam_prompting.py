@@ -775,9 +775,10 @@ Markdown(
 # ::: {.callout-tip title="Solutions" collapse="true"}
 # 1. At `stage3` a channel knows edges and colours, and its gradient's mean over the
 #    picture says little of any one place; Grad-CAM's weights are global.
-# 2. Hardly: the box of a mask tells the decoder what it said itself, errors included.
-# 3. The true click: the large SAM has finer logits in relation to the object, as it
-#    sees the picture enlarged to 1024 pixels.
+# 2. It does a little harm: the box of a mask tells the decoder what it said itself,
+#    errors included.
+# 3. Not run here. We expect the true click: the large SAM has finer logits in relation
+#    to the object, as it sees the picture enlarged to 1024 pixels.
 # 4. The map of an ImageNet class is on a grid of 7 by 7 places, and sam_tiny sees 128
 #    pixels: try `--sam vit_b`.
 # :::

@@ -137,37 +137,23 @@ class BasicSamPipeline:
 
 
 class ForegroundPipeline(BasicSamPipeline):
-    """Prompts with foreground points only: `foreground` finds them in the map."""
+    """Prompts with foreground points only: `foreground` finds them in the map. Other
+    arguments, here and below, are those of `BasicSamPipeline`."""
 
-    def __init__(
-        self,
-        predictor,
-        cam=None,
-        size=None,
-        multimask=True,
-        foreground: Find = innermost,
-    ):
-        super().__init__(predictor, cam, size, multimask)
+    def __init__(self, *arguments, foreground: Find = innermost, **options):
+        super().__init__(*arguments, **options)
         self.foreground = foreground
 
     def prompt(self, heatmap: np.ndarray) -> Prompt:
         return _prompt(self.foreground(heatmap))
 
 
-class ForegroundBackgroundPipeline(BasicSamPipeline):
+class ForegroundBackgroundPipeline(ForegroundPipeline):
     """Adds background points: `background` finds them around what the map shows."""
 
-    def __init__(
-        self,
-        predictor,
-        cam=None,
-        size=None,
-        multimask=True,
-        foreground: Find = innermost,
-        background: Find = background_points,
-    ):
-        super().__init__(predictor, cam, size, multimask)
-        self.foreground, self.background = foreground, background
+    def __init__(self, *arguments, background: Find = background_points, **options):
+        super().__init__(*arguments, **options)
+        self.background = background
 
     def prompt(self, heatmap: np.ndarray) -> Prompt:
         return _prompt(self.foreground(heatmap), self.background(heatmap))
@@ -176,33 +162,23 @@ class ForegroundBackgroundPipeline(BasicSamPipeline):
 class BoxPipeline(BasicSamPipeline):
     """Prompts with the box that `box` draws around what the map shows, and no point."""
 
-    def __init__(
-        self, predictor, cam=None, size=None, multimask=True, box: FindBox = prompt_box
-    ):
-        super().__init__(predictor, cam, size, multimask)
+    def __init__(self, *arguments, box: FindBox = prompt_box, **options):
+        super().__init__(*arguments, **options)
         self.box = box
 
     def prompt(self, heatmap: np.ndarray) -> Prompt:
         return Prompt(box=self.box(heatmap))
 
 
-class PointsBoxPipeline(BasicSamPipeline):
+class PointsBoxPipeline(ForegroundPipeline):
     """Prompts with foreground points and a box."""
 
-    def __init__(
-        self,
-        predictor,
-        cam=None,
-        size=None,
-        multimask=True,
-        foreground: Find = innermost,
-        box: FindBox = prompt_box,
-    ):
-        super().__init__(predictor, cam, size, multimask)
-        self.foreground, self.box = foreground, box
+    def __init__(self, *arguments, box: FindBox = prompt_box, **options):
+        super().__init__(*arguments, **options)
+        self.box = box
 
     def prompt(self, heatmap: np.ndarray) -> Prompt:
-        return replace(_prompt(self.foreground(heatmap)), box=self.box(heatmap))
+        return replace(super().prompt(heatmap), box=self.box(heatmap))
 
 
 class RefinedPipeline(BasicSamPipeline):
