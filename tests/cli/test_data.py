@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from wslib import cli
-from wslib.data import archives, shapes_archive
+from wslib.data import archives, caltech_archive, shapes_archive
 
 
 @pytest.fixture
@@ -88,12 +88,13 @@ def test_no_network_is_one_line(wslib, monkeypatch):
     [
         ("synthetic_shapes", "https://www.mimuw.edu.pl/~mwrochna/upload/"),
         ("cifar10", "https://www.cs.toronto.edu/~kriz/"),
+        ("caltech101", "https://data.caltech.edu/records/mzrjq-6wc02/files/"),
     ],
 )
-def test_fetch_what_chapter_4_needs(wslib, monkeypatch, name, url):
+def test_fetch_what_chapters_4_and_5_need(wslib, monkeypatch, name, url):
     calls = []
-    fetch = f"fetch_{name}"
-    monkeypatch.setattr(shapes_archive, fetch, lambda **kw: calls.append(kw))
+    module = caltech_archive if name == "caltech101" else shapes_archive
+    monkeypatch.setattr(module, f"fetch_{name}", lambda **kw: calls.append(kw))
     assert wslib(f"data fetch {name}")[0] == 0
     assert wslib(f"data fetch {name} --base-url file:///m --keep-archives")[0] == 0
     assert calls == [
@@ -126,6 +127,8 @@ def test_list_what_is_not_here(wslib, tmp_path):
         f"synthetic_shapes  {root / 'synthetic_shapes'}\n"
         "  not here\n"
         f"cifar10           {root / 'cifar10' / 'cifar-10-batches-bin'}\n"
+        "  not here\n"
+        f"caltech101        {root / 'caltech101'}\n"
         "  not here\n",
     )
 
@@ -158,7 +161,7 @@ def test_list_shapes_and_cifar10(wslib, tmp_path):
     said = wslib("data list")[1]
     assert "\n  complete, 1 train, 1 val, 1 test\n" in said
     assert "\n  complete, 12 pictures\n" in said
-    assert said.endswith(f"\n  in its stead: {root / 'cifar10_pictures.zip'}\n")
+    assert f"\n  in its stead: {root / 'cifar10_pictures.zip'}\n" in said
     (root / "synthetic_shapes" / "masks" / "val" / "a.png").unlink()
     (binary / "test_batch.bin").write_bytes(bytes(3072))
     said = wslib("data list")[1]

@@ -26,7 +26,9 @@ def group() -> None:
 
 @app.command("fetch")
 def fetch_data(
-    name: Annotated[str, typer.Argument(help="voc2007, synthetic_shapes or cifar10")],
+    name: Annotated[
+        str, typer.Argument(help="voc2007, synthetic_shapes, cifar10 or caltech101")
+    ],
     part: Part = None,
     base_url: BaseUrl = None,
     keep_archives: Keep = False,
@@ -37,7 +39,7 @@ def fetch_data(
 
     Example: wslib data fetch voc2007 --part trainval
     """
-    from wslib.data import archives, shapes_archive
+    from wslib.data import archives, caltech_archive, shapes_archive
 
     sources = {
         "voc2007": (archives.fetch_voc2007, archives.VOC2007_URL),
@@ -46,6 +48,10 @@ def fetch_data(
             shapes_archive.SHAPES_URL,
         ),
         "cifar10": (shapes_archive.fetch_cifar10, shapes_archive.CIFAR10_URL),
+        "caltech101": (
+            caltech_archive.fetch_caltech101,
+            caltech_archive.CALTECH101_URL,
+        ),
     }
     if name not in sources:
         raise ValueError(f"data set {name!r}, expected one of {', '.join(sources)}")
@@ -66,6 +72,7 @@ def list_data() -> None:
     Example: wslib data list
     """
     from wslib.data.archives import VOC2007_FOLDER, VOC2007_PARTS, voc2007_contents
+    from wslib.data.caltech_archive import CALTECH101_FOLDER, caltech101_contents
     from wslib.data.cifar10 import BINARY, ZIP
     from wslib.data.folders import data_root
     from wslib.data.shapes_archive import (
@@ -82,3 +89,4 @@ def list_data() -> None:
     print(f"{'cifar10':18}{root / BINARY}\n  {cifar10_contents()}")
     if (root / ZIP).is_file():
         print(f"  in its stead: {root / ZIP}")
+    print(f"{'caltech101':18}{root / CALTECH101_FOLDER}\n  {caltech101_contents()}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from wslib.data.folders import dataset_folder, note_dependency
+from wslib.data.caltech import LABELS, Pictures, read_caltech
+from wslib.data.caltech_archive import ANNOTATIONS, FOLDERS, IMAGES, read_caltech101
+from wslib.data.folders import data_root, dataset_folder, note_dependency
 from wslib.data.render import rendered_voc2007
+from wslib.data.render_caltech import rendered_caltech
 from wslib.data.render_shapes import SOURCES, rendered_shapes
 from wslib.data.shapes import ENDINGS, Shapes
 from wslib.data.voc import SPLITS, VOC2007
@@ -61,6 +64,47 @@ def open_shapes(
     expected = ", ".join(map(repr, SOURCES))
     raise ValueError(
         f"data set {dataset!r}, expected 'synthetic_shapes' or one of {expected}"
+    )
+
+
+def open_caltech(
+    dataset: str = "rendered", count: int = 600, seed: int = 0
+) -> Pictures:
+    """Open faces, motorcycles and airplanes: the practical's folders (`caltech3`), the
+    same pictures of Caltech-101 (`caltech101`), or a set of the same kind that is drawn
+    here if it is not there yet (`rendered`).
+
+    The pictures must lie in `$WSLIB_DATA/caltech3` or `$WSLIB_DATA/caltech101`. The
+    other arguments are those of `wslib.data.render_caltech.rendered_caltech` and mean
+    nothing to them.
+
+    Raises FileNotFoundError, one line, where the data are not there, and ValueError
+    for an unknown name; errors of a set as its reader.
+    """
+    if dataset == "caltech3":
+        try:
+            root = dataset_folder("caltech3", "annotations")
+        except FileNotFoundError:  # nothing can fetch it
+            marker = data_root().absolute() / "caltech3" / "annotations"
+            raise FileNotFoundError(
+                f"{marker}: not found; set "
+                "WSLIB_DATA to the folder that holds the practical's caltech3, or take "
+                "'caltech101' after `wslib data fetch caltech101`"
+            ) from None
+        for label in LABELS:
+            note_dependency(root / "annotations" / f"{label}.csv")
+            note_dependency(root / "images" / label)  # when a file comes or goes
+        return read_caltech(root)
+    if dataset == "caltech101":
+        root = dataset_folder("caltech101", IMAGES)
+        for pictures, boxes in FOLDERS.values():
+            note_dependency(root / IMAGES / pictures)
+            note_dependency(root / ANNOTATIONS / boxes)
+        return read_caltech101(root)
+    if dataset == "rendered":
+        return read_caltech(rendered_caltech(count, seed))
+    raise ValueError(
+        f"data set {dataset!r}, expected 'rendered', 'caltech3' or 'caltech101'"
     )
 
 

@@ -43,7 +43,7 @@ def fetch_synthetic_shapes(
     """
     root = Path(root or data_root())
     folder, archive = root / SHAPES_FOLDER, root / SHAPES_ZIP
-    if _complete("synthetic_shapes", folder, shapes_contents(folder)):
+    if is_complete("synthetic_shapes", folder, shapes_contents(folder)):
         return folder
     url, found = f"{base_url.rstrip('/')}/{SHAPES_ZIP}", archive.exists()
 
@@ -51,7 +51,7 @@ def fetch_synthetic_shapes(
         print(f"synthetic_shapes: from {archive if found else url}", flush=True)
         fetch(url, archive)
         try:
-            _unpack_zip(archive, part)
+            unpack_zip(archive, part)
             _put_on_top(part, archive)
         except _Damaged as error:
             if found:
@@ -60,7 +60,7 @@ def fetch_synthetic_shapes(
             raise RuntimeError(f"{error}; what came was removed") from None
 
     build_once(folder, build)
-    _clear(archive, keep_archives or found)
+    clear_away(archive, keep_archives or found)
     print(f"synthetic_shapes: {shapes_contents(folder)}, in {folder}", flush=True)
     return folder
 
@@ -74,7 +74,7 @@ def fetch_cifar10(
     that folder. Otherwise as `fetch_synthetic_shapes`, with a checksum."""
     root = Path(root or data_root())
     folder, archive = root / BINARY, root / BINARY.parent / CIFAR10_TAR
-    if _complete("cifar10", folder, cifar10_contents(root)):
+    if is_complete("cifar10", folder, cifar10_contents(root)):
         return folder
     url, found = f"{base_url.rstrip('/')}/{CIFAR10_TAR}", archive.exists()
 
@@ -89,7 +89,7 @@ def fetch_cifar10(
                 raise RuntimeError(f"{archive}: no {BINARY.name}/{name} in it")
 
     build_once(folder, build)
-    _clear(archive, keep_archives or found)
+    clear_away(archive, keep_archives or found)
     print(f"cifar10: {cifar10_contents(root)}, in {folder}", flush=True)
     return folder
 
@@ -128,7 +128,7 @@ class _Damaged(RuntimeError):
     """What came is not the archive that was asked for."""
 
 
-def _complete(name: str, folder: Path, contents: str) -> bool:
+def is_complete(name: str, folder: Path, contents: str) -> bool:
     if contents.startswith("incomplete"):
         raise RuntimeError(f"{folder}: {contents}; remove it to fetch it again")
     if contents == "not here":
@@ -137,14 +137,14 @@ def _complete(name: str, folder: Path, contents: str) -> bool:
     return True
 
 
-def _clear(archive: Path, keep: bool) -> None:
+def clear_away(archive: Path, keep: bool) -> None:
     if not keep:
         archive.unlink(missing_ok=True)
     elif archive.exists():
         print(f"{archive} is no longer needed", flush=True)
 
 
-def _unpack_zip(archive: Path, folder: Path) -> None:
+def unpack_zip(archive: Path, folder: Path) -> None:
     """Plain files only; a name that leaves `folder` is an error."""
     try:
         with zipfile.ZipFile(archive) as opened:

@@ -1,0 +1,1 @@
+"""How the Caltech practical's faces, motorcycles and airplanes are drawn."""
