@@ -10,9 +10,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # In the order in which data flows; a module imports only from those above it.
 ORDER = [
-    "_torchvision", "progress", "device", "params", "data", "models", "runs",
-    "training", "heads", "cam", "boxes", "points", "metrics",
-    "sam_tasks", "sam_training",
+    "_torchvision", "progress", "device", "params", "losses", "data", "models", "runs",
+    "training", "views", "detector_training", "heads", "cam", "boxes", "nms", "points",
+    "metrics", "classic", "haar", "hog", "hog_training", "hog_detectors",
+    "experiments", "sam_tasks", "sam_training",
     "localisation", "detections", "evidence", "teaching", "grabcut", "tuning",
     "heatmaps", "prompts", "segment", "mirrored",
     "tables", "figures", "workbook", "cli",

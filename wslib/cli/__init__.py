@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from wslib.cli import data, sam, segment, voc, workbook
+from wslib.cli import caltech, data, sam, segment, voc, workbook
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,7 @@ app.command("segment")(segment.segment_images)
 app.command("cam")(segment.map_images)
 app.add_typer(voc.app, name="voc")
 app.add_typer(sam.app, name="sam")
+app.add_typer(caltech.app, name="caltech")
 app.add_typer(data.app, name="data")
 app.add_typer(workbook.app, name="workbook")
 

@@ -1,0 +1,182 @@
+"""Measures for one label and one box to a picture, as in the Caltech practical.
+
+Boxes are x1, y1, x2, y2 as a ratio of the image, corners sorted. Nothing found is a
+label of -1 and a box of NaN: wrong, with an IoU of 0 and the largest loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from wslib.losses import generalised_iou, paired_iou
+from wslib.metrics.bootstrap import Interval, wilson
+
+GOOD_IOU = 0.7
+WORST = 2.0  # 1 - GIoU of boxes that are infinitely far from each other
+MEASURES = {  # their names in tables, and in the frames of `measure_boxes`
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "IoU": "iou",
+    "IoU > 0.7": "good",
+    "box loss": "box_loss",
+}
+SHARES = ("accuracy", "iou", "good")
+
+
+def measure_boxes(
+    labels: np.ndarray,
+    boxes: np.ndarray,
+    true_labels: np.ndarray,
+    true_boxes: np.ndarray,
+    logits: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Compare what was said of N pictures with the truth: a row for each.
+
+    labels (N,), boxes (N, 4), and the same of the truth; a true box of NaN is not
+    known. Columns: `label` (the true one), `said`, `accuracy` (1 where they agree, else
+    0), `iou`, `good` (1 where the IoU is above 0.7, else 0), `box_loss` (1 - GIoU), NaN
+    where no true box is known; with `logits` (N, n) also `loss`, the cross-entropy.
+
+    Raises ValueError where the numbers of rows differ, or logits are NaN.
+    """
+    parts = [labels, boxes, true_labels, true_boxes]
+    counts = {len(part) for part in parts + ([] if logits is None else [logits])}
+    if len(counts) > 1:
+        raise ValueError(f"rows {sorted(counts)}, expected as many of each")
+    labels, true_labels = np.asarray(labels), np.asarray(true_labels)
+    found, true = (
+        torch.as_tensor(np.array(b, np.float64)) for b in (boxes, true_boxes)
+    )
+    missed, known = found.isnan().any(1), ~true.isnan().any(1)
+    iou = paired_iou(found, true).masked_fill(missed, 0).where(known, torch.nan)
+    box_loss = (1 - generalised_iou(found, true)).masked_fill(missed, WORST)
+    frame = pd.DataFrame({"label": true_labels, "said": labels})
+    frame["accuracy"] = (labels == true_labels).astype(float)
+    frame["iou"] = iou.numpy()
+    frame["good"] = (iou > GOOD_IOU).double().where(known, torch.nan).numpy()
+    frame["box_loss"] = box_loss.where(known, torch.nan).numpy()
+    if logits is not None:
+        logits, targets = torch.as_tensor(logits), torch.as_tensor(true_labels)
+        loss = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+        if loss.isnan().any():
+            raise ValueError(f"NaN logits of picture {int(loss.isnan().nonzero()[0])}")
+        frame["loss"] = loss.numpy()
+    return frame
+
+
+def mean_boxes(labels: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """The mean box of each class, (n, 4), of those that are known: what an answer is
+    worth that does not look. labels (N,) in 0..n-1, boxes (N, 4). NaN for a class that
+    has none."""
+    means = pd.DataFrame(np.asarray(boxes, float)).groupby(np.asarray(labels)).mean()
+    return means.reindex(range(means.index.max() + 1)).to_numpy()
+
+
+def summarise(
+    runs: Sequence[pd.DataFrame], n: int = 1000, seed: int = 0, level: float = 0.95
+) -> dict[str, Interval]:
+    """The mean of each measure over pictures and runs, with its percentile interval.
+
+    `runs` are frames of `measure_boxes` of the same pictures, one for each seed of the
+    training. The bootstrap draws both anew, runs and pictures, with replacement; of two
+    or three runs it hardly knows how much they differ. Where all answers are right
+    there is no spread to draw from: the interval of a share of one run, and of all or
+    nothing, is Wilson's.
+    """
+    told = {}
+    for name in MEASURES.values():
+        if name in runs[0]:
+            values = np.stack([run[name].to_numpy(float) for run in runs])  # (R, N)
+            told[name] = mean_interval(values, n, seed, level)
+            share, known = told[name].value, (~np.isnan(values[0])).sum()
+            binary = known and name in ("accuracy", "good")
+            if binary and (len(runs) == 1 or share in (0, 1)):
+                told[name] = wilson(round(share * known), known, level)
+    return told
+
+
+def mean_interval(
+    values: np.ndarray, n: int = 1000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """The mean of values (R, N) and its interval when rows and columns are drawn anew,
+    with replacement. Columns of NaN are left out; without any other all three are NaN.
+    Raises ValueError for a column that is NaN in some rows only."""
+    generator, (runs, count) = np.random.default_rng(seed), values.shape
+    values = values[:, ~np.isnan(values).all(0)]
+    if np.isnan(values).any():
+        raise ValueError("the runs know boxes of other pictures: expected the same")
+    if not values.size:
+        return Interval(np.nan, np.nan, np.nan)
+    count, draws = values.shape[1], np.empty(n)
+    for i in range(n):
+        rows = generator.integers(runs, size=runs)
+        times = np.bincount(generator.integers(count, size=count), minlength=count)
+        draws[i] = values[rows].mean(0) @ times / count
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+ERRORS = ("wrong class", "nothing found", "shifted", "too large", "too small")
+
+
+def error_kinds(
+    measured: pd.DataFrame, boxes: np.ndarray, true_boxes: np.ndarray
+) -> np.ndarray:
+    """What is wrong with each of N answers: one of `ERRORS`, or "" for a right class
+    and an IoU above 0.7, or no true box that is known.
+
+    A box is shifted if it would be good with its centre on the true one's; else it is
+    too large or too small, by its area.
+    """
+    found, true = (np.array(b, np.float64) for b in (boxes, true_boxes))
+    size, true_size = (b[:, 2:] - b[:, :2] for b in (found, true))
+    smaller = np.minimum(size, true_size).prod(1)
+    area, true_area = size.prod(1), true_size.prod(1)
+    centred = smaller / (area + true_area - smaller)
+    kinds = np.where(area > true_area, "too large", "too small")
+    kinds = np.where(centred > GOOD_IOU, "shifted", kinds)
+    kinds = np.where(measured["good"] == 0, kinds, "")
+    kinds = np.where(measured["accuracy"] == 1, kinds, "wrong class")
+    return np.where(np.isnan(found).any(1), "nothing found", kinds)
+
+
+def by_label(measured: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A row for each class and one for all: `label`, `count`, `right`, `accuracy` with
+    Wilson's `low` and `high`, `iou`, `good`. Shares are 0 to 1."""
+    groups = {"all": measured}
+    groups |= {name: measured[measured["label"] == k] for k, name in enumerate(names)}
+    rows = []
+    for name, part in groups.items():
+        if len(part):
+            right = int(part["accuracy"].sum())
+            row = {"label": name, "count": len(part), "right": right}
+            row |= wilson(right, len(part))._asdict()
+            rows.append(row | part[["iou", "good"]].mean().to_dict())
+    return pd.DataFrame(rows).rename(columns={"value": "accuracy"})
+
+
+def table_of_runs(
+    runs: Mapping[str, Sequence[pd.DataFrame]],
+    shown: Sequence[str],
+    n: int = 1000,
+    seed: int = 0,
+    others: Mapping[str, Sequence] | None = None,
+) -> pd.DataFrame:
+    """A row for each name, in the first column: the columns `others`, then what
+    `summarise` says of its runs, as far as it is `shown`, of "loss", "accuracy", "IoU",
+    "IoU > 0.7" and "box loss"; last the bounds, as "IoU low", "IoU high". Shares and
+    the IoU are in percent here; what was not measured is NaN."""
+    told = [summarise(of, n, seed) for of in runs.values()]
+    columns, bounds = {"": list(runs), **(others or {})}, {}
+    for title in shown:
+        measure = MEASURES[title]
+        scale = 100 if measure in SHARES else 1
+        unknown = Interval(np.nan, np.nan, np.nan)
+        values = np.array([row.get(measure, unknown) for row in told]) * scale
+        columns[title] = values[:, 0]
+        bounds |= {f"{title} low": values[:, 1], f"{title} high": values[:, 2]}
+    return pd.DataFrame(columns | bounds)
