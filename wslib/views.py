@@ -82,16 +82,17 @@ class Views:
         return cls(torch.full((count, 2), 0.5), torch.tensor([[-1.0, 1.0]] * count))
 
     def of_images(self, images: Tensor, size: int) -> Tensor:
-        """Images (B, 3, P, P) uint8 -> the views (B, 3, size, size) in [0, 1]; what
-        lies outside of a picture repeats its border."""
+        """Images (B, 3, P, P) uint8 -> the views (B, 3, size, size) in [0, 1], on the
+        images' device; what lies outside of a picture repeats its border."""
         images = resize_batch(images, (size, size))
         if (self.sides.abs() == 1).all() and (self.centres == 0.5).all():
-            mirrored = self.sides[:, 0] < 0
-            return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
+            mirrored = (self.sides[:, 0] < 0).view(-1, 1, 1, 1).to(images.device)
+            return torch.where(mirrored, images.flip(3), images)
         theta = torch.zeros(len(images), 2, 3)
         theta[:, 0, 0], theta[:, 1, 1] = self.sides.T
         theta[:, :, 2] = 2 * self.centres - 1
         grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+        grid = grid.to(images.device)
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
     def of_boxes(self, boxes: Tensor) -> Tensor:
@@ -119,9 +120,10 @@ class BoxBatches:
         for rows in order.split(self.batch_size):
             batch = self.examples.take(rows)
             views = Views.draw(len(rows), self.augmentation, self.generator)
-            images = views.of_images(batch.pixels, self.detector.input_size)
+            pixels = batch.pixels.to(device)  # bytes travel; the rest happens there
+            images = views.of_images(pixels, self.detector.input_size)
             boxes = views.of_boxes(batch.boxes).to(device)
-            images = self.detector.normalize(images.to(device))
+            images = self.detector.normalize(images)
             images = images.contiguous(memory_format=torch.channels_last)
             yield images, (batch.labels.to(device), boxes)
 
@@ -163,6 +165,7 @@ def network_images(
 ):
     """Batches of normalised images, in order, where the detector is."""
     for batch in pixels.split(batch_size):
-        images = resize_batch(batch, (detector.input_size,) * 2)
-        images = (images.flip(3) if mirrored else images).to(detector.mean.device)
-        yield detector.normalize(images).contiguous(memory_format=torch.channels_last)
+        pixels = batch.to(detector.mean.device)
+        images = resize_batch(pixels, (detector.input_size,) * 2)
+        images = detector.normalize(images.flip(3) if mirrored else images)
+        yield images.contiguous(memory_format=torch.channels_last)

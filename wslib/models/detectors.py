@@ -40,7 +40,7 @@ class Detector(nn.Module):
     With `frozen`, the features are not trained: no gradient reaches them, and their
     batch norms stay as they are. With `bfloat16`, they are computed in that format,
     about twice as fast where the processor knows it; the heads never are, as eight bits
-    are too few for a corner. `S` is `input_size`, which fixes the heads' inputs.
+    are too few for a corner. `S` is `input_size`: the heads' inputs depend on it.
     """
 
     def __init__(
