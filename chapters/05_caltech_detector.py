@@ -30,14 +30,14 @@
 # **Data and time.** Faces, motorcycles and airplanes: with the profiles `smoke` and
 # `sample` they are *rendered*, drawn by code on photographic backgrounds, and small;
 # with `full` they are those of Caltech-101 [@feifei2004], at the practical's size of
-# 224 pixels. At `sample` the chapter takes about four minutes on two processor cores.
-# The headings with numbers are the practical's own.
+# 224 pixels. At `sample` the chapter takes about four minutes on two processor cores,
+# three of them for training. The headings with numbers are the practical's own.
 
 # %% tags=["parameters"]
 from typing import Literal
 
 dataset: Literal["rendered", "caltech3", "caltech101"] = "rendered"  # see above
-count: int = 500  # pictures that are drawn; the real sets have 2,033
+count: int = 400  # pictures that are drawn; the real sets have 2,033
 parts: dict[str, float] = {"train": 0.8, "val": 0.1, "test": 0.1}  # the split
 stored_size: int = 96  # pixels a side at which pictures are kept in memory
 input_size: int = 64  # pixels a side that the networks see
@@ -993,7 +993,7 @@ box_gallery(best, "caltech-best-boxes", "test")
 #
 # @fig-box-curves has the IoU on the validation set by epoch, @tbl-iou-labels that on
 # the test set by class. The errors are sorted further down, together with those of the
-# classic detectors (@tbl-errors).
+# classic detectors (@tbl-caltech-errors).
 
 # %%
 #| label: fig-box-curves
@@ -1119,11 +1119,12 @@ show_boxes(test_pictures, chosen, titles, "caltech-classic", boxes, ious)
 # %% [markdown]
 # ### The errors of all of them
 #
-# @tbl-errors sorts what is wrong: a wrong class, nothing found, a box that would be
-# good if its centre were right (shifted), or one that is too large or too small.
+# @tbl-caltech-errors sorts what is wrong: a wrong class, nothing found, a box that
+# would be good if its centre were right (shifted), or one that is too large or too
+# small.
 
 # %%
-#| label: tbl-errors
+#| label: tbl-caltech-errors
 #| tbl-cap: "What is wrong on the test set, in pictures: of the baseline, of the
 #|   templates, and of the first training of each network."
 trained = {name: of[0] for name, of in compared.items()} | {"best": best}
