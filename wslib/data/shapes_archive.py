@@ -129,6 +129,8 @@ class _Damaged(RuntimeError):
 
 
 def is_complete(name: str, folder: Path, contents: str) -> bool:
+    """Whether all is there, by what `contents` says; then that is printed. Raises
+    RuntimeError where only a part is."""
     if contents.startswith("incomplete"):
         raise RuntimeError(f"{folder}: {contents}; remove it to fetch it again")
     if contents == "not here":
@@ -138,6 +140,7 @@ def is_complete(name: str, folder: Path, contents: str) -> bool:
 
 
 def clear_away(archive: Path, keep: bool) -> None:
+    """Delete an archive that was unpacked, or say that it is no longer needed."""
     if not keep:
         archive.unlink(missing_ok=True)
     elif archive.exists():
