@@ -67,7 +67,7 @@ def test_changed_sentence_is_in_the_book_in_seconds_and_runs_nothing(book):
     chapter.write_text(text.replace("Nobody has drawn a box.", "Nobody drew a box."))
     began = time.monotonic()
     done = make_report(book)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     assert done.returncode == 0 and "executed in" not in done.stdout
     assert "02_voc_dog_detection: same code, new prose" in done.stdout
     assert "01_gradcam_theory" not in done.stdout
