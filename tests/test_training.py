@@ -264,6 +264,69 @@ def test_interrupted_in_the_first_epoch(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+class Told(list):
+    """An `on_epoch` that keeps what it is told, spoils it, and may be stopped."""
+
+    def __init__(self, error=None, epoch=None):
+        self.error, self.epoch = error, epoch
+
+    def __call__(self, row):
+        self.append(dict(row))
+        row.clear()
+        if self[-1]["epoch"] == self.epoch:
+            raise self.error
+
+
+def test_each_epoch_is_told_once_it_is_kept(tmp_path):
+    nan, epochs = float("nan"), []
+    told = Told()
+
+    def on_epoch(row):
+        epochs.append(len(pd.read_csv(tmp_path / "history.csv")))
+        told(row)
+
+    tests = (3, 1, nan, 1, 5, 0)
+    run = Training(tests, best=("score", "max"), keep=tmp_path, on_epoch=on_epoch)
+    history = run.fit()
+    pd.testing.assert_frame_equal(pd.DataFrame(told), history, check_exact=True)
+    assert epochs == [1, 2, 3, 4, 5, 6]
+    plain = Training(tests, best=("score", "max"))
+    expected = plain.fit()
+    pd.testing.assert_frame_equal(
+        without_seconds(history), without_seconds(expected), check_exact=True
+    )
+    assert fingerprint(run.model) == fingerprint(plain.model)
+
+
+def test_a_run_that_goes_on_tells_all_epochs(tmp_path):
+    whole = Training()
+    whole.fit()
+    one = Training(keep=tmp_path, on_epoch=Told())
+    one.stop_in_step = 10  # in the third epoch
+    part = one.fit()
+    assert one.options["on_epoch"] == part.to_dict("records") and len(part) == 2
+    for steps in (4 * 4, 0):  # the second time nothing is left to do
+        told = Told()
+        run = Training(keep=tmp_path, tests=whole.tests[2:], on_epoch=told)
+        history = run.fit()
+        assert told == history.to_dict("records") and run.steps == steps
+        assert [row["epoch"] for row in told] == [1, 2, 3, 4, 5, 6]
+        assert fingerprint(run.model) == fingerprint(whole.model)
+
+
+def test_stopped_where_an_epoch_is_told(tmp_path, capsys):
+    told = Told(KeyboardInterrupt(), 2)
+    assert len(Training(keep=tmp_path, on_epoch=told).fit()) == 2
+    assert "stopped after epoch 2 of 6" in capsys.readouterr().err
+    told = Told(KeyboardInterrupt(), 1)  # of those before
+    assert len(Training(keep=tmp_path, on_epoch=told).fit()) == 2
+    assert "stopped after epoch 2 of 6" in capsys.readouterr().err
+    told = Told(OSError("the disk is full"), 4)
+    with pytest.raises(OSError, match="the disk is full"):
+        Training(keep=tmp_path, on_epoch=told).fit()
+    assert len(told) == len(pd.read_csv(tmp_path / "history.csv")) == 4
+
+
 def test_fit_says_what_it_cannot_do(tmp_path):
     x, model = torch.ones(4, 1), nn.Linear(1, 1)
 

@@ -5,8 +5,9 @@ The modules, in the order in which data flows: `data`, `models`, `training`, `he
 `segment`, `tuning`, `tables`, `figures`, `workbook`, `cli`.
 """
 
-from wslib import _torchvision
+from wslib import _memory, _torchvision
 
 __version__ = "0.1.0"
 
 _torchvision.cure_when_imported()
+_memory.keep_freed_memory()

@@ -33,6 +33,7 @@ def fit(
     keep: Path | str | None = None,
     about: dict | None = None,
     desc: str = "training",
+    on_epoch: Callable[[dict[str, float]], object] | None = None,
 ) -> pd.DataFrame:
     """Train `model` in place and return its history, one row an epoch.
 
@@ -53,6 +54,9 @@ def fit(
     all random numbers are those of PyTorch and of `batches.generator`. More epochs
     are another run: the cosine cannot be stretched.
 
+    `on_epoch(row)` is told each row once it is kept, and when fit goes on, first those
+    of the epochs before; see `wslib.trackers`. It must draw no random numbers.
+
     Ctrl-C ends the training early, with a note on standard error: the model holds the
     best weights so far. In the first epoch, with nothing to keep, it is raised.
 
@@ -65,7 +69,10 @@ def fit(
     run = Run(model, optimizer, schedule, batches, epochs, best, keep, about or {})
     run.resume()
     interrupted = False
+    tell = (lambda row: None) if on_epoch is None else on_epoch
     try:
+        for row in run.rows:
+            tell(dict(row))
         for epoch in progress(range(len(run.rows) + 1, epochs + 1), desc):
             row = {"epoch": epoch, **_train(model, batches, loss, optimizer)}
             if not math.isfinite(row["loss"]):
@@ -76,6 +83,7 @@ def fit(
             schedule.step()
             row.update(_numbers(validate(model), row) if validate else {})
             run.end_epoch(row)
+            tell(dict(row))
     except KeyboardInterrupt:
         if not run.rows:
             raise
