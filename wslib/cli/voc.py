@@ -17,6 +17,8 @@ from wslib.cli.interrupted import goes_on
 from wslib.cli.options import IOUS
 
 BUILD = Path("build/voc")
+COUNTS = [10, 30, 100, 300, 1000]
+PROPOSAL_IOUS = [0.5, 0.7]
 
 app = typer.Typer(
     no_args_is_help=True, help="From image labels to boxes on VOC2007, step by step."
@@ -132,6 +134,49 @@ def measure_baselines(
     found = baselines(voc, truth, scores)
     about = {"class": class_name, "dataset": dataset, "split": split}
     report_baselines(found, truth, iou, protocol, about, digits, as_json)
+
+
+@app.command("proposals")
+def propose_boxes(
+    dataset: options.Dataset = "voc2007",
+    rendered: options.Rendered = "",
+    split: options.Split = "val",
+    limit: options.Limit = 500,
+    longest: Annotated[
+        int, typer.Option(min=1, help="Longer side of the searched image in pixels")
+    ] = 200,
+    file: Annotated[
+        Path | None,
+        typer.Option("--from", help="Saved ones: the course's .mat, or our .json"),
+    ] = None,
+    count: Annotated[
+        list[int],
+        typer.Option(min=1, help="Boxes of an image that count; may be repeated"),
+    ] = COUNTS,
+    iou: Annotated[
+        list[float],
+        typer.Option(help="IoU at which a box reaches an object; may be repeated"),
+    ] = PROPOSAL_IOUS,
+    out: Annotated[Path | None, typer.Option(help="JSON file to save them in")] = None,
+    digits: options.Digits = 1,
+    as_json: options.Json = False,
+) -> None:
+    """Find boxes that may hold any object, and the share of the objects they reach.
+
+    Selective search; what is found in an image is kept. A row for each --count: recall
+    at each --iou, over the objects of all classes. Saved boxes are x1, y1, x2, y2,
+    counted from 0, the last pixel excluded, with their scores.
+
+    Example: wslib voc proposals --split val --limit 500 --out build/voc/proposals.json
+    """
+    from wslib.cli.voc_proposals import report_proposals
+    from wslib.data.proposal_files import check_name
+
+    if out:
+        check_name(out)
+        options.check_out(out)
+    where = (dataset, rendered, split, limit)
+    report_proposals(where, file, longest, count, iou, out, digits, as_json)
 
 
 @app.command("detect")
