@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wslib.nms import batched_nms, nms
+from wslib.nms import batched_nms, nms, nms_of_classes
 
 
 def iou(a, b) -> float:
@@ -116,3 +116,59 @@ def test_errors(boxes, scores, threshold, message):
 def test_classes_are_integers_one_a_box(classes):
     with pytest.raises(ValueError, match=r"expected integers \(1,\)"):
         batched_nms(torch.ones(1, 4), torch.ones(1), classes, 0.5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("threshold", [0, 0.3, 0.5, 1])
+def test_classes_side_by_side_are_one_after_the_other(seed, threshold):
+    boxes, _, rng = some_boxes(seed, 60)
+    scores = torch.tensor(rng.integers(0, 9, (60, 4)) / 8)  # many ties
+    kept = nms_of_classes(boxes, scores, threshold)
+    assert kept.shape == (60, 4) and kept.dtype == torch.bool
+    for column, of in zip(kept.T, scores.T, strict=True):
+        expected = by_definition(boxes, of, threshold)
+        assert column.nonzero()[:, 0].tolist() == sorted(expected)
+    single = nms_of_classes(boxes.float(), scores.float(), threshold)
+    assert torch.equal(single, kept)
+
+
+def test_a_long_chain_of_classes_is_decided_to_its_end():
+    """Of boxes in a row, each over the next, every other one stays."""
+    low = torch.arange(40.0)[:, None]
+    row = torch.cat([low, low * 0, low + 1.8, low * 0 + 1], 1)  # an IoU of 0.29
+    fall = torch.arange(40.0).flip(0)
+    kept = nms_of_classes(row, torch.stack([fall, fall.flip(0)], 1), 0.25)
+    assert kept[:, 0].nonzero()[:, 0].tolist() == list(range(0, 40, 2))
+    assert kept[:, 1].nonzero()[:, 0].tolist() == list(range(1, 40, 2))
+
+
+def test_classes_with_boxes_without_area_or_with_none():
+    boxes = torch.tensor([[3.0, 3, 3, 3], [3, 3, 3, 3], [0, 3, 9, 3], [0, 0, 9, 9]])
+    assert nms_of_classes(boxes, torch.ones(4, 2), 0.0).all()
+    assert nms_of_classes(boxes[:1], torch.ones(1, 3), 0.5).tolist() == [[True] * 3]
+    none = nms_of_classes(torch.zeros(0, 4), torch.zeros(0, 3), 0.5)
+    assert none.shape == (0, 3) and none.dtype == torch.bool
+
+
+def test_infinite_scores_of_classes():
+    boxes = torch.tensor([[0.0, 0, 4, 4], [0, 0, 4, 3]])
+    scores = torch.tensor([[torch.inf, -torch.inf], [0.0, 1.0]])
+    kept = nms_of_classes(boxes, scores, 0.5)
+    assert kept.tolist() == [[True, False], [False, True]]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "threshold", "message"),
+    [
+        ([[0, 0, 1, 1]], [[1, 2], [3, 4]], 0.5, r"boxes \(1, 4\), scores \(2,\)"),
+        ([[0, 0, 1, 1]], [1], 0.5, r"scores \(\): expected"),
+        ([[0, 0, 1, 1]] * 2, [[1, 1], [1, np.nan]], 0.5, "score of box 1 is NaN"),
+        ([[5, 0, 1, 1]], [[1, 2]], 0.5, "box 0 is"),
+        ([[0, 0, 1, 1]], [[1, 2]], 1.5, "IoU threshold 1.5: expected 0 to 1"),
+    ],
+)
+def test_errors_of_classes_side_by_side(boxes, scores, threshold, message):
+    boxes, scores = torch.tensor(boxes).float(), torch.tensor(scores).float()
+    with pytest.raises(ValueError, match=message) as error:
+        nms_of_classes(boxes, scores, threshold)
+    assert "\n" not in str(error.value)

@@ -15,7 +15,7 @@ ORDER = [
     "feature_maps", "regions", "heads", "cam", "boxes", "nms", "points", "metrics",
     "classic", "haar", "hog", "hog_training", "hog_detectors", "experiments",
     "sam_tasks", "sam_training", "localisation", "localizer_training",
-    "wsddn_training", "detections", "evidence", "teaching", "grabcut", "tuning",
+    "wsddn_training", "weak_runs", "detections", "evidence", "teaching", "grabcut", "tuning",
     "heatmaps", "prompts", "segment", "mirrored", "tables", "figures", "workbook",
     "cli",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ are fitted, and thresholds are swept, without running the backbone again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,11 +16,14 @@ import torch
 from torch import Tensor
 
 from wslib.data.images import ImageBatches
+from wslib.feature_maps import FeatureMaps
 from wslib.localisation import ClassMaps
 from wslib.models.dense import DenseClassifier
+from wslib.progress import progress
 
 Kind = Literal["gradcam", "posterior", "taught"]
 KINDS = ("gradcam", "posterior", "taught")
+Trunks = Iterator[tuple[np.ndarray, list[Tensor]]]
 TINY = 1e-6
 PLACE_WEIGHT = 0.5  # chosen by cross-validation on VOC2007's `train`
 
@@ -118,20 +121,15 @@ def look(
 ) -> Evidence:
     """Look at images, read at `size` x `size` pixels, once. With `flip` everything is
     the mean over the image and its mirror image (maps mirrored back)."""
-    device = next(network.parameters()).device
-    parts: list[tuple] = []
-    for images, sizes in ImageBatches(paths, size, batch_size, desc="maps"):
-        images = network.normalize(images.to(device))  # (B, 3, S, S)
-        seen = network(images)
-        if flip:
-            mirrored = network(images.flip(3))
-            pairs = zip(seen, mirrored, strict=True)
-            seen = [(a + (b.flip(3) if b.ndim == 4 else b)) / 2 for a, b in pairs]
-        logits, *maps = (part.cpu() for part in seen)
-        parts.append((sizes, logits, *(part.half() for part in maps)))
-    joined = [torch.cat(column).numpy() for column in zip(*parts, strict=True)]
-    sizes, logits, gradcam, posterior, places = joined
-    return Evidence(list(ids), sizes, logits, gradcam, posterior, places[:, :-1])
+    return _gather(
+        network, ids, _trunks(network, paths, size, batch_size, flip, "maps")
+    )
+
+
+@torch.inference_mode()
+def look_at_maps(network: DenseClassifier, maps: FeatureMaps) -> Evidence:
+    """What `look` gives, of images whose trunks are kept."""
+    return _gather(network, maps.ids, _kept_trunks(network, maps))
 
 
 @torch.inference_mode()
@@ -139,18 +137,60 @@ def learn(
     network: DenseClassifier, paths: Sequence[Path], size: int, batch_size: int = 8
 ) -> Features:
     """What there is to learn from in images, read at `size` x `size` pixels, once."""
+    trunks = _trunks(network, paths, size, batch_size, True, "features")
+    return _remember(network, trunks)
+
+
+@torch.inference_mode()
+def learn_from_maps(network: DenseClassifier, maps: FeatureMaps) -> Features:
+    """What `learn` gives, of images whose trunks are kept."""
+    return _remember(network, _kept_trunks(network, maps))
+
+
+def _trunks(
+    network, paths, size: int, batch_size: int, flip: bool, desc: str
+) -> Trunks:
+    """Sizes (B, 2), and the trunks (B, C, h, w) of images and of mirror images."""
     device = next(network.parameters()).device
-    parts: list[tuple] = []
-    for images, sizes in ImageBatches(paths, size, batch_size, desc="features"):
+    for images, sizes in ImageBatches(paths, size, batch_size, desc=desc):
         images = network.normalize(images.to(device))  # (B, 3, S, S)
-        trunk = network.trunk(images)  # (B, C, h, w)
-        views = [_pooled(network, t) for t in (trunk, network.trunk(images.flip(3)))]
-        pooled, posteriors = (torch.stack(view) for view in zip(*views, strict=True))
-        places = trunk[:, :, ::2, ::2].half().cpu()
+        views = (images, images.flip(3))[: 1 + flip]
+        yield sizes.numpy(), [network.trunk(view) for view in views]
+
+
+def _kept_trunks(network, maps: FeatureMaps, batch_size: int = 16) -> Trunks:
+    device = next(network.parameters()).device
+    for start in progress(range(0, len(maps), batch_size), "kept maps"):
+        rows = range(start, min(start + batch_size, len(maps)))
+        trunks = [maps.batch(rows, view).to(device) for view in range(2)]
+        yield maps.sizes[rows.start : rows.stop], trunks
+
+
+def _gather(network: DenseClassifier, ids: Sequence[str], trunks: Trunks) -> Evidence:
+    parts: list[tuple] = []
+    for sizes, views in trunks:
+        seen = [network.look(trunk) for trunk in views]
+        for mirrored in seen[1:]:
+            pairs = zip(seen[0], mirrored, strict=True)
+            seen[0] = [(a + (b.flip(3) if b.ndim == 4 else b)) / 2 for a, b in pairs]
+        logits, *maps = (part.cpu() for part in seen[0])
+        arrays = (logits, *(part.half() for part in maps))
+        parts.append((sizes, *(array.numpy() for array in arrays)))
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    sizes, logits, gradcam, posterior, places = joined
+    return Evidence(list(ids), sizes, logits, gradcam, posterior, places[:, :-1])
+
+
+def _remember(network: DenseClassifier, trunks: Trunks) -> Features:
+    parts: list[tuple] = []
+    for sizes, views in trunks:
+        means = [_pooled(network, trunk) for trunk in views]
+        pooled, posteriors = (torch.stack(view) for view in zip(*means, strict=True))
+        places = views[0][:, :, ::2, ::2].half().cpu()
         parts.append((sizes, pooled, posteriors, places))
     sizes, pooled, posteriors, places = zip(*parts, strict=True)
     return Features(
-        torch.cat(sizes).numpy(),
+        np.concatenate(sizes),
         torch.cat(pooled, 1),  # (2, N, K)
         torch.cat(posteriors, 1),  # (2, N, 1000)
         torch.cat(places),

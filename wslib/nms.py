@@ -39,6 +39,30 @@ def batched_nms(
 
 
 @torch.no_grad()
+def nms_of_classes(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """As `nms`, for n classes that score the same boxes: boxes (N, 4), scores (N, n)
+    -> (N, n) bool, true where a class keeps a box.
+
+    All classes go down their lists side by side: a box stays unless one that is before
+    it, stays and overlaps it. This is put in again until nothing changes, which takes
+    as many rounds as the longest chain of boxes that decide about each other, and the
+    overlaps are computed once. Errors as `nms`.
+    """
+    _check(boxes, scores.amax(-1), iou_threshold)  # NaN where one of them is
+    if not len(boxes):
+        return torch.zeros_like(scores, dtype=torch.bool)
+    boxes = boxes if boxes.dtype == torch.float64 else boxes.float()
+    overlaps = torch.stack([_iou(box, boxes) > iou_threshold for box in boxes])  # (N,N)
+    order = torch.sort(scores, dim=0, descending=True, stable=True).indices.T  # (n, N)
+    before = overlaps[order[:, :, None], order[:, None, :]].tril(-1).float()
+    stays, decided = torch.ones(order.shape, device=boxes.device), None  # (n, N)
+    while decided is None or not torch.equal(stays, decided):
+        decided = stays
+        stays = (before @ decided[..., None] == 0)[..., 0].float()
+    return torch.zeros_like(stays).scatter(1, order, stays).bool().T
+
+
+@torch.no_grad()
 def _suppress(
     boxes: Tensor, scores: Tensor, classes: Tensor | None, iou_threshold: float
 ) -> Tensor:

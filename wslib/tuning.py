@@ -117,6 +117,7 @@ def choose_thresholds(
     recipe: Recipe = KEPT,
     thresholds: Sequence[float] = THRESHOLDS,
     enough: int = 300,
+    kinds: Sequence[Kind] = KINDS,
 ) -> dict[str, dict[str, float]]:
     """The `best_threshold` for each kind of map and each class: {kind: {class: t}}.
 
@@ -124,12 +125,12 @@ def choose_thresholds(
     the first `enough` images with the class choose, and a class in no image has no
     threshold. The evidence has to be that of `wslib.teaching.cross_fit`.
     """
-    chosen: dict[str, dict[str, float]] = {kind: {} for kind in KINDS}
+    chosen: dict[str, dict[str, float]] = {kind: {} for kind in kinds}
     classes = progress(ground_truths.items(), "thresholds", len(ground_truths))
     for target, (name, truth) in enumerate(classes):
         rows = [k for k, i in enumerate(evidence.ids) if len(truth[i])][:enough]
         some = evidence.of(rows)
-        for kind in KINDS if rows else ():
+        for kind in kinds if rows else ():
             of_kind = replace(recipe, kind=kind)
             chosen[kind][name] = best_threshold(
                 of_kind, some, target, truth, thresholds

@@ -1,10 +1,14 @@
-"""Average precision of classes, beside two libraries."""
+"""Average precision and recall of classes, beside two libraries."""
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, recall_score
 
-from wslib.metrics.classification import average_precision, mean_average_precision
+from wslib.metrics.classification import (
+    average_precision,
+    mean_average_precision,
+    mean_recall,
+)
 
 
 def random_case(seed: int, size=(200, 5)) -> tuple[np.ndarray, np.ndarray]:
@@ -98,3 +102,54 @@ def test_errors_of_many_classes():
         mean_average_precision([0.1], [1])
     with pytest.raises(ValueError, match=r"scores\[0, 1\]: inf"):
         mean_average_precision([[0.1, np.inf]], [[1, 0]])
+
+
+def test_recall_by_hand():
+    scores = [[0.9, 0.4, 0.6], [0.5, 0.6, 0.6], [0.4, 0.1, 0.6]]
+    labels = [[1, 1, 0], [1, 1, 1], [1, 0, -1]]
+    mean, each = mean_recall(scores, labels)
+    np.testing.assert_allclose(each, [2 / 3, 1 / 2, 1])  # a score of 0.5 counts
+    assert mean == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+    assert mean_recall(scores, labels, 0.55)[1].tolist() == pytest.approx(
+        [1 / 3, 0.5, 1]
+    )
+    assert mean_recall(scores, labels, 0.9)[1].tolist() == pytest.approx([1 / 3, 0, 0])
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("threshold", [0.3, 0.5])
+def test_recall_agrees_with_scikit_learn(seed, threshold):
+    scores, labels = random_case(seed)
+    mean, each = mean_recall(scores, labels, threshold)
+    expected = recall_score(labels, scores >= threshold, average=None)
+    np.testing.assert_allclose(each, expected)
+    assert mean == pytest.approx(expected.mean())
+
+
+def test_recall_of_labels_that_are_left_out():
+    scores = [[0.9], [0.1], [0.9], [0.1]]
+    assert mean_recall(scores, [[-1], [-1], [1], [0]])[0] == 1
+    assert mean_recall(scores, [[-1], [1], [-1], [0]])[0] == 0
+
+
+def test_recall_of_absent_classes_and_of_nothing_predicted():
+    scores, labels = np.full((4, 3), 0.5), np.zeros((4, 3), int)
+    labels[:2, 0], labels[:, 1] = 1, -1
+    mean, each = mean_recall(scores, labels)
+    assert mean == 1 and each[0] == 1 and np.isnan(each[1:]).all()
+    mean, each = mean_recall(scores * 0, labels)  # nothing predicted
+    assert mean == 0 and each[0] == 0 and np.isnan(each[1:]).all()
+    with np.errstate(all="raise"):
+        mean, each = mean_recall(scores, labels * 0)
+    assert np.isnan(mean) and np.isnan(each).all() and each.shape == (3,)
+    mean, each = mean_recall(np.zeros((0, 2)), np.zeros((0, 2)))
+    assert np.isnan(mean) and each.shape == (2,)
+
+
+def test_errors_of_recall():
+    with pytest.raises(ValueError, match=r"expected both \(N, C\)"):
+        mean_recall([0.1], [1])
+    with pytest.raises(ValueError, match=r"scores\[0, 1\]: nan is not finite"):
+        mean_recall([[0.1, np.nan]], [[1, 0]])
+    with pytest.raises(ValueError, match="label 2: expected 1, 0 or -1"):
+        mean_recall([[0.1, 0.2]], [[1, 2]])

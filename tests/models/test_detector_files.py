@@ -56,7 +56,7 @@ def test_round_trip(tmp_path, monkeypatch, name, options, bfloat16):
     about = {"seed": 3, "sizes": (1, 2), "score": float(np.float64(0.5))}
     save_detector(path, detector, CLASSES, **about)
     assert [part.name for part in path.parent.iterdir()] == ["detector.pt"]
-    monkeypatch.setattr("wslib.models.classifiers._download", None)  # none is needed
+    monkeypatch.setattr("wslib.models.classifiers.download_weights", None)  # none is needed
     again, known = load_detector(path)
     assert fingerprint(again) == fingerprint(detector)
     assert (again.name, again.input_size, again.training) == (name, 64, False)
@@ -85,7 +85,7 @@ def test_pretrained_weights_are_not_downloaded_again(tmp_path, monkeypatch):
     for options in ({}, {"pretrained": True}):  # as if they had been downloaded
         detector.options = options
         save_detector(path, detector, CLASSES)
-        monkeypatch.setattr("wslib.models.classifiers._download", None)
+        monkeypatch.setattr("wslib.models.classifiers.download_weights", None)
         again, known = load_detector(path)
         assert fingerprint(again) == fingerprint(detector)
         assert again.options == known["options"] == {**options, "input_size": 64}

@@ -53,6 +53,26 @@ def mean_average_precision(
     return (float(known.mean()) if known.size else float("nan")), each
 
 
+def mean_recall(
+    scores: np.ndarray, labels: np.ndarray, threshold: float = 0.5
+) -> tuple[float, np.ndarray]:
+    """Return the mean over classes, and the recall of each class. # (C,)
+
+    The recall of a class is the share of the images labelled 1 whose score reaches
+    `threshold`: 0 where nothing does. scores (N, C), labels (N, C) in 1, 0, -1. A class
+    without positives has NaN and is left out of the mean; the mean is NaN when every
+    class is. Unlike average precision it asks of a score how high it is, not only where
+    it stands in the list. Errors as for `average_precision`.
+    """
+    scores, labels = np.asarray(scores, float), np.asarray(labels)
+    _check(scores, labels, ndim=2)
+    positives = (labels == 1).sum(0)
+    found = ((labels == 1) & (scores >= threshold)).sum(0)
+    each = np.where(positives > 0, found / np.maximum(positives, 1), np.nan)  # (C,)
+    known = each[~np.isnan(each)]
+    return (float(known.mean()) if known.size else float("nan")), each
+
+
 def _check(scores: np.ndarray, labels: np.ndarray, ndim: int) -> None:
     if scores.shape != labels.shape or scores.ndim != ndim:
         wanted = "(N,)" if ndim == 1 else "(N, C)"

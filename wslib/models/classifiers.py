@@ -148,14 +148,14 @@ def _resnet(name: str, pretrained: bool) -> Classifier:
     network = getattr(torchvision.models, name)(weights=None)
     if pretrained:
         weights = torchvision.models.get_model_weights(name).IMAGENET1K_V1
-        network.load_state_dict(_download(name, weights))
+        network.load_state_dict(download_weights(name, weights))
     stages = OrderedDict(network.named_children())
     head = stages.pop("fc")
     stages.pop("avgpool")
     return Classifier(name, nn.Sequential(stages), head)
 
 
-def _download(name: str, weights) -> Mapping[str, Tensor]:
+def download_weights(name: str, weights) -> Mapping[str, Tensor]:
     """torchvision's own loader: cached in $TORCH_HOME, verified by checksum."""
     try:
         return weights.get_state_dict(

@@ -1,0 +1,777 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Weak localisation {#sec-weak}
+#
+# A map says roughly where; a detector has to say *this box*. This chapter follows two
+# ways there from image labels alone. The first makes the map itself the network's last
+# layer, and asks what becomes of it when it is pooled into one number. The second never
+# draws a map: it is given boxes that may hold anything, and learns to choose.
+#
+# You will learn
+#
+# - to propose boxes without learning anything, and how many of the objects they reach;
+# - to train a fully convolutional *localizer* from image labels, and why the way its
+#   map is pooled decides what it shows: a part, or the whole;
+# - to train WSDDN, a detector of proposals, from the same labels, on two cores;
+# - why such a detector falls for parts, too, and what looking *around* a box does;
+# - to compare detectors of many classes honestly, and to say which wins where.
+#
+# **Data and time.** With the profiles `smoke` and `sample` the pictures are *rendered*
+# by this project, as in @sec-dogs; the profile `full` takes the photographs of VOC2007
+# [@everingham2010]. At `sample` the chapter takes two to three minutes on two processor
+# cores, drawing the pictures included; everything in it is trained there and then.
+
+# %% tags=["parameters"]
+from typing import Literal
+
+dataset: Literal["rendered", "voc2007"] = "rendered"  # drawn here, or photographs
+rendered: dict[str, int] = {"train": 300, "val": 100, "test": 240}  # how many
+train_split: str = "train"  # everything is learnt and chosen on these
+eval_split: str = "test"  # everything is measured on these
+eval_limit: int | None = 160  # only the first so many of them
+example: int = 20  # the image of the training split whose proposals are drawn
+search_size: int = 160  # pixels of the longer side of an image that is searched
+proposal_count: int = 150  # boxes an image, the most confident ones
+input_size: int = 288  # pixels; images are resized to a square of this side
+localizer_backbone: str = "efficientnet_lite0"  # or alexnet, which is downloaded
+localizer_epochs: int = 6  # of each pooling
+localizer_rate: float = 1e-3  # learning rate of AdamW
+wsddn_epochs: int = 8  # over the training images
+wsddn_rate: float = 3e-3  # learning rate of AdamW
+hidden: int = 0  # width of a linear layer before WSDDN's streams; 0 for none
+spatial: float = 0.0  # weight of the spatial regulariser, which needs `hidden`
+nms_iou: float = 0.4  # above this overlap, only the better of two boxes stays
+levels: list[float] = [
+    0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9,
+]  # of the maps, at which they become boxes  # fmt: skip
+folds: int = 3  # for Grad-CAM's thresholds, on images it was not fitted to
+bootstrap_samples: int = 200  # for the intervals
+tracker: Literal["none", "tensorboard", "wandb"] = "none"  # beside history.csv
+bfloat16: bool = False  # localizers in half precision: faster where there is support
+batch_size: int = 8  # images at a time through the backbone
+seed: int = 0  # of the pictures, the layers, the order and the bootstrap
+device: str = "auto"  # of the backbone: cpu, cuda, or the better one that is there
+
+# %% [markdown]
+# ## The pictures, and boxes that may hold anything
+#
+# As before, the network is told *which* of twenty classes an image holds, and nothing
+# else. Objects that are marked difficult say nothing about their class.
+
+# %%
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import Markdown
+
+from wslib import figures
+from wslib.boxes import from_voc, to_voc
+from wslib.data.datasets import open_voc2007
+from wslib.data.voc import CLASSES
+from wslib.device import pick_device
+from wslib.evidence import learn_from_maps, look_at_maps
+from wslib.feature_maps import keep_feature_maps
+from wslib.localizer_training import localisation_scores
+from wslib.metrics.classification import mean_average_precision, mean_recall
+from wslib.metrics.classwise import classwise_ap, classwise_corloc, mean_ap
+from wslib.metrics.matching import box_iou
+from wslib.metrics.proposals import proposal_recall
+from wslib.models.classifiers import build_classifier
+from wslib.models.dense import DenseClassifier
+from wslib.models.localizers import POOLINGS, build_localizer
+from wslib.proposals import propose
+from wslib.regions import keep_regions
+from wslib.tables import Table
+from wslib.teaching import cross_fit, teach
+from wslib.tuning import KEPT, Recipe, choose_thresholds
+from wslib.weak_runs import run_localizer, run_wsddn
+from wslib.wsddn_training import detect_regions
+
+device = pick_device(device)
+voc = open_voc2007(dataset, **rendered, seed=seed)
+train_ids = voc.available(voc.ids(train_split))
+eval_ids = voc.available(voc.ids(eval_split, eval_limit))
+train_labels, eval_labels = voc.labels(train_ids), voc.labels(eval_ids)
+truths = {name: voc.ground_truth(eval_ids, name) for name in CLASSES}
+source = "rendered pictures" if voc.rendered else "VOC2007 photographs"
+if shared := set(train_ids) & set(eval_ids):
+    raise ValueError(f"splits {train_split}, {eval_split} share {len(shared)} images")
+
+# %% [markdown]
+# *Selective search* [@uijlings2013] merges segments of like colour and texture until
+# one is left, and puts a box around every segment on the way. It learns nothing, and
+# knows no class. Its boxes come with a confidence; ours prefers, at each place in the
+# list, what differs from the boxes before it. An image is searched once, and what is
+# found is kept.
+
+# %%
+paths = {i: voc.image_path(i) for i in train_ids + eval_ids}
+proposals = propose(list(paths), list(paths.values()), search_size)
+
+
+# %% [markdown]
+# ### Questions 0.1 to 0.4: an image and its ten best proposals
+#
+# @fig-weak-example has one image of the training split, with its true boxes and with
+# the ten most confident proposals: the course asks to take these, as a confident box is
+# more likely to hold something.
+
+# %%
+#| label: fig-weak-example
+#| fig-cap: "One image: its true boxes (dashed), and the ten most confident proposals.
+#|   The first boxes are large and differ from each other; none of them knows what it
+#|   holds."
+shown_id = train_ids[example % len(train_ids)]
+things = voc.annotation(shown_id).objects
+names = [thing.name for thing in things]
+true_boxes = from_voc(np.array([thing.box for thing in things]).reshape(-1, 4))
+fig, axes = figures.image_grid([voc.image(shown_id)] * 2, ["truth", "top ten"], 2)
+figures.draw_boxes(axes[0], true=true_boxes, labels={"true": names})
+figures.draw_boxes(axes[1], found=proposals[shown_id][:10])
+figures.Picture(fig, "weak-example")
+
+# %%
+#| echo: false
+Markdown(
+    f"Image {example} (counted from 0) of `{train_split}` holds: "
+    f"**{', '.join(sorted(set(names)))}**. It has {len(proposals[shown_id])} proposals."
+)
+
+# %% [markdown]
+# What no proposal comes close to, no detector that chooses among them can find. So the
+# first measurement is that of the proposals themselves (@tbl-weak-proposals).
+
+# %%
+#| label: tbl-weak-proposals
+#| tbl-cap: "Recall of the proposals: the share of the objects of all classes that one
+#|   of the first boxes of their image reaches. It is the ceiling for what follows."
+objects = {i: np.concatenate([truths[c][i] for c in CLASSES]) for i in eval_ids}
+reached = proposal_recall(
+    {i: to_voc(proposals[i].astype(float)) for i in eval_ids},
+    objects,
+    (10, 30, 100, proposal_count, 1000),
+)
+recalls = [column for column in reached if column.startswith("recall")]
+Table(
+    reached.rename(columns={"count": "first boxes"}),
+    "weak-proposals",
+    formats={**dict.fromkeys(recalls, ".1f"), "boxes": ".0f", "first boxes": "d"},
+    units=dict.fromkeys(recalls, "%"),
+    note=f"Boxes: their mean number. Data: {source}, {eval_split}.",
+)
+
+# %% [markdown]
+# ## Localizers
+#
+# ### Question 1.1: the parts
+#
+# A localizer is fully convolutional [@oquab2015]: behind the backbone's features stand
+# a convolution of 3 by 3 to 256 channels, one of 1 by 1, and one to the twenty classes.
+# Its last map $x_{cij}$ is a logit of class $c$ at each place. The image has but one
+# label per class, so the map is pooled into one logit, which the binary cross-entropy
+# compares with the label:
+#
+# $$ y_c = \max_{ij} x_{cij}, \qquad
+#    y_c = \frac{1}{r} \log \frac{1}{hw} \sum_{ij} e^{r x_{cij}}, \qquad
+#    y_c = \frac{1}{hw} \sum_{ij} x_{cij} $$ {#eq-pooling}
+#
+# The first is the course's `LocalizerAlexNet`, the last its `LocalizerAlexNetRobust`,
+# and the one between [@pinheiro2015] bridges them: it tends to the mean as $r \to 0$
+# and to the maximum as $r \to \infty$.
+#
+# The features are those of ImageNet [@deng2009] and are not trained, so they are
+# computed once, for each image and its mirror image, and kept. What is trained is the
+# map: by AdamW from Glorot's initial weights [@glorot2010], with a learning rate that
+# falls along half a cosine. After every epoch the localizer is measured on images that
+# it was not trained on; nothing is chosen by that.
+
+# %%
+classifier = build_classifier("efficientnet_lite0").to(device)
+network = DenseClassifier(classifier, len(CLASSES)).to(device)
+
+
+def keep(ids, seer=network):
+    return keep_feature_maps(seer, ids, [paths[i] for i in ids], input_size, batch_size)
+
+
+train_maps, eval_maps = keep(train_ids), keep(eval_ids)
+seer = network
+if localizer_backbone != "efficientnet_lite0":
+    seer = build_localizer(localizer_backbone, len(CLASSES)).to(device)
+
+# %% [markdown]
+# ### Question 1.2: how many places?
+#
+# The map is what is left of the image after all strides, less one place on each side
+# for the convolution without padding.
+
+# %%
+#| echo: false
+blank = torch.zeros(1, 3, 512, 512)
+course = build_localizer("alexnet", len(CLASSES), pretrained=False).places(blank)
+here = build_localizer(localizer_backbone, len(CLASSES), pretrained=False)
+places = here.places(torch.zeros(1, 3, input_size, input_size)).shape[2:]
+Markdown(
+    f"The course's AlexNet makes **{course.shape[2]} x {course.shape[3]}** of 512 x "
+    f"512 pixels. Here {localizer_backbone} makes {places[0]} x {places[1]} of "
+    f"{input_size} x {input_size}."
+)
+
+# %% [markdown]
+# ### Question 1.3: two epochs, and the rest
+#
+# We train all three poolings alike, and look at the maps of the same few images after
+# each epoch. @fig-weak-two-epochs has those of the maximum after the first and the
+# second.
+
+# %%
+inside = [k for k, row in enumerate(eval_labels) if (row == 1).sum() == 1]
+watched = [eval_ids[k] for k in inside[:4]]
+told = [int(np.flatnonzero(eval_labels[k] == 1)[0]) for k in inside[:4]]
+localizer_maps = [keep(ids, seer) for ids in (train_ids, eval_ids, watched)]
+train_data = (localizer_maps[0], train_labels)
+eval_data = (localizer_maps[1], eval_labels)
+settings = {"epochs": localizer_epochs, "learning_rate": localizer_rate, "seed": seed}
+settings |= {"backbone": localizer_backbone, "bfloat16": bfloat16, "tracker": tracker}
+localizers = {
+    pooling: run_localizer(
+        pooling, train_data, eval_data, localizer_maps[2], **settings
+    )
+    for pooling in POOLINGS
+}
+
+
+# %%
+def from_lowest(heatmap):
+    heatmap = heatmap.astype(np.float32) - heatmap.min()
+    return heatmap / max(heatmap.max(), 1e-6)
+
+
+def show_maps(columns, name):
+    """`columns`: title -> maps (4, n, h, w); a row for each watched image."""
+    pictures, titles, heatmaps, width = [], [], [], 1 + len(columns)
+    for k, (image_id, target) in enumerate(zip(watched, told, strict=True)):
+        pictures += [voc.image(image_id)] * width
+        titles += [CLASSES[target], *columns]
+        heatmaps += [None, *(from_lowest(of[k, target]) for of in columns.values())]
+    fig, axes = figures.image_grid(pictures, titles, width, heatmaps=heatmaps)
+    for k, axis in enumerate(axes[::width]):
+        true = truths[CLASSES[told[k]]][watched[k]]
+        figures.draw_boxes(axis, true=from_voc(true))
+    return figures.Picture(fig, name)
+
+
+# %%
+#| label: fig-weak-two-epochs
+#| fig-cap: "Max pooling: maps of four images after one and after two epochs, each from
+#|   its lowest place to its highest."
+two = (1, min(2, localizer_epochs))
+show_maps(
+    {f"epoch {epoch}": localizers["max"].watch.at(epoch) for epoch in two},
+    "weak-two-epochs",
+)
+
+# %% [markdown]
+# ### Question 1.4: why does the loss drop so steeply at first?
+#
+# An image holds one or two of twenty classes, so that nearly all labels are 0. Before
+# it has looked at anything, the network can learn just that: say *no* to everything,
+# and to each class about as firmly as it is rare. @fig-weak-steps shows the loss of
+# each step of the first epoch, beside two who never look: one who says 1/2 to
+# everything, and one who says the share of the training images that hold the class.
+# What is below the second line has been learnt from images.
+
+# %%
+#| label: fig-weak-steps
+#| fig-cap: "The first epoch, step by step. The drop ends near the loss of the class
+#|   frequencies: until there, nothing had to be seen."
+known = np.where(train_labels >= 0, train_labels, np.nan)
+share = np.nanmean(known, 0).clip(1e-6, 1 - 1e-6)  # (20,)
+blind = -float((share * np.log(share) + (1 - share) * np.log(1 - share)).mean())
+fig, axes = figures.new_figure(1, 1, figures.NARROW * 1.4, 2.3)
+steps = {p: run.first_steps for p, run in localizers.items()}
+series = {p: (np.arange(1, len(loss) + 1), loss) for p, loss in steps.items()}
+figures.draw_lines(axes[0, 0], series, "step", "loss")
+for level, name in ((np.log(2), "says 1/2"), (blind, "says the frequency")):
+    axes[0, 0].axhline(level, color=figures.GREY, linewidth=0.8, linestyle=":")
+    place = (len(steps["max"]), level)
+    axes[0, 0].annotate(name, place, va="bottom", ha="right", fontsize=8)
+figures.Picture(fig, "weak-steps", vector=True)
+
+# %%
+#| echo: false
+Markdown(
+    f"Saying 1/2 costs {np.log(2):.3f}, the class frequencies cost **{blind:.3f}**: "
+    f"{1 - blind / np.log(2):.0%} of the first loss goes without looking at a picture."
+)
+
+# %% [markdown]
+# ### Question 1.5: two metrics, and their edges
+#
+# *metric1* is mAP, the mean over classes of the average precision of the list of images
+# by their probability; it asks for the right *order* within a class. A network that
+# says *no* to everything a little less firmly where the class is can have a high mAP.
+# *metric2* is recall at a probability of 0.5: the share of the images with a class that
+# are told so, averaged over classes. It stays at 0 until the network dares to say yes.
+# A class that is in none of the images has neither, and is left out of the mean; one of
+# which nothing is said has a recall of 0; a label that nobody knows counts for nothing.
+
+# %%
+truth_says = np.array([[1, 0, -1], [0, 0, 1]])  # a class absent, a label unknown
+nobody = np.full((2, 3), 0.1)
+example_ap = mean_average_precision(nobody, truth_says)
+example_recall = mean_recall(nobody, truth_says)
+pd.DataFrame(
+    {"AP": example_ap[1], "recall": example_recall[1]},
+    index=["present once", "absent", "present once, once unknown"],
+)
+
+# %% [markdown]
+# ### Question 1.6: all epochs
+#
+# @fig-weak-curves shows both metrics and the losses. The recall starts near 0 while the
+# loss has long fallen, as it should after question 1.4.
+
+# %%
+#| label: fig-weak-curves
+#| fig-cap: "Training of the localizers: loss on the training images (solid) and on the
+#|   evaluation images (dotted), metric1 and metric2 on the evaluation images."
+fig, axes = figures.new_figure(1, 3, height=2.1)
+histories = {p: run.history for p, run in localizers.items()}
+for axis, column in zip(axes[0], ("loss", "mAP", "recall"), strict=True):
+    series = {p: (of["epoch"], of[column]) for p, of in histories.items()}
+    figures.draw_lines(axis, series, "epoch", "", marker=".")
+    axis.set_title(column if column == "loss" else f"{column}, %")
+for line, of in zip(axes[0, 0].get_lines(), histories.values(), strict=True):
+    look = {"color": line.get_color(), "linewidth": 1.0}
+    axes[0, 0].plot(of["epoch"], of["val_loss"], ":", **look)
+for axis in axes[0, 1:]:
+    axis.get_legend().remove()
+figures.Picture(fig, "weak-curves", vector=True)
+
+# %% [markdown]
+# @fig-weak-epochs follows the maps of the maximum to the end. They sharpen into peaks,
+# and the peaks sit where the class is told most easily.
+
+# %%
+#| label: fig-weak-epochs
+#| fig-cap: "Max pooling: the maps of the same images as the training goes on."
+some = sorted({1, (localizer_epochs + 1) // 2, localizer_epochs})
+show_maps(
+    {f"epoch {epoch}": localizers["max"].watch.at(epoch) for epoch in some},
+    "weak-epochs",
+)
+
+# %% [markdown]
+# ### Question 1.7: peaks on parts, and what to do about it
+#
+# The gradient of a maximum goes to one place. Only the best place of an image has to
+# become better, and a place that already tells the class from all others is all that
+# is needed: a head, a wheel. The gradient of the mean goes to every place alike. To
+# raise it, *more* places have to speak for the class, and so the map spreads over what
+# the class has in common, at the price of what is merely beside it. @fig-weak-pooling
+# shows the three side by side, @tbl-weak-pooling measures them.
+
+# %%
+#| label: fig-weak-pooling
+#| fig-cap: "The same images, the same features, three ways to pool: max lights up
+#|   parts, average spreads over the object, log-sum-exp lies between."
+last = localizer_epochs
+show_maps({p: run.watch.at(last) for p, run in localizers.items()}, "weak-pooling")
+
+# %%
+#| label: tbl-weak-pooling
+#| tbl-cap: "Pooling, measured: the classification (metric1 and metric2), and what the
+#|   maps show. Covered: the share of the true box where the map is above half of its
+#|   maximum."
+rows = []
+for pooling, run in localizers.items():
+    told_of = run.located.measured(eval_labels)
+    row = {"pooling": pooling, "mAP": told_of["mAP"], "recall": told_of["recall"]}
+    rows.append(row | localisation_scores(run.located, truths, levels))
+pooled = pd.DataFrame(rows)
+measures = list(pooled.columns[1:])
+Table(
+    pooled,
+    "weak-pooling",
+    formats=dict.fromkeys(measures, ".1f"),
+    best=dict.fromkeys(measures, "max"),
+    note=f"In percent, means over classes. Data: {source}, {eval_split}.",
+)
+
+# %%
+#| echo: false
+of = pooled.set_index("pooling")
+gain = of.loc["average"] - of.loc["max"]
+Markdown(
+    f"From max to average, MaxBoxAccV2 changes by **{gain['MaxBoxAccV2']:+.1f}** "
+    f"points, the pointing game by {gain['pointing game']:+.1f} and the covered share "
+    f"by {gain['covered']:+.1f}; metric1, of the classification, by {gain['mAP']:+.1f}."
+)
+
+# %% [markdown]
+# ## WSDDN: choosing among proposals
+#
+# WSDDN [@bilen2016] reads features of each proposal $p$, by ROI-align [@he2017] from
+# the backbone's map, with two linear streams. One asks of every proposal, which class?
+# The other asks of every class, which proposal? Their product scores the proposal, and
+# the sum over proposals the image:
+#
+# $$ s_{pc} = \frac{e^{x^{\text{cls}}_{pc}}}{\sum_k e^{x^{\text{cls}}_{pk}}} \cdot
+#    \frac{e^{x^{\text{det}}_{pc}}}{\sum_q e^{x^{\text{det}}_{qc}}}, \qquad
+#    y_c = \sum_p s_{pc} \in [0, 1] $$ {#eq-wsddn}
+#
+# Again the image's labels are all there is to learn from. To raise $y_c$, the second
+# softmax has to put its weight on proposals of which the first says $c$. Nothing in
+# that asks for the *whole* object: it is the trap of max pooling once more. In the
+# paper the features are trained along; here they are frozen, and the trap is deeper.
+#
+# A part and a whole differ in what is *around* them. Around a part there is more of the
+# object, around the whole there is not. So the second stream may read the difference of
+# the proposal's features and of those around it, $f_p - f_{p}^{\text{around}}$, as the
+# contrastive model of @kantorov2016 does. We train both.
+
+# %%
+train_regions = keep_regions(train_maps, proposals, proposal_count)
+eval_regions = keep_regions(eval_maps, proposals, proposal_count)
+settings = {"epochs": wsddn_epochs, "learning_rate": wsddn_rate, "seed": seed}
+data = ((train_regions, train_labels), (eval_regions, eval_labels))
+plain = run_wsddn(*data, contrast=False, **settings)
+settings |= {"hidden": hidden, "spatial": spatial, "tracker": tracker}
+wsddn = run_wsddn(*data, **settings)
+
+# %% [markdown]
+# Of the proposals that overlap by more than the knob `nms_iou` the best remains, for
+# each class on its own (*non-maximum suppression*). Nothing is cut off by score:
+# average precision reads the whole list, and a cut-off can only shorten it.
+
+# %%
+found = {
+    "WSDDN, box alone": detect_regions(eval_regions, plain.scores, CLASSES, nms_iou),
+    "WSDDN": detect_regions(eval_regions, wsddn.scores, CLASSES, nms_iou),
+}
+
+
+# %% [markdown]
+# @tbl-weak-wsddn has both: average precision at IoU 0.5 in the protocol of VOC2007,
+# which passes over difficult objects, and *CorLoc* [@deselaers2012], the share of the
+# images with a class whose first box is right.
+
+
+# %%
+#| label: tbl-weak-wsddn
+#| tbl-cap: "WSDDN with and without a look around the box. Both tell the images apart
+#|   alike; first box: the mean share of the image that the first box of a class that
+#|   is there covers."
+def first_share(scores):
+    best = scores.argmax(1)  # (N, 20), of each class
+    images, classes = np.nonzero(eval_labels == 1)
+    boxes = eval_regions.boxes[images, best[images, classes]]
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return 100 * float((areas / eval_regions.sizes[images].prod(1)).mean())
+
+
+rows = []
+for (name, boxes), run in zip(found.items(), (plain, wsddn), strict=True):
+    row = {"detector": name, "mAP": classwise_ap(boxes, truths).mean()}
+    row["CorLoc"] = classwise_corloc(boxes, truths).mean()
+    row["first box"] = first_share(run.scores)
+    image_scores = run.scores.sum(1).clip(0, 1)
+    row["images"] = 100 * mean_average_precision(image_scores, eval_labels)[0]
+    rows.append(row)
+contrasted = pd.DataFrame(rows)
+Table(
+    contrasted,
+    "weak-wsddn",
+    formats=dict.fromkeys(contrasted.columns[1:], ".1f"),
+    best={"mAP": "max", "CorLoc": "max"},
+    note="In percent, means over classes; images: mAP of the classification. Protocol: "
+    f"voc07, IoU 0.5. Data: {source}, {eval_split}.",
+)
+
+# %%
+#| echo: false
+alone, around = (contrasted.set_index("detector").loc[name] for name in found)
+sides = [
+    float((thing[2:4] - thing[:2]).prod()) / float(np.prod(size))
+    for i, size in zip(eval_ids, eval_regions.sizes, strict=True)
+    for thing in from_voc(objects[i])
+]
+Markdown(
+    f"The first boxes cover {alone['first box']:.0f} % of the image without, and "
+    f"{around['first box']:.0f} % with a look around; the true boxes cover "
+    f"{100 * np.mean(sides):.0f} %. mAP rises from {alone['mAP']:.1f} % to "
+    f"**{around['mAP']:.1f} %**, CorLoc from {alone['CorLoc']:.1f} % to "
+    f"**{around['CorLoc']:.1f} %**."
+)
+
+# %% [markdown]
+# ### The course's plots
+#
+# @fig-weak-wsddn-curves has the three curves that the course asks for: the loss on the
+# training images, the loss on the evaluation images, and mAP of the *boxes* after some
+# of the epochs. Boxes get better after the images are told well already.
+
+# %%
+#| label: fig-weak-wsddn-curves
+#| fig-cap: "Training of WSDDN: losses, and mAP of the boxes at IoU 0.5 (of the images
+#|   without their mirror images)."
+history = wsddn.history
+some = np.unique(np.linspace(1, wsddn_epochs, 4).round().astype(int))
+at_epoch = {
+    epoch: detect_regions(
+        eval_regions, wsddn.watch.at(epoch).astype(np.float32), CLASSES, nms_iou
+    )
+    for epoch in (int(e) for e in some)
+}
+box_ap = [classwise_ap(boxes, truths).mean() for boxes in at_epoch.values()]
+fig, axes = figures.new_figure(1, 3, height=2.0)
+plots = {"training loss": (history["epoch"], history["loss"])}
+plots["validation loss"] = (history["epoch"], history["val_loss"])
+plots["mAP of the boxes, %"] = (list(at_epoch), box_ap)
+for axis, (title, series) in zip(axes[0], plots.items(), strict=True):
+    figures.draw_lines(axis, {title: series}, "epoch", "", marker=".")
+    axis.set(title=title, ylim=(0, None))
+figures.Picture(fig, "weak-wsddn-curves", vector=True)
+
+# %% [markdown]
+# @fig-weak-first-last shows the two best boxes of a class after the first and after the
+# last epoch.
+
+
+# %%
+#| label: fig-weak-first-last
+#| fig-cap: "The best boxes of a class that is there, after the first epoch (above) and
+#|   after the last one (below): right ones at IoU 0.5 orange, wrong ones vermilion,
+#|   true ones dashed."
+def mark(axis, image_id, name, boxes):
+    truth = truths[name][image_id]
+    best = box_iou(boxes[:, None], truth[None, :, :4], pixel=1).max(1)
+    kinds = {"found": boxes[best >= 0.5], "wrong": boxes[best < 0.5]}
+    drawn = {kind: from_voc(of) for kind, of in kinds.items()}
+    figures.draw_boxes(axis, true=from_voc(truth), **drawn)
+
+
+pairs = [(eval_ids[k], CLASSES[c]) for k, c in np.argwhere(eval_labels == 1)]
+picked = np.random.default_rng(seed).choice(len(pairs), min(5, len(pairs)), False)
+cases = [pairs[k] for k in picked]
+ends = (min(at_epoch), max(at_epoch))
+titles = [f"{name}, epoch {epoch}" for epoch in ends for _, name in cases]
+fig, axes = figures.image_grid([voc.image(i) for i, _ in cases] * 2, titles, len(cases))
+for axis, (epoch, (i, name)) in zip(
+    axes, [(epoch, case) for epoch in ends for case in cases], strict=True
+):
+    mark(axis, i, name, at_epoch[epoch][name][i][:2])
+figures.Picture(fig, "weak-first-last")
+
+# %% [markdown]
+# ## Against Grad-CAM's boxes
+#
+# @sec-dogs drew boxes around maps. Its four heads are fitted here to the very same
+# feature maps, and its thresholds are chosen, for each class, on training images that
+# the heads were not fitted to. Three detectors of it join: plain *Grad-CAM*; the
+# *whole chain*, whose places have learnt from all images; and the averaging localizer,
+# whose map becomes a box at one threshold, the one that Grad-CAM has.
+
+# %%
+features = learn_from_maps(network, train_maps)
+aside = cross_fit(network, train_ids, features, train_labels, folds, seed=seed)
+teach(network, features, train_labels, seed=seed)
+learnt = {name: voc.ground_truth(train_ids, name) for name in CLASSES}
+
+recipes = {"Grad-CAM": Recipe("gradcam"), "whole chain": KEPT}
+chosen = {
+    name: choose_thresholds(aside, learnt, of, kinds=[of.kind])[of.kind]
+    for name, of in recipes.items()
+}
+evidence = look_at_maps(network, eval_maps)
+
+
+# %%
+def cam_boxes(recipe, thresholds):
+    """Boxes of each class that has a threshold: {class: {id: (K, 5)}}."""
+    return {
+        name: replace(recipe, threshold=t).detect(evidence, CLASSES.index(name))
+        for name, t in thresholds.items()
+    }
+
+
+averaged = localizers["average"].located
+for name, recipe in recipes.items():
+    found[name] = cam_boxes(recipe, chosen[name])
+found["localizer, average"] = {
+    name: Recipe(threshold=t).detect_in(averaged.class_maps(CLASSES.index(name)))
+    for name, t in chosen["Grad-CAM"].items()
+}
+
+# %% [markdown]
+# @tbl-weak-systems compares them on the same images. The intervals come from drawing
+# the evaluation images anew; the gain over Grad-CAM is taken on the same draws.
+
+# %%
+#| label: tbl-weak-systems
+#| tbl-cap: "All detectors of this chapter, from the same image labels and the same
+#|   features: mAP at IoU 0.5 with 95 % bootstrap intervals over images, the gain over
+#|   Grad-CAM in points, CorLoc, and mAP at IoU 0.3."
+order = ["Grad-CAM", "localizer, average", "whole chain", "WSDDN, box alone", "WSDDN"]
+systems = {name: found[name] for name in order}
+drawn = {"n": bootstrap_samples, "seed": seed}
+compared = mean_ap(systems, truths, eval_ids, **drawn)
+compared["CorLoc"] = [classwise_corloc(f, truths).mean() for f in systems.values()]
+compared["at 0.3"] = [classwise_ap(f, truths, 0.3).mean() for f in systems.values()]
+shown = compared.rename(columns={"system": "detector"})
+Table(
+    shown,
+    "weak-systems",
+    formats={"mAP": ".1f", "gain": "+.1f", "CorLoc": ".1f", "at 0.3": ".1f"},
+    best={"mAP": "max", "CorLoc": "max", "at 0.3": "max"},
+    intervals={"mAP": ("low", "high"), "gain": ("gain low", "gain high")},
+    note=f"In percent. Protocol: voc07. Data: {source}, {eval_split}.",
+)
+
+# %% [markdown]
+# @tbl-weak-classes has the classes. They don't all prefer the same detector.
+
+# %%
+#| label: tbl-weak-classes
+#| tbl-cap: "Average precision of each class at IoU 0.5, and CorLoc of WSDDN. The best
+#|   of a row is the detector for that class."
+per_class = pd.DataFrame(
+    {n: classwise_ap(found[n], truths) for n in order if "," not in n}
+)
+per_class["CorLoc"] = classwise_corloc(found["WSDDN"], truths)
+counted = {
+    n: sum(int((1 - b[:, 4]).sum()) for b in truths[n].values()) for n in CLASSES
+}
+per_class.insert(0, "objects", pd.Series(counted))
+per_class = per_class.dropna().rename_axis("class").reset_index()
+mean = {"class": "mean", **per_class.drop(columns=["class"]).mean()}
+numbers = list(per_class.columns[2:])
+Table(
+    pd.concat([per_class, pd.DataFrame([mean])], ignore_index=True),
+    "weak-classes",
+    formats={**dict.fromkeys(numbers, ".1f"), "objects": ".0f"},
+    note=f"In percent; objects without the difficult ones. Protocol: voc07. Data: "
+    f"{source}, {eval_split}.",
+)
+
+# %%
+#| echo: false
+rivals = per_class.set_index("class")[["Grad-CAM", "whole chain", "WSDDN"]]
+wins = rivals.idxmax(axis=1)
+gap = (rivals["WSDDN"] - rivals[["Grad-CAM", "whole chain"]].max(axis=1)).sort_values()
+best_of = compared.set_index("system")
+Markdown(
+    f"WSDDN is best for {(wins == 'WSDDN').sum()} of {len(wins)} classes, above all "
+    f"for {gap.index[-1]} ({gap.iloc[-1]:+.1f} points over the better map's boxes), "
+    f"and furthest behind for {gap.index[0]} ({gap.iloc[0]:+.1f}). Over Grad-CAM its "
+    f"mAP gains {best_of.loc['WSDDN', 'gain']:+.1f} points "
+    f"({best_of.loc['WSDDN', 'gain low']:+.1f} to "
+    f"{best_of.loc['WSDDN', 'gain high']:+.1f}), the whole chain's "
+    f"{best_of.loc['whole chain', 'gain']:+.1f}."
+)
+
+# %% [markdown]
+# ## What failed
+#
+# @fig-weak-failures has images with a class whose first WSDDN box is wrong, the most
+# confident first. Most of these boxes are not elsewhere: they hold a part, or several
+# objects, or the object and what always comes with it.
+
+# %%
+#| label: fig-weak-failures
+#| fig-cap: "Confident and wrong: the first box of WSDDN (vermilion) and the true boxes
+#|   (dashed), with the highest IoU."
+wrong = []
+for i, name in pairs:
+    box, truth = found["WSDDN"][name][i][:1], truths[name][i]
+    iou = float(box_iou(box[:, None], truth[None, :, :4], pixel=1).max())
+    if iou < 0.5:
+        wrong.append((box[0, 4], i, name, iou))
+worst = sorted(wrong, reverse=True)[:10] or [(0.0, *pairs[0], 0.0)]
+titles = [f"{name}\nIoU {iou:.2f}" for _, _, name, iou in worst]
+fig, axes = figures.image_grid([voc.image(i) for _, i, _, _ in worst], titles, 5)
+for axis, (_, i, name, _) in zip(axes, worst, strict=True):
+    mark(axis, i, name, found["WSDDN"][name][i][:1])
+figures.Picture(fig, "weak-failures")
+
+# %%
+#| echo: false
+share_near = np.mean([iou >= 0.1 for *_, iou in worst])
+Markdown(
+    f"{len(wrong)} of {len(pairs)} first boxes are wrong at IoU 0.5. Of those shown, "
+    f"{share_near:.0%} overlap an object of the class by 0.1 or more."
+)
+
+# %% [markdown]
+# ## What we saw
+#
+# - Proposals set a ceiling that costs nothing to learn and nothing can lift later
+#   (@tbl-weak-proposals).
+# - The first drop of the loss is bookkeeping: class frequencies. What is learnt from
+#   images comes after it, and recall, not loss, says when.
+# - Max pooling lights up parts and average pooling spreads, on the same features and
+#   from the same labels (@tbl-weak-pooling).
+# - WSDDN falls into the same trap with frozen features, and what gets it out is to look
+#   at what is around a box (@tbl-weak-wsddn).
+#
+# ## What failed, and what would improve it
+#
+# Trained features would help both: ours are ImageNet's, and know parts of dogs better
+# than dogs. A second stage that learns from WSDDN's best boxes as if they were true,
+# as @tang2017 does, made things worse here: its features, taken inside of a box, can't
+# tell a part from a whole, so that it teaches parts. Groups stay merged, as nothing in
+# an image label says *how many*. The spatial regulariser of the paper needs a layer to
+# act on: see the exercises.
+#
+# ## The course's questions
+#
+# ::: {.callout-note title="Why take the most confident proposals?" collapse="true"}
+# Because all of them are too many, and confidence is the only thing that is known about
+# each before a class is. @tbl-weak-proposals says what is lost by it.
+# :::
+#
+# ::: {.callout-note title="Why does the loss drop first?" collapse="true"}
+# Nearly all labels are 0, and saying so needs no image (@fig-weak-steps).
+# :::
+#
+# ::: {.callout-note title="Why does max pooling light up parts?" collapse="true"}
+# Its gradient touches one place a class and image; one telling place is enough to end
+# the training. See question 1.7.
+# :::
+#
+# ::: {.callout-note title="What does average pooling change?" collapse="true"}
+# Every place has its share of the gradient, so that the logit can only rise by more
+# places speaking for the class. The map spreads over the object, and a little beyond.
+# :::
+#
+# ## Exercises
+#
+# 1. Train with half the proposals: `SET="proposal_count=75"`. Which class loses most?
+# 2. Put a linear layer before the streams and regularise it:
+#    `SET="hidden=128 spatial=1"`. Do the first boxes change?
+# 3. Set `nms_iou=0.2`, then 0.6. Which of mAP and CorLoc can't change, and why?
+# 4. With the network, take the course's own features: `SET="localizer_backbone=alexnet
+#    input_size=512"`.
+#
+# ::: {.callout-tip title="Solutions" collapse="true"}
+# 1. Small things: with fewer boxes the list ends before it comes to them.
+# 2. A little: boxes next to the best one are pulled towards it, and the scores of
+#    neighbours become alike, of which NMS then keeps one.
+# 3. CorLoc: the first box of a class is never suppressed.
+# 4. The maps have 29 by 29 places. AlexNet's features tell the classes less well, and
+#    the difference between the poolings is the same.
+# :::

@@ -1,0 +1,126 @@
+"""What a frozen backbone makes of images, computed once and kept on disk.
+
+Whatever is learnt on top of it, a localizer, a detector of proposals, a head, reads
+these maps, as often as it likes, and the backbone does not run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wslib.data.folders import build_once, derived_root, recipe_hash
+from wslib.data.images import ImageBatches
+from wslib.models import dense
+from wslib.models.dense import DenseClassifier
+from wslib.models.localizers import Localizer
+
+VALUES, SIZES = "maps.npy", "sizes.npy"
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMaps:
+    """The trunks of N images (view 0) and of their mirror images (view 1).
+
+    `values` (2, N, C, h, w) float16, read from disk as they are asked for; `sizes`
+    (N, 2): (W, H) of the images in pixels; `digest` stands for all of them. See
+    `DenseClassifier.trunk`.
+    """
+
+    ids: list[str]
+    sizes: np.ndarray
+    values: np.ndarray
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def batch(
+        self,
+        rows: Sequence[int],
+        views: Sequence[int] | int = 0,
+        channels: int | None = None,
+    ) -> Tensor:
+        """The trunks of some images, each in its view: (B, C, h, w) float32; only the
+        last `channels` of C."""
+        views, first = np.broadcast_to(views, len(rows)), -channels if channels else 0
+        picked = [self.values[v, k, first:] for v, k in zip(views, rows, strict=True)]
+        return torch.from_numpy(np.stack(picked)).float()
+
+
+def keep_feature_maps(
+    network: DenseClassifier | Localizer,
+    ids: Sequence[str],
+    paths: Sequence[Path],
+    size: int,
+    batch_size: int = 8,
+) -> FeatureMaps:
+    """The trunks of images, read at `size` x `size` pixels without keeping the aspect.
+
+    They are kept in `derived_root()/features-HASH`, a name that stands for the weights,
+    the bytes of the images and the size; `make clean` removes it. An image takes
+    2 C h w 2 bytes there, 1.8 MB of EfficientNet-Lite0 at 512 pixels.
+    Raises ValueError for no images or a size that 32 does not divide, OSError when the
+    disk is full; errors of the images as `read_image`.
+    """
+    if size < 32 or size % 32 or not len(paths) or len(ids) != len(paths):
+        found = f"{len(ids)} ids, {len(paths)} paths, {size} pixels"
+        raise ValueError(f"{found}: expected as many, 1 or more, a multiple of 32")
+    recipe = {"weights": digest_weights(network), "images": _digest_files(paths)}
+    name = recipe_hash({**recipe, "size": size}, [__file__, dense.__file__], torch)
+    folder = build_once(
+        derived_root() / f"features-{name}",
+        lambda part: _look(network, paths, size, batch_size, part),
+    )
+    values = np.load(folder / VALUES, mmap_mode="r")
+    return FeatureMaps(list(ids), np.load(folder / SIZES), values, name)
+
+
+@torch.inference_mode()
+def _look(network, paths, size: int, batch_size: int, folder: Path) -> None:
+    device = next(network.parameters()).device
+    values, sizes, done = None, [], 0
+    for images, of in ImageBatches(paths, size, batch_size, desc="feature maps"):
+        images = network.normalize(images.to(device))  # (B, 3, S, S)
+        for view in range(2):
+            trunk = network.trunk(images.flip(3) if view else images).half().cpu()
+            if values is None:
+                shape = (2, len(paths), *trunk.shape[1:])
+                values = new_array(folder / VALUES, shape)
+            values[view, done : done + len(images)] = trunk.numpy()
+        done += len(images)
+        sizes.append(of)
+    values.flush()
+    np.save(folder / SIZES, torch.cat(sizes).numpy())
+
+
+def new_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """An array on disk, whose room is taken now: a write to a mapped file for which
+    there is none would kill the process."""
+    array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+    with open(path, "r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+    return array
+
+
+def digest_weights(network: torch.nn.Module) -> str:
+    """Sixteen digits for the weights of a network, but for those of its heads."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, weight in sorted(network.state_dict().items()):
+        if not name.startswith(("head.", "heads.")):  # they only read the trunk
+            digest.update(np.ascontiguousarray(weight.cpu().numpy()).data)
+    return digest.hexdigest()
+
+
+def _digest_files(paths: Sequence[Path]) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for path in paths:
+        digest.update(hashlib.blake2b(Path(path).read_bytes()).digest())
+    return digest.hexdigest()
