@@ -40,7 +40,7 @@ rendered: dict[str, int] = {"train": 300, "val": 100, "test": 240}  # how many
 train_split: str = "train"  # everything is learnt and chosen on these
 eval_split: str = "test"  # everything is measured on these
 eval_limit: int | None = 160  # only the first so many of them
-example: int = 20  # the image of the training split whose proposals are drawn
+example: int = 30  # the image of the training split whose proposals are drawn
 search_size: int = 160  # pixels of the longer side of an image that is searched
 proposal_count: int = 150  # boxes an image, the most confident ones
 input_size: int = 288  # pixels; images are resized to a square of this side
@@ -234,13 +234,15 @@ Markdown(
 # ### Question 1.3: two epochs, and the rest
 #
 # We train all three poolings alike, and look at the maps of the same few images after
-# each epoch. @fig-weak-two-epochs has those of the maximum after the first and the
-# second.
+# each epoch, the first broad ones that hold one class each. @fig-weak-two-epochs has
+# those of the maximum after the first and the second.
 
 # %%
-inside = [k for k, row in enumerate(eval_labels) if (row == 1).sum() == 1]
-watched = [eval_ids[k] for k in inside[:4]]
-told = [int(np.flatnonzero(eval_labels[k] == 1)[0]) for k in inside[:4]]
+wide = eval_maps.sizes[:, 0] > eval_maps.sizes[:, 1]
+single = (np.abs(eval_labels).sum(1) == 1) & (eval_labels.max(1) == 1)
+alone = np.flatnonzero(single & wide)
+first = pd.Series(eval_labels[alone].argmax(1), alone).drop_duplicates()[:4]
+watched, told = [eval_ids[k] for k in first.index], first.tolist()
 localizer_maps = [keep(ids, seer) for ids in (train_ids, eval_ids, watched)]
 train_data = (localizer_maps[0], train_labels)
 eval_data = (localizer_maps[1], eval_labels)
@@ -504,17 +506,17 @@ Table(
 
 # %%
 #| echo: false
-alone, around = (contrasted.set_index("detector").loc[name] for name in found)
+without, around = (contrasted.set_index("detector").loc[name] for name in found)
 sides = [
     float((thing[2:4] - thing[:2]).prod()) / float(np.prod(size))
     for i, size in zip(eval_ids, eval_regions.sizes, strict=True)
     for thing in from_voc(objects[i])
 ]
 Markdown(
-    f"The first boxes cover {alone['first box']:.0f} % of the image without, and "
+    f"The first boxes cover {without['first box']:.0f} % of the image without, and "
     f"{around['first box']:.0f} % with a look around; the true boxes cover "
-    f"{100 * np.mean(sides):.0f} %. mAP rises from {alone['mAP']:.1f} % to "
-    f"**{around['mAP']:.1f} %**, CorLoc from {alone['CorLoc']:.1f} % to "
+    f"{100 * np.mean(sides):.0f} %. mAP rises from {without['mAP']:.1f} % to "
+    f"**{around['mAP']:.1f} %**, CorLoc from {without['CorLoc']:.1f} % to "
     f"**{around['CorLoc']:.1f} %**."
 )
 
@@ -647,8 +649,8 @@ Table(
 
 # %%
 #| label: tbl-weak-classes
-#| tbl-cap: "Average precision of each class at IoU 0.5, and CorLoc of WSDDN. The best
-#|   of a row is the detector for that class."
+#| tbl-cap: "Average precision of each class at IoU 0.5, and CorLoc of WSDDN, which
+#|   counts difficult objects, too."
 per_class = pd.DataFrame(
     {n: classwise_ap(found[n], truths) for n in order if "," not in n}
 )
