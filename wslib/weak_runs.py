@@ -20,7 +20,9 @@ from wslib import localizer_training, runs, training, wsddn_training
 from wslib.data.folders import derived_root, recipe_hash
 from wslib.feature_maps import FeatureMaps
 from wslib.localizer_training import Located, MapBatches, locate, train_localizer
+from wslib.metrics import classification
 from wslib.models import localizers, wsddn
+from wslib.models.checkpoints import written_whole
 from wslib.models.localizers import Localizer, build_localizer
 from wslib.models.wsddn import WSDDN
 from wslib.regions import Regions
@@ -28,31 +30,49 @@ from wslib.trackers import open_tracker
 from wslib.wsddn_training import measured, score_regions, train_wsddn
 
 CODE = (localizer_training, wsddn_training, localizers, wsddn, training, runs)
+CODE += (classification,)
+STEPS = "first-steps.npy"
 
 
 @dataclass
 class Watch:
     """What a network says after each epoch, kept beside its training.
 
-    `ask()` gives an array; it is asked once an epoch, and not again when the training
-    is taken from where it is kept. Call it with each row of the history.
+    `ask()` gives an array. Call `note` with each row of the history; it asks once an
+    epoch, and only where the network has just been trained: rows that are told again
+    when a training goes on find what was said then. `live` is set by the training.
     """
 
     folder: Path
     ask: Callable[[], np.ndarray]
+    live: bool = False
 
-    def __call__(self, row: Mapping[str, float]) -> None:
-        path = self._file(row["epoch"])
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, self.ask())
+    def note(self, row: Mapping[str, float]) -> None:
+        """Keep what the network says after the epoch of this row."""
+        if self.live:
+            keep_array(self._file(row["epoch"]), self.ask())
 
     def at(self, epoch: int) -> np.ndarray:
-        """What was said after `epoch`, from 1."""
-        return np.load(self._file(epoch))
+        """What was said after `epoch`, from 1. Errors as `read_array`."""
+        return read_array(self._file(epoch))
 
     def _file(self, epoch: float) -> Path:
         return self.folder / f"epoch-{int(epoch):03d}.npy"
+
+
+def keep_array(path: Path, array: np.ndarray) -> None:
+    """Write an array, whole or not at all."""
+    with written_whole(path) as part, open(part, "wb") as file:
+        np.save(file, array)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Read an array that a training has left. Raises FileNotFoundError where it was
+    stopped before it did."""
+    if not path.is_file():
+        text = f"{path}: not there; remove the folder to train again"
+        raise FileNotFoundError(text)
+    return np.load(path)
 
 
 @dataclass
@@ -72,7 +92,7 @@ class LocalizerRun:
 class WSDDNRun:
     """A trained WSDDN, its history, and the scores (N, P, n) of the proposals of the
     images to examine: at the end, and after each epoch (those of the images as they
-    are, without their mirror images, float16)."""
+    are, without their mirror images)."""
 
     model: WSDDN
     history: pd.DataFrame
@@ -103,35 +123,31 @@ def run_localizer(
     localizer.bfloat16 = bfloat16
     settings = {"backbone": backbone, "epochs": epochs, "learning_rate": learning_rate}
     settings |= {"batch_size": batch_size, "bfloat16": bfloat16, "seed": seed}
-    data = [maps.digest, examine[0].digest, watched.digest, _digest(labels)]
-    folder = _folder(f"localizer-{pooling}", settings, data)
-    steps = folder / "first-steps.npy"
+    folder = _folder(f"localizer-{pooling}", settings, train, examine, (watched,))
     watch = Watch(folder, lambda: locate(localizer, watched).places)
-    batches = MapBatches(
-        maps, torch.from_numpy(labels), localizer.channels, batch_size, seed
-    )
     losses: list[float] = []
 
+    def validate(model: Localizer) -> dict[str, float]:
+        watch.live = True
+        return locate(model, examine[0], flip=False).measured(examine[1])
+
     def on_epoch(row: dict[str, float]) -> None:
-        if not steps.is_file():
-            np.save(steps, losses)
-        watch(row)
+        if watch.live and row["epoch"] == 1:
+            keep_array(folder / STEPS, np.array(losses))
+        watch.note(row)
         track.row(row)
 
-    with open_tracker(
-        tracker, derived_root() / "tracking", folder.name, settings
-    ) as track:
+    known = torch.from_numpy(labels)
+    batches = MapBatches(maps, known, localizer.channels, batch_size, seed)
+    with open_tracker(tracker, _tracking(), folder.name, settings) as track:
         history = train_localizer(
             *(localizer, batches, epochs, learning_rate),
-            validate=lambda model: locate(model, examine[0], flip=False).measured(
-                examine[1]
-            ),
-            keep=folder,
-            on_epoch=on_epoch,
-            on_step=losses.append,
+            **{"validate": validate, "keep": folder},
+            **{"on_epoch": on_epoch, "on_step": losses.append},
         )
-    located = locate(localizer, examine[0])
-    return LocalizerRun(localizer, history, np.load(steps), located, watch)
+    _check_done(history, epochs)
+    located, steps = locate(localizer, examine[0]), read_array(folder / STEPS)
+    return LocalizerRun(localizer, history, steps, located, watch)
 
 
 def run_wsddn(
@@ -155,38 +171,44 @@ def run_wsddn(
     settings = {"contrast": contrast, "hidden": hidden, "spatial": spatial}
     settings |= {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
     settings |= {"batch_size": batch_size}
-    data = [regions.digest, examine[0].digest, _digest(labels)]
-    folder = _folder("wsddn", settings, data)
+    folder = _folder("wsddn", settings, train, examine)
     said: list[np.ndarray] = []
+    watch = Watch(folder, lambda: said[0])
 
     def validate(model: WSDDN) -> dict[str, float]:
+        watch.live = True
         said[:] = [score_regions(model, examine[0], flip=False)]
         return measured(said[0], examine[1])
 
-    def ask() -> np.ndarray:
-        scores = said or [score_regions(model, examine[0], flip=False)]
-        return scores[0].astype(np.float16)
-
-    watch = Watch(folder, ask)
-
     def on_epoch(row: dict[str, float]) -> None:
-        watch(row)
+        watch.note(row)
         track.row(row)
 
-    with open_tracker(
-        tracker, derived_root() / "tracking", folder.name, settings
-    ) as track:
+    with open_tracker(tracker, _tracking(), folder.name, settings) as track:
         history = train_wsddn(
             *(model, regions, torch.from_numpy(labels), epochs, learning_rate),
             **{"batch_size": batch_size, "spatial": spatial, "seed": seed},
             **{"validate": validate, "keep": folder, "on_epoch": on_epoch},
         )
+    _check_done(history, epochs)
     return WSDDNRun(model, history, score_regions(model, examine[0]), watch)
 
 
-def _folder(name: str, settings: dict, data: list[str]) -> Path:
-    code = [module.__file__ for module in CODE]
-    name = f"{name}-{recipe_hash({**settings, 'data': data}, code, torch, np)}"
+def _check_done(history: pd.DataFrame, epochs: int) -> None:
+    if len(history) < epochs:  # stopped by Ctrl-C, as `fit` has said
+        raise KeyboardInterrupt
+
+
+def _tracking() -> Path:
+    return derived_root() / "tracking"
+
+
+def _folder(name: str, settings: dict, *data: tuple) -> Path:
+    """Where a training is kept, by all that it and its record depend on."""
+    parts = [part for pair in data for part in pair]
+    digests = [getattr(part, "digest", None) or _digest(part) for part in parts]
+    code = [__file__, *(module.__file__ for module in CODE)]
+    name = f"{name}-{recipe_hash({**settings, 'data': digests}, code, torch, np)}"
     return derived_root() / "runs" / name
 
 

@@ -210,6 +210,9 @@ def test_the_seed_draws_the_weights_and_nothing_else_moves():
         assert torch.equal(value, same.state_dict()[key])
         drawn = key.startswith("head") and key.endswith("weight")
         assert torch.equal(value, other.state_dict()[key]) != drawn
+    torch.manual_seed(1)  # whatever the features are, the same head
+    head = Localizer(nn.Identity(), LITE_CHANNELS, 3).head
+    assert all(map(torch.equal, head.parameters(), one.head.parameters()))
 
 
 def test_alexnet_without_its_weights_is_drawn_from_the_seed(alexnet):

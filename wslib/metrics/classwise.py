@@ -58,8 +58,14 @@ def mean_ap(
 
     A row each: `mAP`, `low`, `high`; and `gain`, `gain low`, `gain high`, what it has
     over the first one, on the same draws of images. A draw takes all classes of an
-    image; the mean is over classes that it has an object of. Errors as `classwise_ap`.
+    image; the mean is over classes that it has an object of. The intervals are those
+    of percentiles: as a class with few objects is drawn out now and then, and as AP of
+    few objects is lumpy, the value need not lie in their middle. Errors as
+    `classwise_ap`, and ValueError for no detector, no images, or n < 1.
     """
+    if not systems or not len(images) or n < 1:
+        found = f"{len(systems)} detectors, {len(images)} images, n = {n}"
+        raise ValueError(f"{found}: expected 1 or more of each")
     values, draws = {}, {}
     for name, found in systems.items():
         counted = list(
