@@ -416,9 +416,10 @@ show_maps(
 # become better, and one that tells the class from all others is all that is needed: a
 # head, a wheel, or something that is not the object at all, as the water that boats are
 # on. The gradient of the mean goes to every place alike. To raise it, *more* places
-# have to speak for the class, and so the map spreads over what the images of a class
-# have in common. @fig-weak-pooling shows the three side by side, each map from its
-# lowest place to its highest, and @tbl-weak-pooling measures them.
+# have to speak for the class, so the map has to find what the images of a class have in
+# common. What the map of the maximum shows away from its peak, nothing has taught it.
+# @fig-weak-pooling shows the three side by side, each map from its lowest place to its
+# highest, and @tbl-weak-pooling measures them.
 
 # %% tags=["summary"]
 #| label: fig-weak-pooling

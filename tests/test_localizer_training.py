@@ -14,6 +14,7 @@ from wslib.localizer_training import (
     MapBatches,
     localisation_scores,
     locate,
+    map_thresholds,
     train_localizer,
 )
 from wslib.models.checkpoints import fingerprint
@@ -325,20 +326,48 @@ def test_localisation_scores_by_hand():
         "bird": {"a": none, "b": none},
     }
     scores = localisation_scores(located, truths, [0.3, 0.5])
-    names = ["MaxBoxAccV2", "at IoU 0.5", "pointing game", "covered"]
-    assert list(scores) == names
-    assert scores["at IoU 0.5"] == 50 and scores["pointing game"] == 50
+    names = ["MaxBoxAccV2", "pointing game", "covered", "inside"]
+    assert list(scores) == names and scores["pointing game"] == 50
     assert 0 < scores["MaxBoxAccV2"] <= 50
     alone = localisation_scores(located, {"cat": truths["cat"]}, [0.3, 0.5])
-    assert alone["at IoU 0.5"] == 100 and 80 < alone["covered"] < 100  # but its corners
+    assert 80 < alone["covered"] < 100  # all but its corners
     assert scores["covered"] == pytest.approx(alone["covered"] / 2)
+    assert scores["inside"] == pytest.approx(alone["inside"] / 2)
 
 
-def test_what_the_map_does_not_cover():
-    """The true box is twice as wide as what is lit; each box of an image counts."""
+def test_what_the_map_covers_and_what_is_beside():
+    """Lit is the left half of the image; boxes that overlap count once."""
     places = lit_at(*((y, x) for y in range(4) for x in range(3)))[None, None]
     located = Located(["a"], np.array([[60, 40]]), np.zeros((1, 1), np.float32), places)
-    one = {"cat": {"a": np.array([[1.0, 1, 60, 40]])}}
-    two = {"cat": {"a": np.array([[1.0, 1, 60, 40], [1, 1, 20, 10]])}}
-    assert localisation_scores(located, one, [0.5])["covered"] == pytest.approx(50)
-    assert localisation_scores(located, two, [0.5])["covered"] == pytest.approx(75)
+
+    def lit(*boxes):
+        truth = {"cat": {"a": np.array(boxes, float)}}
+        scores = localisation_scores(located, truth, [0.5])
+        return scores["covered"], scores["inside"]
+
+    whole = [1, 1, 60, 40]
+    assert lit(whole) == pytest.approx((50, 100))
+    assert lit(whole, [1, 1, 20, 10]) == pytest.approx((50, 100))
+    assert lit([1, 1, 60, 20]) == pytest.approx((50, 50))
+    assert lit([41, 1, 60, 40]) == pytest.approx((0, 0))
+
+
+def test_thresholds_are_those_of_the_best_boxes():
+    """A map with a bright core on a half-lit object: the lower level has all of it."""
+    places = np.zeros((4, 6), np.float16)
+    places[1:3, 1:5], places[1:3, 2:4] = 0.6, 1.0
+    located = Located(
+        ["a", "b"],
+        np.array([[60, 40], [60, 40]]),
+        np.zeros((2, 2), np.float32),
+        np.stack([np.stack([places, places])] * 2),
+    )
+    nobody = np.zeros((0, 5))
+    truths = {
+        "cat": {"a": np.array([[11.0, 11, 50, 30, 0]]), "b": nobody},
+        "core": {"a": nobody, "b": np.array([[21.0, 13, 40, 28, 0]])},
+    }
+    chosen = map_thresholds(located, truths, [0.4, 0.75])
+    assert chosen == {"cat": 0.4, "core": 0.75}
+    truths["core"] = {"a": nobody, "b": nobody}
+    assert map_thresholds(located, truths, [0.4, 0.75]) == {"cat": 0.4}

@@ -132,6 +132,19 @@ def test_classes_side_by_side_are_one_after_the_other(seed, threshold):
     assert torch.equal(single, kept)
 
 
+def test_classes_on_smooth_boxes():
+    rng = np.random.default_rng(7)
+    corners = torch.tensor(rng.random((80, 2)) * 400)
+    boxes = torch.cat([corners, corners + torch.tensor(rng.random((80, 2)) * 300)], 1)
+    scores = torch.tensor(rng.random((80, 6)))
+    for kind in (torch.float64, torch.float32):
+        for threshold in np.linspace(0.1, 0.8, 8):
+            kept = nms_of_classes(boxes.to(kind), scores.to(kind), threshold)
+            for column, of in zip(kept.T, scores.T, strict=True):
+                expected = sorted(by_definition(boxes, of, threshold))
+                assert column.nonzero()[:, 0].tolist() == expected
+
+
 def test_a_long_chain_of_classes_is_decided_to_its_end():
     """Of boxes in a row, each over the next, every other one stays."""
     low = torch.arange(40.0)[:, None]

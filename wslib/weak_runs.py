@@ -38,26 +38,29 @@ STEPS = "first-steps.npy"
 class Watch:
     """What a network says after each epoch, kept beside its training.
 
-    `ask()` gives an array. Call `note` with each row of the history; it asks once an
-    epoch, and only where the network has just been trained: rows that are told again
-    when a training goes on find what was said then. `live` is set by the training.
+    `ask()` gives an array. `look` asks and keeps it, before the epoch itself is kept:
+    whenever the training is stopped, no whole epoch is without it. `note` is told each
+    row of the history, those of epochs before first, and so knows where it stands.
     """
 
     folder: Path
     ask: Callable[[], np.ndarray]
-    live: bool = False
+    epoch: int = 0
+
+    def look(self) -> None:
+        """Keep what the network says after the epoch that comes next."""
+        keep_array(self._file(self.epoch + 1), self.ask())
 
     def note(self, row: Mapping[str, float]) -> None:
-        """Keep what the network says after the epoch of this row."""
-        if self.live:
-            keep_array(self._file(row["epoch"]), self.ask())
+        """The epoch of this row is kept."""
+        self.epoch = int(row["epoch"])
 
     def at(self, epoch: int) -> np.ndarray:
         """What was said after `epoch`, from 1. Errors as `read_array`."""
         return read_array(self._file(epoch))
 
-    def _file(self, epoch: float) -> Path:
-        return self.folder / f"epoch-{int(epoch):03d}.npy"
+    def _file(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:03d}.npy"
 
 
 def keep_array(path: Path, array: np.ndarray) -> None:
@@ -128,12 +131,12 @@ def run_localizer(
     losses: list[float] = []
 
     def validate(model: Localizer) -> dict[str, float]:
-        watch.live = True
+        if watch.epoch == 0:
+            keep_array(folder / STEPS, np.array(losses))
+        watch.look()
         return locate(model, examine[0], flip=False).measured(examine[1])
 
     def on_epoch(row: dict[str, float]) -> None:
-        if watch.live and row["epoch"] == 1:
-            keep_array(folder / STEPS, np.array(losses))
         watch.note(row)
         track.row(row)
 
@@ -176,8 +179,8 @@ def run_wsddn(
     watch = Watch(folder, lambda: said[0])
 
     def validate(model: WSDDN) -> dict[str, float]:
-        watch.live = True
         said[:] = [score_regions(model, examine[0], flip=False)]
+        watch.look()
         return measured(said[0], examine[1])
 
     def on_epoch(row: dict[str, float]) -> None:

@@ -103,6 +103,20 @@ def test_bad_input(change, message):
         mean_ap(systems, images=["a", "b", "c"], n=3, **given)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"systems": {}}, "0 detectors, 3 images, n = 5: expected 1 or more of each"),
+        ({"images": []}, "1 detectors, 0 images"),
+        ({"n": 0}, "n = 0"),
+    ],
+)
+def test_nothing_to_draw_from(change, message):
+    given = {"systems": {"one": FOUND}, "truths": TRUTHS, "images": list("abc"), "n": 5}
+    with pytest.raises(ValueError, match=message):
+        mean_ap(**{**given, **change})
+
+
 # CorLoc
 
 

@@ -56,7 +56,7 @@ def test_round_trip(tmp_path, monkeypatch, name, options, bfloat16):
     about = {"seed": 3, "sizes": (1, 2), "score": float(np.float64(0.5))}
     save_detector(path, detector, CLASSES, **about)
     assert [part.name for part in path.parent.iterdir()] == ["detector.pt"]
-    monkeypatch.setattr("wslib.models.classifiers.download_weights", None)  # none is needed
+    monkeypatch.setattr("wslib.models.classifiers.download_weights", None)  # no need
     again, known = load_detector(path)
     assert fingerprint(again) == fingerprint(detector)
     assert (again.name, again.input_size, again.training) == (name, 64, False)

@@ -129,6 +129,13 @@ def test_scores_of_images_lie_in_0_to_1(seed, scale, proposals, padding, options
     assert (scored.proposals.sum(1) <= 1 + 1e-5).all()
 
 
+def test_a_sum_that_is_above_1_by_rounding():
+    model = WSDDN(D, 1)
+    model.locate.weight.data = draw(1, D)
+    scored = model(some(40, 37))
+    assert scored.proposals.sum(1).max() > 1 and scored.image.max() == 1
+
+
 @pytest.mark.parametrize("options", KINDS)
 def test_the_order_of_the_proposals_means_nothing(options):
     model, proposals = drawn(**options), some()
@@ -198,10 +205,12 @@ def test_the_numbers_of_the_boxes_are_standardised():
     proposals.features[..., D:] += 1000  # what is around them does not count
     proposals.real[:, 20:] = False
     proposals.features[:, 20:] = -500
+    proposals.features.requires_grad_()
     model.standardise(proposals)
+    assert not model.mean.requires_grad and not model.std.requires_grad
     boxes = proposals.features[:, :20, :D].reshape(-1, D)
-    torch.testing.assert_close(model.mean, boxes.mean(0))
-    torch.testing.assert_close(model.std, boxes.std(0) + 0.01)
+    torch.testing.assert_close(model.mean, boxes.detach().mean(0))
+    torch.testing.assert_close(model.std, boxes.detach().std(0) + 0.01)
     hidden = model(proposals).hidden[:, :20].reshape(-1, D)
     torch.testing.assert_close(hidden.mean(0), torch.zeros(D), atol=1e-5, rtol=0)
     assert ((hidden.std(0) > 0.98) & (hidden.std(0) < 1)).all()
@@ -234,6 +243,9 @@ def test_its_state_holds_the_standard():
     model, other = drawn(hidden=3), drawn(seed=2, hidden=3)
     model.standardise(some(scale=4))
     other.load_state_dict(model.state_dict())
+    parts = ("mean", "std", "read.weight", "read.bias")
+    streams = ("classify.weight", "classify.bias", "locate.weight")
+    assert set(model.state_dict()) == {*parts, *streams}  # a bias locates nothing
     assert torch.equal(model(some()).proposals, other(some()).proposals)
 
 
@@ -358,6 +370,19 @@ def test_the_regulariser_by_hand():
     # by the other class the last box is best; of the others only the second is near
     value = spatial_regulariser(scored, torch.tensor([[-1, 1]]), boxes)
     assert value.item() == pytest.approx(0.16 / 2 * (6**2 + 7**2) / 2)
+
+
+def test_boxes_far_apart_are_no_neighbours():
+    """Nor are those that only touch, or two without an area at one place."""
+    best = [0.0, 0.0, 0.3, 0.3]
+    others = [[0.6, 0.6, 0.9, 0.9], [0.3, 0, 0.6, 0.3], [0.1, 0.1, 0.1, 0.1]]
+    boxes = torch.tensor([[best, *others]])
+    scores = torch.tensor([[[0.5], [0.1], [0.1], [0.1]]])
+    scored = Scored(scores.sum(1), scores, draw(1, 4, 3))
+    labels = torch.tensor([[1]])
+    assert spatial_regulariser(scored, labels, boxes, 0.01).item() == 0
+    flat = torch.tensor([others[2] for _ in range(4)])[None]
+    assert spatial_regulariser(scored, labels, flat, 0.01).item() == 0
 
 
 def test_boxes_that_are_alike_cost_nothing():
