@@ -95,7 +95,7 @@ $(BUILD)/.settings: FORCE
 # ------------------------------------------------------------------------- the rest
 
 test: .venv/.tested ## run the tests
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadgroup tests
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile tests
 
 lint: .venv/.tested ## check the style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

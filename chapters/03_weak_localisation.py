@@ -840,7 +840,8 @@ Markdown(
 #
 # ::: {.callout-note title="What does average pooling change?" collapse="true"}
 # Every place has its share of the gradient, so that the logit can only rise by more
-# places speaking for the class. The map spreads over the object, and a little beyond.
+# places speaking for the class. The map has to find more than one telling place; what
+# that is worth for localisation is in @tbl-weak-pooling.
 # :::
 #
 # ## Exercises

@@ -352,6 +352,43 @@ def test_what_the_map_covers_and_what_is_beside():
     assert lit([41, 1, 60, 40]) == pytest.approx((0, 0))
 
 
+def located_at(*classes: np.ndarray) -> Located:
+    """Of one image of 60 x 40 pixels, a map for each class."""
+    places, n = np.stack(classes)[None].astype(np.float16), len(classes)
+    return Located(["a"], np.array([[60, 40]]), np.zeros((1, n), np.float32), places)
+
+
+def test_each_class_is_looked_for_in_its_own_map():
+    left = lit_at((1, 1), (1, 2), (2, 1), (2, 2))
+    right = lit_at((2, 4), (2, 5), (3, 4), (3, 5))
+    box, other = [11, 11, 30, 30], [41, 21, 60, 40]  # VOC corners
+    truths = {"cat": box, "bird": None, "cow": box, "dog": other}
+    truths = {
+        name: {"a": np.array([box] if box else np.zeros((0, 4)), float)}
+        for name, box in truths.items()
+    }
+    scores = localisation_scores(located_at(left, right, left, right), truths, [0.3])
+    swapped = localisation_scores(located_at(right, left, left, left), truths, [0.3])
+    assert scores["pointing game"] == 100 and scores["covered"] > 80
+    assert swapped["pointing game"] == pytest.approx(100 / 3)
+    assert swapped["covered"] < 33
+
+
+def test_a_map_that_is_the_same_everywhere_shows_nothing():
+    truths = {"cat": {"a": np.array([[11.0, 11, 30, 30]])}}
+    with np.errstate(all="raise"):
+        scores = localisation_scores(located_at(lit_at()), truths, [0.5])
+    assert scores["covered"] == scores["inside"] == scores["pointing game"] == 0
+
+
+def test_the_lesser_of_two_lit_places_is_found_too():
+    lit = lit_at((0, 0), (0, 1), (1, 0), (1, 1), (2, 3), (2, 4), (2, 5), (3, 4), (3, 5))
+    for box in ([1, 1, 20, 20], [39, 21, 60, 40]):
+        truth = {"cat": {"a": np.array([box], float)}}
+        scores = localisation_scores(located_at(lit), truth, [0.5])
+        assert scores["MaxBoxAccV2"] >= 200 / 3  # at IoU 0.3 and 0.5
+
+
 def test_thresholds_are_those_of_the_best_boxes():
     """A map with a bright core on a half-lit object: the lower level has all of it."""
     places = np.zeros((4, 6), np.float16)
@@ -360,7 +397,7 @@ def test_thresholds_are_those_of_the_best_boxes():
         ["a", "b"],
         np.array([[60, 40], [60, 40]]),
         np.zeros((2, 2), np.float32),
-        np.stack([np.stack([places, places])] * 2),
+        np.stack([[places, places], [places.T.reshape(4, 6), places]]),
     )
     nobody = np.zeros((0, 5))
     truths = {

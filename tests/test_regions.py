@@ -59,7 +59,9 @@ def test_the_most_confident_that_are_large_enough(build):
 
 
 def test_ratios_and_batches(build):
-    found = keep_regions(some_maps(), some_proposals(), 3)
+    maps = some_maps()
+    maps.values[1] += 1  # so that one can tell the views apart
+    found = keep_regions(maps, some_proposals(), 3)
     ratios = found.ratios([2, 0])
     assert ratios.shape == (2, 3, 4) and ratios.dtype == torch.float32
     first = torch.tensor([[0, 30 / 90, 1, 1], [0] * 4, [0] * 4])

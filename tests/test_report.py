@@ -14,7 +14,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = {".git", ".venv", "build", "data", "own", "notebooks"}  # at the top
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-pytestmark = pytest.mark.xdist_group("book")  # made once, by one worker
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 
 
@@ -39,7 +38,7 @@ def left_out(folder: str, names: list[str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory) -> Path:
-    """The copy, with its report made."""
+    """The copy, with its report made: once, as a file's tests share a worker."""
     root = tmp_path_factory.mktemp("book") / "project"
     shutil.copytree(ROOT, root, ignore=left_out)
     (root / ".venv").symlink_to(ROOT / ".venv")

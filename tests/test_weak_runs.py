@@ -250,6 +250,17 @@ def test_the_seed_changes_the_training(run):
     assert losses[0] != losses[1]
 
 
+def test_the_seed_draws_the_first_weights_and_the_order_of_a_localizer(monkeypatch):
+    drawn, real = [], weak_runs.MapBatches
+    monkeypatch.setattr(
+        weak_runs, "MapBatches", lambda *args: drawn.append(args[-1]) or real(*args)
+    )
+    runs = [localizer_run(seed=seed, learning_rate=1e-9) for seed in (0, 1)]
+    assert drawn == [0, 1]
+    one, other = (run.localizer.head[0].weight for run in runs)
+    assert not torch.allclose(one, other)
+
+
 def test_the_seed_draws_the_hidden_layer():
     one, other = (wsddn_run(hidden=3, seed=s, learning_rate=1e-9) for s in (0, 1))
     assert not torch.allclose(one.model.read.weight, other.model.read.weight)
@@ -313,6 +324,10 @@ def test_other_code_has_another_folder(run, build, monkeypatch, tmp_path):
         source.write_text(text)
         run()
     assert len(folders(build)) == 2
+    monkeypatch.setattr(weak_runs, "__file__", str(source))
+    source.write_text("two")  # that of this module counts, too
+    run()
+    assert len(folders(build)) == 3
 
 
 # Interrupted

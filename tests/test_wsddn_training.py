@@ -141,6 +141,16 @@ def test_training_lowers_the_loss_and_repeats_with_its_seed():
     assert not model.training
 
 
+def test_a_weight_decay_makes_smaller_weights():
+    regions, labels, _ = objects()
+    sizes = []
+    for decay in (0.0, 5.0):
+        model = WSDDN(D, 2)
+        train(model, regions, labels, 5, weight_decay=decay)
+        sizes.append(model.classify.weight.norm().item())
+    assert sizes[1] < 0.7 * sizes[0]
+
+
 def test_the_features_are_standardised_before():
     regions, labels, _ = objects()
     regions.features[:] = 10 * regions.features + 3
@@ -216,6 +226,8 @@ def test_resumed_as_if_it_had_never_stopped(tmp_path):
         train(made(), regions, labels, 4, **options | {"spatial": 0.2})
     with pytest.raises(ValueError, match="another run, with seed 0, not 1"):
         train(made(), regions, labels, 4, **options, seed=1)
+    with pytest.raises(ValueError, match="another run, with batch_size 8, not 16"):
+        train_wsddn(made(), regions, labels, 4, 0.05, **options)
 
 
 # What it detects

@@ -20,7 +20,6 @@ from wslib.data.folders import build_once, derived_root, recipe_hash
 from wslib.data.images import ImageBatches
 from wslib.models import dense
 from wslib.models.dense import DenseClassifier
-from wslib.models.localizers import Localizer
 
 VALUES, SIZES = "maps.npy", "sizes.npy"
 
@@ -56,13 +55,14 @@ class FeatureMaps:
 
 
 def keep_feature_maps(
-    network: DenseClassifier | Localizer,
+    network: DenseClassifier,
     ids: Sequence[str],
     paths: Sequence[Path],
     size: int,
     batch_size: int = 8,
 ) -> FeatureMaps:
     """The trunks of images, read at `size` x `size` pixels without keeping the aspect.
+    Another network with `trunk` and `normalize`, such as a localizer, will do.
 
     They are kept in `derived_root()/features-HASH`, a name that stands for the weights,
     the bytes of the images and the size; `make clean` removes it. An image takes

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 TINY = 1e-6
@@ -100,9 +99,9 @@ class WSDDN(nn.Module):
 def image_loss(scored: Scored, labels: Tensor) -> Tensor:
     """Binary cross-entropy of the image scores (B, n), summed over classes and averaged
     over images (equation 5); labels (B, n) in 1, 0, -1, of which -1 says nothing."""
-    known = labels >= 0
+    known, present = labels >= 0, labels == 1
     scores = scored.image.clamp(TINY, 1 - TINY)
-    losses = F.binary_cross_entropy(scores, labels.clamp(0).float(), reduction="none")
+    losses = -torch.where(present, scores, 1 - scores).log()  # NaN stays NaN
     return (losses * known).sum(1).mean()
 
 
