@@ -105,8 +105,9 @@ def new_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """An array on disk, whose room is taken now: a write to a mapped file for which
     there is none would kill the process."""
     array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
-    with open(path, "r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+    if hasattr(os, "posix_fallocate"):  # not on macOS and Windows
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
     return array
 
 
@@ -122,5 +123,9 @@ def digest_weights(network: torch.nn.Module) -> str:
 def _digest_files(paths: Sequence[Path]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for path in paths:
-        digest.update(hashlib.blake2b(Path(path).read_bytes()).digest())
+        try:
+            content = Path(path).read_bytes()
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}: no such image") from None
+        digest.update(hashlib.blake2b(content).digest())
     return digest.hexdigest()

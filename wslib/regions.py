@@ -93,7 +93,7 @@ def _stack(maps: FeatureMaps, proposals, count: int) -> tuple[np.ndarray, np.nda
     boxes = np.zeros((len(maps), count, 4), np.float32)
     real = np.zeros((len(maps), count), bool)
     for k, image_id in enumerate(maps.ids):
-        found = proposals[image_id]
+        found = proposals.get(image_id, np.zeros((0, 5), np.float32))
         large = (found[:, 2:4] - found[:, :2] >= SMALLEST).all(1)
         found = most_confident(found[large], count)
         if not len(found):

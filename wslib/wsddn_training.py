@@ -81,6 +81,7 @@ def train_wsddn(
         model.parameters(), lr=learning_rate, weight_decay=weight_decay
     )
     about = {"images": len(regions), "seed": seed, "spatial": spatial}
+    about["contrast"] = model.contrast
     return fit(
         *(model, batches, loss, optimizer, epochs, validate),
         **{"keep": keep, "about": {**about, "batch_size": batch_size}},
