@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # In the order in which data flows; a module imports only from those above it.
 ORDER = [
     "_memory", "_torchvision", "progress", "trackers", "device", "params", "losses",
-    "data", "proposals", "models", "runs", "training", "views", "detector_training",
-    "roi", "feature_maps", "regions", "heads", "cam", "boxes", "nms", "points",
-    "metrics", "classic", "haar", "hog", "hog_training", "hog_detectors",
+    "data", "models", "runs", "training", "views", "detector_training", "roi",
+    "feature_maps", "heads", "cam", "boxes", "nms", "points", "metrics", "proposals",
+    "regions", "classic", "haar", "hog", "hog_training", "hog_detectors",
     "experiments", "sam_tasks", "sam_training", "localisation", "localizer_training",
     "wsddn_training", "weak_runs", "detections", "evidence", "teaching", "grabcut",
     "tuning", "heatmaps", "prompts", "segment", "mirrored", "tables", "figures",

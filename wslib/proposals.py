@@ -21,6 +21,7 @@ import PIL
 from wslib.data import images
 from wslib.data.folders import derived_root, recipe_hash
 from wslib.data.images import read_image, resize_image
+from wslib.metrics.matching import box_iou
 from wslib.progress import progress
 
 LONGEST = 200  # pixels of the longer side of the image that is searched
@@ -75,7 +76,7 @@ def spread(boxes: np.ndarray) -> np.ndarray:
         best = int(np.argmax(np.where(left, (1 - overlap) * worth, -1)))
         order.append(best)
         left[best] = False
-        overlap = np.maximum(overlap, _iou(boxes[best], boxes))
+        overlap = np.maximum(overlap, box_iou(boxes[best], boxes))
     return np.array(order, int)
 
 
@@ -198,16 +199,6 @@ def _regions(image: np.ndarray, base_k: int) -> np.ndarray:
     found = np.array(search.process(), float).reshape(-1, 4)  # x, y, width, height
     found[:, 2:] += found[:, :2]
     return np.unique([*found, [0, 0, *image.shape[1::-1]]], axis=0)
-
-
-def _iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """IoU (P,) of one box (4+,) with others (P, 4+); 0 where neither has an area."""
-    low = np.maximum(box[:2], others[:, :2])
-    high = np.minimum(box[2:4], others[:, 2:4])
-    shared = (high - low).clip(0).prod(1)  # (P,)
-    areas = (others[:, 2:4] - others[:, :2]).prod(1)
-    union = (box[2:4] - box[:2]).prod() + areas - shared
-    return np.divide(shared, union, out=np.zeros_like(union), where=union > 0)
 
 
 def _check_search(image: np.ndarray, longest: int, base_k: int) -> None:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from wslib.losses import paired_iou
+
 TINY = 1e-6
 BOUND = 8.0  # standard deviations from the mean; further out is noise
 
@@ -85,6 +87,7 @@ class WSDDN(nn.Module):
         self.std.copy_(boxes.std(0) + 1e-2)
 
     def forward(self, proposals: Proposals) -> Scored:
+        """Score the proposals of B images, and with them the images."""
         features, real = proposals
         parts = features.unflatten(2, (2, len(self.mean)))  # (B, P, 2, D)
         box, around = (((parts - self.mean) / self.std).clamp(-BOUND, BOUND)).unbind(2)
@@ -121,20 +124,11 @@ def spatial_regulariser(
     image, target = (labels == 1).nonzero(as_tuple=True)  # (K,) each
     scores = scored.proposals.detach()[image, :, target]  # (K, P)
     best_score, best = scores.max(1)
-    near = _iou(boxes[image, best], boxes[image]) >= overlap  # (K, P)
+    of_best = boxes[image, best][:, None].expand_as(boxes[image])  # (K, P, 4)
+    near = paired_iou(of_best.flatten(0, 1), boxes[image].flatten(0, 1)) >= overlap
+    near = near.view(scores.shape)  # (K, P)
     near &= boxes[image].any(2)  # a row that only fills up is no neighbour
     hidden = scored.hidden[image]  # (K, P, H)
     distance = (hidden - scored.hidden[image, best][:, None]).square().sum(2)  # (K, P)
     total = (best_score.square() / 2 * (distance * near).sum(1)).sum()
     return total / labels.numel()
-
-
-def _iou(box: Tensor, others: Tensor) -> Tensor:
-    """IoU (K, P) of each box (K, 4) with others (K, P, 4); 0 where nothing has an
-    area."""
-    low = torch.maximum(box[:, None, :2], others[..., :2])
-    high = torch.minimum(box[:, None, 2:], others[..., 2:])
-    shared = (high - low).clamp(min=0).prod(2)
-    areas = (others[..., 2:] - others[..., :2]).prod(2)
-    union = (box[:, 2:] - box[:, :2]).prod(1)[:, None] + areas - shared
-    return torch.where(union > 0, shared / union.clamp(min=1e-12), 0)
