@@ -128,6 +128,7 @@ local normalise = {
 -- Number: chapters, sections, floats -------------------------------------------------
 
 local chapters, appendices = 0, 0
+local front = {}  -- what stands in chapters without a number is counted through them
 
 local function register(label, entry, file)
   local earlier = labels[label]
@@ -164,7 +165,7 @@ local function number_header(header, state)
       chapters = chapters + 1
       state.chapter = tostring(chapters)
     end
-    state.counts, state.depths = {}, {}
+    state.counts, state.depths = state.chapter and {} or front, {}
   end
   local number = level == 1 and state.chapter or nil
   if level > 1 and level <= number_depth and numbered and state.chapter then
@@ -305,6 +306,7 @@ local function emit_div(div)
     div.content:remove(1)
     return format.callout(div, div.classes[2]:sub(9), title)
   end
+  if div.classes:includes('run-facts') and format.facts then return format.facts(div) end
   if div.identifier == '' and #div.classes == 0 and #div.content == 2
       and div.content[1].t == 'Table' then
     return emit_float('tbl', div)  -- captioned, but without a label

@@ -150,6 +150,11 @@ function typst.float(kind, div, content, caption)
   return blocks .. { raw_block('])' .. label .. ']') }
 end
 
+-- How long the chapter took and on what, below its title.
+function typst.facts(div)
+  return List({ raw_block('#facts[') }) .. div.content .. { raw_block(']') }
+end
+
 function typst.callout(div, kind, title)
   local head = List({ raw('#callout("' .. kind .. '", [') }) .. title .. { raw('], [') }
   return List({ pandoc.Plain(head) }) .. div.content .. { raw_block('])') }

@@ -20,7 +20,7 @@ ORDER = [
     "workbook", "cli",
 ]  # fmt: skip
 ALONE = {"metrics", "boxes", "points", "tables"}  # these know no data set and no model
-LIGHT = {"params"}  # all that the workbook may know of the rest
+LIGHT = {"params", "tables", "figures"}  # all that the workbook may know of the rest
 
 
 def imports(file: Path) -> set[str]:

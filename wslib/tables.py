@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+
+from wslib.project import build_folder, tell
 
 MAX_COLUMNS = 7
 MISSING = "–"
@@ -20,7 +22,8 @@ SPECIAL = re.compile(r"([\\`*_|\[\]{}<>$@#~^&])")
 class Table:
     """A data frame that shows itself as a pipe table and leaves its numbers on disk.
 
-    Put it last in a cell: the book takes its Markdown, a script can print it.
+    Put it last in a cell: the book takes its Markdown; a chapter that runs as a plain
+    script prints it.
 
     frame: a row per line, simple column labels. The index is the first column, unless
         it is the nameless 0, 1, 2... of a new frame.
@@ -34,6 +37,7 @@ class Table:
     intervals: `{column: (low, high)}`, names of two other columns, which then don't
         stand by themselves, or two vectors; set small, with one decimal less.
     note: Markdown, in a small line below; the frame's `.attrs["protocol"]` joins it.
+    markdown: columns whose text is Markdown as it stands, a link for instance.
 
     Raises ValueError for more than seven columns (the index counts), for labels that
     come twice or aren't in the frame, for a MultiIndex, and for a name that is no file
@@ -50,6 +54,7 @@ class Table:
         intervals: Mapping[Hashable, tuple] | None = None,
         note: str | None = None,
         save: bool = True,
+        markdown: Collection[Hashable] = (),
     ) -> None:
         self.name, self.note = name, note
         self.protocol = frame.attrs.get("protocol")
@@ -74,6 +79,7 @@ class Table:
                 best.get(label),
                 units.get(label),
                 bounds.get(label),
+                escape=label not in markdown,
             )
             for label in shown
         ]
@@ -106,7 +112,7 @@ class Table:
         return "\n".join([*lines, *(part for part in (self.note, protocol) if part)])
 
     def _save(self) -> None:
-        folder = Path(os.environ.get("WSLIB_BUILD") or "build/interactive") / "tables"
+        folder = build_folder() / "tables"
         folder.mkdir(parents=True, exist_ok=True)
         record = {
             "name": self.name,
@@ -118,6 +124,7 @@ class Table:
         text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
         _replace(folder / f"{self.name}.json", text + "\n")
         _replace(folder / f"{self.name}.csv", self.frame.to_csv(index=False))
+        tell(f"\ntable: {folder / self.name}.csv\n{self!r}")
 
 
 class _Column:
@@ -130,7 +137,9 @@ class _Column:
         best: str | None,
         unit: str | None,
         bounds: tuple[np.ndarray, np.ndarray] | None,
+        escape: bool = True,
     ) -> None:
+        self.escape = _escape if escape else str
         self.head = f"{values.name} ({unit})" if unit else str(values.name)
         known = values.dropna()
         self.numbers = len(known) > 0 and all(map(_is_number, known))
@@ -147,7 +156,7 @@ class _Column:
     def markdown(self) -> list[str]:
         cells = []
         for text, bounds in zip(self.texts, self.bounds, strict=True):
-            cell = f"**{text}**" if text == self.best else _escape(text)
+            cell = f"**{text}**" if text == self.best else self.escape(text)
             cells.append(f"{cell} [[{bounds}]]{{.small}}" if bounds else cell)
         return cells
 

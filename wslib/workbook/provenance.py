@@ -54,6 +54,22 @@ def _machine() -> str:
     return f"{name}, {os.cpu_count()} cores, {platform.system()}"
 
 
+def state_facts(notebook: nbformat.NotebookNode) -> None:
+    """Say below the title of an executed chapter how long it took, on what and when."""
+    run = notebook.metadata["wslib"]
+    facts = (
+        f"Ran in {_duration(run['seconds'])} on {run['machine']} ({run['device']}), "
+        f"profile *{run['profile']}*, {run['date'][:10]}."
+    )
+    title, _, rest = notebook.cells[0].source.partition("\n")
+    notebook.cells[0].source = f"{title}\n\n::: {{.run-facts}}\n{facts}\n:::\n{rest}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def write_page(notebooks: list[Path], page: Path) -> None:
     """Write the page of the book that says how each of the executed `notebooks` was
     made. Nothing is written when there are none."""

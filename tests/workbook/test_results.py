@@ -1,0 +1,186 @@
+"""Results at a glance: hand-made tables, and the real specification."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wslib.workbook.book import RenderError
+from wslib.workbook.results import headline, read_specification, write_page
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = {
+    "question": "Where are the cats?",
+    "chapter": "sec-cats",
+    "place": "tbl-cats",
+    "table": "cats",
+    "columns": {"AP": "AP, %", "hits": "hits"},
+    "rows": {"centre": "centre box", "chain": "the chain"},
+    "baseline": "centre",
+    "headline": "chain",
+    "published": [
+        {"name": "theirs", "by": "a student", "data": "VOC", "AP": 40, "hits": 3},
+        {"name": "the best", "by": "a paper", "data": "VOC", "AP": 55.5},
+    ],
+    "figure": "cats.png",
+    "figure_place": "fig-cats",
+    "caption": "Cats.",
+}
+COLUMNS = ["detector", "AP", "AP low", "AP high", "hits"]
+ROWS = [["centre", 1.25, 0, 2.4, 1], ["odd", 9, 8, 10, 9], ["chain", 62.5, 48, 76.2, 7]]
+
+
+def project(root: Path, spec: dict | None = None, **changed) -> Path:
+    (root / "report").mkdir(parents=True)
+    entries = {"07_cats": {**(spec or SPEC), **changed}}
+    (root / "report/results.yml").write_text(yaml.safe_dump(entries, sort_keys=False))
+    tables = root / "build/smoke/tables"
+    tables.mkdir(parents=True)
+    record = {"name": "cats", "columns": COLUMNS, "rows": ROWS, "protocol": None}
+    record["note"] = "In percent. Data: rendered pictures, test."
+    (tables / "cats.json").write_text(json.dumps(record))
+    return tables
+
+
+def page_of(root: Path) -> str:
+    page = root / "build/smoke/results.qmd"
+    write_page(root, "smoke", ["01_other", "07_cats"], page)
+    return page.read_text(encoding="utf-8")
+
+
+def cells(page: str, start: str) -> list[str]:
+    line = next(line for line in page.splitlines() if line.startswith(f"| {start} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_headline_is_the_row_that_counts(tmp_path):
+    tables = project(tmp_path)
+    assert headline(tmp_path, "07_cats", tables) == {"AP": 62.5, "hits": 7.0}
+
+
+def test_headline_is_by_default_the_last_row_and_nan_where_it_has_no_number(tmp_path):
+    spec = {key: value for key, value in SPEC.items() if key != "headline"}
+    tables = project(tmp_path, spec, columns={"AP": "AP", "recall": "recall"})
+    found = headline(tmp_path, "07_cats", tables)
+    assert found["AP"] == 62.5 and math.isnan(found["recall"])
+
+
+def test_headline_of_what_is_not_there_is_one_line(tmp_path):
+    tables = project(tmp_path)
+    with pytest.raises(RenderError, match="results.yml: has no entry 08_dogs"):
+        headline(tmp_path, "08_dogs", tables)
+    (tables / "cats.json").unlink()
+    with pytest.raises(FileNotFoundError, match="cats.json: not there"):
+        headline(tmp_path, "07_cats", tables)
+
+
+def test_a_headline_row_that_the_table_lacks_is_named(tmp_path):
+    tables = project(tmp_path, headline="train")
+    with pytest.raises(RenderError, match="07_cats: no row 'train' in table cats"):
+        headline(tmp_path, "07_cats", tables)
+    with pytest.raises(RenderError, match="07_cats: no row 'train' in table cats"):
+        page_of(tmp_path)
+
+
+def test_overview_has_the_row_its_baseline_and_the_last_of_the_published(tmp_path):
+    project(tmp_path)
+    assert cells(page_of(tmp_path), "@sec-cats") == [
+        "@sec-cats", "AP, %", "rendered pictures", "1.2",
+        "**62.5** [[48–76]]{.small}", "55.5 (the best)",
+    ]  # fmt: skip
+
+
+def test_rows_are_linked_and_those_of_others_say_by_whom_and_on_what(tmp_path):
+    project(tmp_path)
+    page = page_of(tmp_path)
+    ours = ["the chain", "62.5 [[48–76]]{.small}", "7.0", "@tbl-cats"]
+    assert cells(page, "the chain") == ours
+    assert cells(page, "theirs") == [
+        "theirs", "40.0", "3.0", "a student, VOC",
+    ]  # fmt: skip
+    assert cells(page, "the best")[2] == "–"
+    assert "| odd |" not in page and "Data: rendered pictures, test." in page
+    assert (
+        "(figures/cats.png){#fig-glance-cats width=70%}" in page and "@fig-cats" in page
+    )
+
+
+def test_without_rows_all_are_shown_in_their_own_words(tmp_path):
+    spec = {key: value for key, value in SPEC.items() if key != "rows"}
+    project(tmp_path, spec)
+    page = page_of(tmp_path)
+    assert [cells(page, row)[0] for row in ("centre", "odd", "chain")]
+
+
+def test_nothing_published_and_no_baseline_are_dashes(tmp_path):
+    unwanted = {"published", "baseline"}
+    spec = {key: value for key, value in SPEC.items() if key not in unwanted}
+    project(tmp_path, spec)
+    assert cells(page_of(tmp_path), "@sec-cats")[3::2] == ["–", "–"]
+
+
+def test_without_a_known_chapter_no_page_is_written(tmp_path):
+    project(tmp_path)
+    page = tmp_path / "build/smoke/results.qmd"
+    write_page(tmp_path, "smoke", ["01_other"], page)
+    assert not page.exists()
+
+
+def test_intervals_may_have_other_names_and_may_be_missing(tmp_path):
+    tables = project(tmp_path, intervals={"AP": ["low", "high"]})
+    record = json.loads((tables / "cats.json").read_text())
+    record["columns"] = ["detector", "AP", "low", "high", "hits"]
+    record["rows"][2][2:4] = [None, None]
+    (tables / "cats.json").write_text(json.dumps(record))
+    page = page_of(tmp_path)
+    assert cells(page, "@sec-cats")[4] == "**62.5**"
+    assert cells(page, "centre box")[1] == "1.2 [[0–2]]{.small}"
+
+
+def test_data_that_the_note_does_not_tell_must_be_said(tmp_path):
+    tables = project(tmp_path)
+    file = tables / "cats.json"
+    file.write_text(file.read_text().replace("Data: rendered pictures", "Rendered"))
+    with pytest.raises(RenderError, match="table cats has no `Data: ...`"):
+        page_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"headlin": "chain"}, "07_cats: headlin: extra inputs are not permitted"),
+        (
+            {"published": [{"name": "x", "by": "y"}]},
+            "07_cats: published.0.data: field required",
+        ),
+        ({"columns": {}}, "07_cats: columns: dictionary should have at least 1 item"),
+    ],
+)
+def test_a_wrong_entry_is_one_line(tmp_path, changed, words):
+    project(tmp_path, **changed)
+    with pytest.raises(RenderError, match=re.escape(words)):
+        read_specification(tmp_path)
+
+
+def test_a_missing_key_is_one_line(tmp_path):
+    project(tmp_path, {k: v for k, v in SPEC.items() if k != "figure"})
+    with pytest.raises(RenderError, match="07_cats: figure: field required"):
+        read_specification(tmp_path)
+
+
+def test_the_real_specification_knows_every_chapter_and_its_labels():
+    specification = read_specification(ROOT)
+    chapters = {path.stem: path for path in (ROOT / "chapters").glob("*.py")}
+    assert specification.keys() == chapters.keys()
+    for name, spec in specification.items():
+        text = chapters[name].read_text(encoding="utf-8")
+        assert f"{{#{spec.chapter}}}" in text
+        for place in (spec.place, spec.figure_place):
+            assert f"#| label: {place}\n" in text, place
+        assert f'"{spec.table}"' in text
+        assert f'"{spec.figure.split(".")[0]}"' in text
