@@ -7,8 +7,12 @@ PROFILE ?= sample
 CH      ?=
 SET     ?=
 RUN     ?=
+OVER    ?=
+LIMIT   ?= 200
 PYTHON  ?= python3
-export SET
+export SET OVER
+# One Ctrl-C ends the jobs of srun, which by itself only says that they are running.
+export SLURM_DISABLE_STATUS ?= 1
 
 WSLIB     := .venv/bin/wslib
 RENDER     = PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE)
@@ -30,7 +34,8 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: help report chapter summary test lint clean distclean FORCE
+.PHONY: help report chapter summary preview sync colab sweep points test lint clean \
+        distclean FORCE
 
 help: ## list the targets and the variables
 	@echo "usage: make TARGET [PROFILE=smoke|sample|full] [SET=\"name=value ...\"]"; echo
@@ -40,6 +45,7 @@ help: ## list the targets and the variables
 	  'PROFILE  smoke: minutes; sample (default): no network needed; full: the real data' \
 	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"' \
 	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
+	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
 	  '-j2      runs chapters side by side'
 
@@ -57,9 +63,9 @@ $(OUT)/workbook.pdf: $(NOTEBOOKS) $(BOOK) $(ENGINE) | .venv/.quarto
 
 # --------------------------------------------------------------------- the chapters
 
-ifneq ($(filter chapter summary,$(MAKECMDGOALS)),)
-  ifeq ($(CH),)
-    $(error make $(filter chapter summary,$(MAKECMDGOALS)) needs CH, such as CH=02)
+ifneq ($(filter chapter summary colab sweep,$(MAKECMDGOALS)),)
+  ifeq ($(CH)$(filter colab,$(MAKECMDGOALS)),)
+    $(error make $(filter chapter summary sweep,$(MAKECMDGOALS)) needs CH, such as CH=02)
   endif
   ifeq ($(CHAPTERS),)
     $(error no chapter $(CH); there are $(notdir $(basename $(wildcard chapters/*.py))))
@@ -73,8 +79,9 @@ summary: $(NOTEBOOKS) ## two pages about one chapter: make summary CH=04 PROFILE
 	@$(WSLIB) workbook summary $(CHAPTERS) --profile $(PROFILE)
 
 $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
-	@echo "$*: profile $(PROFILE)"
-	@$(if $(RUN),$(RUN),WSLIB_JOBS=$(JOBS)) $(WSLIB) workbook run $< --profile $(PROFILE)
+	@echo "$*: profile $(BUILD:build/%=%)"
+	@$(if $(RUN),$(RUN),WSLIB_JOBS=$(JOBS)) $(WSLIB) workbook run $< --profile $(PROFILE) \
+	  --build $(BUILD)
 
 # What each chapter will run with. The check rewrites only files whose content changes.
 $(BUILD)/%.json: $(CHECKED)
@@ -82,7 +89,7 @@ $(BUILD)/%.json: $(CHECKED)
 
 $(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml) $(ENGINE) $(BUILD)/.settings \
             | .venv/.installed
-	@$(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) --set "$$SET"
+	@$(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) --set "$$SET" --build $(BUILD)
 	@touch $@
 
 $(BUILD)/.settings: FORCE
@@ -91,6 +98,34 @@ $(BUILD)/.settings: FORCE
 	  printf '%s\n' "$$SET" "$$WSLIB_DATA" > $@
 
 -include $(wildcard $(BUILD)/*.d)
+
+# ------------------------------------------------------------------------ the editors
+
+preview: | .venv/.installed ## the book in the browser, renewed when you save [CH=02]
+	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter $(CH))
+
+sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other
+	@$(WSLIB) workbook sync
+
+colab: | .venv/.installed ## notebooks that run when uploaded: build/colab/ [CH=04]
+	@$(WSLIB) workbook colab $(CHAPTERS) --profile $(PROFILE)
+
+# ------------------------------------------------------------------------ the sweeps
+
+# Each point is a build of its own, in $(BUILD)/sweep, by the rules above.
+SWEEP = $(CHAPTERS) --profile $(PROFILE) --over "$$OVER" --set "$$SET" --limit $(LIMIT)
+DONE  = $(BUILD)/sweep/%/$(notdir $(basename $(firstword $(CHAPTERS)))).done
+
+sweep: | .venv/.installed ## compare settings: make sweep CH=02 OVER="seed=0,1,2"
+	@points=$$($(WSLIB) workbook sweep plan $(SWEEP)) || exit; \
+	$(MAKE) --no-print-directory --keep-going points POINTS="$$points"; status=$$?; \
+	$(WSLIB) workbook sweep gather $(SWEEP) && exit $$status
+
+points: $(POINTS:%=$(DONE))
+
+$(DONE): FORCE
+	@$(MAKE) --no-print-directory chapter BUILD=$(@D) SET="$$SET $$(cat $(@:done=set))"
+	@touch $@
 
 # ------------------------------------------------------------------------- the rest
 

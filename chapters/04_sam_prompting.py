@@ -97,6 +97,7 @@ from wslib.points import (
     prompt_box,
     spread_peaks,
 )
+from wslib.project import build_folder
 from wslib.prompts import Prompt, Prompter
 from wslib.segment import (
     BasicSamPipeline,
@@ -176,11 +177,8 @@ figures.Picture(fig, "sam-training")
 # The classifier is kept: `wslib cam` and `wslib segment` take it with `--model`.
 
 # %%
-import os
-from pathlib import Path
-
-models = Path(os.environ.get("WSLIB_BUILD") or "build/interactive") / "models"
-save_classifier(models / "shapes.pt", classifier, KINDS, size=input_size)
+shapes_model = build_folder() / "models" / "shapes.pt"
+save_classifier(shapes_model, classifier, KINDS, size=input_size)
 
 # %% [markdown]
 # ## One click, three answers

@@ -107,6 +107,7 @@ from wslib.metrics.single_box import (
     measure_boxes,
     table_of_runs,
 )
+from wslib.project import build_folder
 from wslib.tables import Table
 from wslib.views import Examples, squares
 
@@ -116,7 +117,7 @@ examples = Examples.read(pictures, stored_size)
 groups = duplicate_groups(pictures)
 rows = stratified_split(pictures.labels, parts, seed, groups)
 splits = {name: examples.take(of) for name, of in rows.items()}
-models = Path(os.environ.get("WSLIB_BUILD") or "build/interactive") / "models"
+models = build_folder() / "models"
 for name, of in rows.items():
     write_csv(models / f"caltech-{name}.csv", pictures.take(of))
 source = "rendered pictures" if pictures.rendered else "photographs of Caltech-101"
@@ -248,8 +249,9 @@ Markdown(
     f"{epochs} epochs of {len(splits['train']):,} pictures of {input_size} x "
     f"{input_size} pixels, in batches of {batch_size}, from a learning rate of "
     f"{learning_rate:g}: {first.seconds * epochs:.0f} s on {device}. The splits are in "
-    f"`{models}/caltech-*.csv`, the model of the best epoch in "
-    f"`{first.folder / 'best.pt'}`: `wslib caltech eval` and `predict` take them."
+    f"`{os.path.relpath(models)}/caltech-*.csv`, the model of the best epoch in "
+    f"`{os.path.relpath(first.folder)}/best.pt`: `wslib caltech eval` and `predict` "
+    "take them."
 )
 
 # %% [markdown]

@@ -1,67 +1,74 @@
-// The theme's button, the menu of small screens, and the current section in the contents.
-const page = document.documentElement;
-const themeButton = document.getElementById("theme");
-const menuButton = document.getElementById("menu");
-const contents = document.getElementById("contents");
-const system = matchMedia("(prefers-color-scheme: dark)");
+// The bar's buttons: theme, contents on small screens, all code; and what printing opens.
+{
+  const page = document.documentElement;
+  const main = document.getElementById("content");
+  const remember = (key, value) => { try { localStorage.setItem(key, value); } catch {} };
+  const recall = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  const name = (button, words) => { button.querySelector(".word").textContent = words; };
 
-const isDark = () => (page.dataset.theme || (system.matches ? "dark" : "light")) === "dark";
-const nameTheme = () => { themeButton.textContent = isDark() ? "Light" : "Dark"; };
-themeButton.addEventListener("click", () => {
-  page.dataset.theme = isDark() ? "light" : "dark";
-  try { localStorage.setItem("theme", page.dataset.theme); } catch {}
-  nameTheme();
-});
-system.addEventListener("change", nameTheme);
-nameTheme();
-
-const openMenu = (open) => {
-  page.classList.toggle("menu-open", open);
-  menuButton.setAttribute("aria-expanded", open);
-};
-menuButton.addEventListener("click", () => openMenu(!page.classList.contains("menu-open")));
-contents.addEventListener("click", (event) => { if (event.target.closest("a")) openMenu(false); });
-addEventListener("keydown", (event) => { if (event.key === "Escape") openMenu(false); });
-
-const links = [...contents.querySelectorAll("a[href^='#']")];
-const sections = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
-let current = -1;
-const follow = () => {
-  const line = innerHeight * 0.25;
-  let now = 0;
-  sections.forEach((section, i) => { if (section && section.getBoundingClientRect().top <= line) now = i; });
-  if (now === current) return;
-  current = now;
-  contents.querySelectorAll(".current").forEach((item) => item.classList.remove("current"));
-  links.forEach((link) => link.removeAttribute("aria-current"));
-  links[now].setAttribute("aria-current", "location");
-  for (let item = links[now].closest("li"); item; item = item.parentElement.closest("li")) {
-    item.classList.add("current");
-  }
-  const box = contents.getBoundingClientRect();
-  const place = links[now].getBoundingClientRect();
-  if (place.top < box.top + 40 || place.bottom > box.bottom - 40) {
-    contents.scrollTop += place.top - box.top - box.height / 3;
-  }
-};
-let waiting = false;
-addEventListener("scroll", () => {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => { waiting = false; follow(); });
-}, { passive: true });
-if (links.length) follow();
-
-// A printed page shows what is folded on the screen.
-addEventListener("beforeprint", () => {
-  document.querySelectorAll("details:not([open])").forEach((item) => {
-    item.open = true;
-    item.dataset.printed = "";
+  const themes = ["auto", "light", "dark"];
+  const themeButton = document.getElementById("theme");
+  const theme = () => page.dataset.theme || "auto";
+  themeButton.addEventListener("click", () => {
+    const next = themes[(themes.indexOf(theme()) + 1) % themes.length];
+    page.dataset.theme = next === "auto" ? "" : next;
+    remember("theme", page.dataset.theme);
+    name(themeButton, "Theme: " + theme());
   });
-});
-addEventListener("afterprint", () => {
-  document.querySelectorAll("details[data-printed]").forEach((item) => {
-    item.open = false;
-    delete item.dataset.printed;
+  name(themeButton, "Theme: " + theme());
+
+  const menuButton = document.getElementById("menu");
+  const contents = document.getElementById("contents");
+  const openMenu = (open) => {
+    page.classList.toggle("menu-open", open);
+    menuButton.setAttribute("aria-expanded", open);
+    main.inert = open;
+  };
+  const isOpen = () => page.classList.contains("menu-open");
+  menuButton.addEventListener("click", () => openMenu(!isOpen()));
+  contents.addEventListener("click", (event) => { if (event.target.closest("a")) openMenu(false); });
+  matchMedia("(min-width: 64rem)").addEventListener("change", () => openMenu(false));
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !isOpen()) return;
+    openMenu(false);
+    menuButton.focus();
   });
-});
+
+  const codeButton = document.getElementById("code");
+  const folds = [...main.querySelectorAll("details.code")];
+  const openCode = (open) => {
+    folds.forEach((fold) => { fold.open = open; });
+    name(codeButton, open ? "Hide all code" : "Show all code");
+    codeButton.dataset.shown = open ? "yes" : "";
+  };
+  // What is being read stays where it is while code above it opens.
+  const hold = (change) => {
+    const seen = document.elementFromPoint(main.getBoundingClientRect().left + 40, innerHeight / 3);
+    const before = seen?.getBoundingClientRect().top;
+    page.style.overflowAnchor = "none";
+    change();
+    if (main.contains(seen) && seen !== main) scrollBy(0, seen.getBoundingClientRect().top - before);
+    requestAnimationFrame(() => { page.style.overflowAnchor = ""; });
+  };
+  codeButton.addEventListener("click", () => {
+    const open = !codeButton.dataset.shown;
+    hold(() => openCode(open));
+    remember("code", open ? "shown" : "hidden");
+  });
+  if (recall("code")) openCode(recall("code") === "shown");
+  codeButton.hidden = !folds.length;
+
+  // A printed page shows what is folded on the screen.
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll("details:not([open])").forEach((item) => {
+      item.open = true;
+      item.dataset.printed = "";
+    });
+  });
+  addEventListener("afterprint", () => {
+    document.querySelectorAll("details[data-printed]").forEach((item) => {
+      item.open = false;
+      delete item.dataset.printed;
+    });
+  });
+}

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # In the order in which data flows; a module imports only from those above it.
 ORDER = [
-    "_memory", "_torchvision", "progress", "trackers", "device", "params", "losses",
-    "data", "models", "runs", "training", "views", "detector_training", "roi",
+    "_memory", "_torchvision", "project", "progress", "trackers", "device", "params",
+    "losses", "data", "models", "runs", "training", "views", "detector_training", "roi",
     "feature_maps", "heads", "cam", "boxes", "nms", "points", "metrics", "proposals",
     "regions", "classic", "haar", "hog", "hog_training", "hog_detectors",
     "experiments", "sam_tasks", "sam_training", "localisation", "localizer_training",

@@ -68,8 +68,9 @@ class Project:
         for name in ("wslib", "report"):
             ignore = shutil.ignore_patterns("__pycache__", "_output")
             shutil.copytree(ROOT / name, root / name, ignore=ignore)
-        for name in ("Makefile", "index.qmd", "_quarto.yml"):
+        for name in ("Makefile", "_quarto.yml"):
             shutil.copy(ROOT / name, root / name)
+        self.write("index.qmd", "# Preface {.unnumbered}\n\nSee @sec-provenance.\n")
         self.write("wslib/answer.py", "def value():\n    return 42\n")
         self.write("chapters/01_one.py", ONE)
         self.write("chapters/02_two.py", TWO)

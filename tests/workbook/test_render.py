@@ -35,6 +35,10 @@ TABLE = (
 
 CHAPTER_ONE = """# The first chapter {#sec-one}
 
+::: {.run-facts}
+Ran in 7 s on two cores.
+:::
+
 Look at @fig-map and @tbl-ap, then at @sec-two, @sec-deep and @fig-later [@zhou2016].
 
 ## A section {#sec-deep}
@@ -244,6 +248,12 @@ def test_references_are_the_same_in_both_formats(page, pdf_text, words):
 def test_captions_tables_outputs_and_notes(page, pdf_text, words):
     assert words in page.text.replace("\u00a0", " ")
     assert words in pdf_text
+
+
+def test_facts_of_the_run_stand_below_the_title(page, pdf_text):
+    assert ("div", {"class": "run-facts"}) in page.openings
+    for text in (page.text, pdf_text):
+        assert re.search(r"The first chapter\s+Ran in 7 s on two cores", text)
 
 
 def test_hidden_code_is_hidden_and_shown_code_is_shown(page, pdf_text):

@@ -1,6 +1,7 @@
 """The promises of the workbook, on a tiny project: what runs and what is kept."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -262,6 +263,29 @@ def test_chapters_side_by_side_share_the_processors(project):
     project.make("clean")
     assert project.make("chapter", "CH=01").returncode == 0
     assert project.outputs("01_one").splitlines()[-1] == "'free'"
+
+
+def test_how_long_it_took_and_on_what_stands_once_below_the_title(project):
+    project.make("chapter", "CH=01")
+    project.edit("chapters/01_one.py", "says hello", "says good morning")
+    project.make("chapter", "CH=01")
+    title, _, rest = project.notebook("01_one").cells[0].source.partition("\n\n")
+    assert title == "# One {#sec-one}"
+    assert re.match(
+        r"::: \{\.run-facts\}\nRan in \d+ s on .+ cores, \w+, "
+        r"profile \*smoke\*, \d{4}-\d\d-\d\d\.\n:::\n",
+        rest,
+    )
+    assert rest.count("run-facts") == 1 and "says good morning" in rest
+
+
+def test_a_chapter_on_github_links_to_its_notebook_in_colab(project):
+    for words in (["init", "-q"], ["remote", "add", "origin", "git@github.com:me/it"]):
+        subprocess.run(["git", *words], cwd=project.root, check=True)
+    project.make("chapter", "CH=01")
+    link = "https://colab.research.google.com/github/me/it/blob/colab/01_one.ipynb"
+    title = project.notebook("01_one").cells[0].source
+    assert f" [Open in Colab]({link})\n:::" in title
 
 
 def test_provenance_travels_with_the_notebook(project):

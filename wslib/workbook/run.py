@@ -26,6 +26,7 @@ from traitlets.config import Config
 
 from wslib import params
 from wslib.workbook import dependencies, provenance
+from wslib.workbook.badges import colab_url
 from wslib.workbook.chapter import Chapter, code_cells, code_of
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -40,14 +41,16 @@ class ChapterFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Build:
-    """Where things lie: `build/<profile>` below the folder of the project."""
+    """Where things lie: `build/<profile>` below the folder of the project, or another
+    `place` there."""
 
     profile: str
     root: Path = Path(".")
+    place: Path | None = None
 
     @property
     def folder(self) -> Path:
-        return self.root / "build" / self.profile
+        return self.root / (self.place or Path("build", self.profile))
 
     def file(self, chapter: Chapter, suffix: str) -> Path:
         return self.folder / f"{chapter.name}{suffix}"
@@ -97,12 +100,13 @@ def resolve(chapter: Chapter, build: Build, overrides: dict) -> dict:
     }
 
 
-def run(chapter: Chapter, build: Build) -> Path:
+def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
     """Bring `build/<profile>/NAME.ipynb` up to date with the chapter, the parameters
     that `check` wrote, the modules it imports and the data it read last time.
 
-    Returns the notebook. Raises ChapterFailed if a cell raises; the notebook with the
-    traceback is then in `build/<profile>/failed/`, and the last good one untouched.
+    Returns the notebook; None, with nothing done, if it needs a run and may not
+    `execute`. Raises ChapterFailed if a cell raises; the notebook with the traceback is
+    then in `build/<profile>/failed/`, and the last good one untouched.
     """
     began = time.time()
     settings = json.loads(build.file(chapter, ".json").read_text(encoding="utf-8"))
@@ -119,8 +123,11 @@ def run(chapter: Chapter, build: Build) -> Path:
     if finished is not None and _is_current(finished, state):
         notebook = _join(fresh, finished, chapter, settings)
         print(f"{chapter.name}: same code, new prose; nothing executed", flush=True)
+    elif not execute:
+        return None
     else:
         notebook = _execute(chapter, fresh, build, {**settings, **state})
+    provenance.state_facts(notebook, colab_url(build.root, chapter.name))
     _write_rule(chapter, build, modules, notebook)
     build.failed(chapter).unlink(missing_ok=True)
     return _replace(target, notebook, began)
@@ -164,7 +171,7 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
                 f"  the notebook so far: {failed}"
             ) from None
         data_read = {path: _signature(path) for path in _lines(data_notes)}
-        device = device_note.read_text(encoding="utf-8") or "not asked for"
+        device = device_note.read_text(encoding="utf-8") or provenance.NO_DEVICE
     executed = nbformat.read(failed, as_version=4)
     _check_complete(executed, chapter, failed)
     executed.metadata.pop("papermill", None)
@@ -195,7 +202,12 @@ def _papermill(chapter: Chapter, notebook, output: Path) -> None:
             notebook,
             str(output),
             config=ENCRYPTED,
-            progress_bar={"desc": chapter.name, "leave": False, "ncols": 80},
+            progress_bar={
+                "desc": chapter.name,
+                "leave": False,
+                "ncols": 80,
+                "disable": None,  # where there is no terminal, as in a cluster's job
+            },
         )
         try:
             work.result()
@@ -224,8 +236,9 @@ def _surroundings(chapter: Chapter, build: Build) -> Iterator[tuple[Path, Path]]
         PYTHONPATH=os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
     )
     jobs = int(os.environ.get("WSLIB_JOBS") or 1)
-    if jobs > 1:  # chapters side by side share the processors: more threads thrash
-        threads = max(1, (os.cpu_count() or 1) // jobs)
+    granted = int(os.environ.get("SLURM_CPUS_ON_NODE") or 0)  # often without binding
+    if jobs > 1 or granted:  # who shares processors thrashes with more threads
+        threads = max(1, (granted or os.cpu_count() or 1) // jobs)
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.pop("MPLBACKEND", None)  # "Agg" here would give a book without figures
     finished = threading.Event()

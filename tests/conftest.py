@@ -1,0 +1,96 @@
+"""The whole book at `smoke`, made once for all workers, and a browser to read it with.
+
+`WSLIB_BOOK=report/_output/smoke/index.html pytest tests/test_web_book.py` reads a book
+that is there and makes none: for those who work on the looks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LEFT_OUT = {".git", ".venv", "build", "data", "own", "notebooks"}  # at the top
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+
+
+def _make_report(root: Path) -> subprocess.CompletedProcess:
+    """`make report` as a person types it; stdout holds both streams."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("WSLIB", "MAKE"))}
+    return subprocess.run(
+        ["make", "report", "PROFILE=smoke"],
+        cwd=root,
+        env={**clean, "PYTHONPATH": str(root)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=600,
+    )
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    everywhere = {"_output", "__pycache__", ".pytest_cache", ".hypothesis"}
+    return everywhere | (LEFT_OUT if Path(folder) == ROOT else set())
+
+
+def _build(folder: Path) -> None:
+    """A copy of the project with its report, and the page as it was when finished."""
+    (folder / "made.log").write_text("make report did not end", encoding="utf-8")
+    project = folder / "project"
+    shutil.copytree(ROOT, project, ignore=_left_out)
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    done = _make_report(project)
+    page = project / "report/_output/smoke/index.html"
+    if done.returncode == 0:
+        shutil.copy(page, folder / "index.html")
+    (folder / "made.log").write_text(done.stdout, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def make_report():
+    return _make_report
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory) -> Path:
+    """The copy, its report made: by the first worker who asks, while others wait."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # the workers' folders lie in one
+    folder = folder / "book"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made.log").exists():
+            _build(folder)
+    log = (folder / "made.log").read_text(encoding="utf-8")
+    assert (folder / "index.html").exists(), log
+    return folder / "project"
+
+
+@pytest.fixture(scope="session")
+def book_page(request) -> Path:
+    """The web book as it was when finished; tests that change the copy leave it."""
+    if given := os.environ.get("WSLIB_BOOK"):
+        return Path(given).resolve()
+    return request.getfixturevalue("book").parent / "index.html"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
