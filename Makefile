@@ -18,7 +18,7 @@ WSLIB     := .venv/bin/wslib
 RENDER     = PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE)
 BUILD     := build/$(PROFILE)
 OUT       := report/_output/$(PROFILE)
-CHAPTERS  := $(sort $(wildcard chapters/$(CH)*.py))
+CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py)))
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
 BOOK      := index.qmd _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
@@ -104,8 +104,8 @@ $(BUILD)/.settings: FORCE
 preview: | .venv/.installed ## the book in the browser, renewed when you save [CH=02]
 	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter $(CH))
 
-sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other
-	@$(WSLIB) workbook sync
+sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other [KEEP=chapter]
+	@$(WSLIB) workbook sync $(if $(CH),$(CHAPTERS)) $(if $(KEEP),--keep $(KEEP))
 
 colab: | .venv/.installed ## notebooks that run when uploaded: build/colab/ [CH=04]
 	@$(WSLIB) workbook colab $(CHAPTERS) --profile $(PROFILE)

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -23,6 +21,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+
+from wslib.project import build_folder, tell
 
 WIDE, NARROW = 6.3, 3.1  # inches: the width of the text, and of half of it
 DPI = 120
@@ -71,8 +71,8 @@ class Picture:
     """A finished figure that a notebook shows as PNG (120 dpi) or as SVG.
 
     It is saved at once to `$WSLIB_BUILD/figures/NAME.png|svg` (`build/interactive` by
-    default). The same figure gives the same bytes. Raises ValueError for a name that is
-    no plain file name.
+    default); a chapter that runs as a plain script says so. The same figure gives the
+    same bytes. Raises ValueError for a name that is no plain file name.
     """
 
     def __init__(self, fig: Figure, name: str, vector: bool = False):
@@ -82,10 +82,11 @@ class Picture:
             )
         self.fig, self.name, self.vector = fig, name, vector
         self.data = _render(fig, vector)
-        folder = Path(os.environ.get("WSLIB_BUILD") or "build/interactive") / "figures"
+        folder = build_folder() / "figures"
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{name}.{'svg' if vector else 'png'}"
         self.path.write_bytes(self.data)
+        tell(f"\nfigure: {self.path}")
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         if self.vector:

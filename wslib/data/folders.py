@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
+from wslib.project import build_folder, project_root
+
 try:
     import fcntl
 except ImportError:  # Windows: two processes may both build, one result is kept
@@ -19,13 +21,14 @@ except ImportError:  # Windows: two processes may both build, one result is kept
 
 
 def data_root() -> Path:
-    """The folder of the real data sets: `$WSLIB_DATA`, or `data`."""
-    return Path(os.environ.get("WSLIB_DATA") or "data")
+    """The folder of the real data sets: `$WSLIB_DATA`, or the project's `data`."""
+    return Path(os.environ.get("WSLIB_DATA") or project_root() / "data")
 
 
 def derived_root() -> Path:
-    """The folder of everything derived: the parent of `$WSLIB_BUILD`, or `build`."""
-    return Path(os.environ.get("WSLIB_BUILD") or "build/interactive").parent
+    """The folder of everything derived: the parent of `$WSLIB_BUILD`, or the project's
+    `build`."""
+    return build_folder().parent
 
 
 def note_dependency(path: Path | str) -> None:
