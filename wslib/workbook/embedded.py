@@ -87,12 +87,15 @@ def _metadata(book: Book, documents: list[Document]) -> dict:
     }
 
 
-def _make_html(book: Book, source: str, media: Path, target: Path) -> None:
+def _make_html(
+    book: Book, source: str, media: Path, target: Path, *, embed: bool = True
+) -> None:
+    """The web book; unless `embed`, it refers to its pictures where they are."""
     depth = book.get("format.html.toc-depth", 2)
     _pandoc(
         book, source, media, target, "html5", "template.html",
         "--mathml", "--section-divs", "--toc", f"--toc-depth={depth}",
-        "--embed-resources",
+        *(["--embed-resources"] if embed else []),
     )  # fmt: skip
 
 

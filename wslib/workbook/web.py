@@ -1,0 +1,173 @@
+"""The web book alone, in memory, made again as cheaply as a change allows."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_output
+
+from wslib.workbook import embedded
+from wslib.workbook.book import Book, Page, RenderError, load_book
+from wslib.workbook.chapter import Chapter, code_cells
+from wslib.workbook.document import Document, read_document
+from wslib.workbook.pages import write_pages
+from wslib.workbook.splice import chapters_of, outline, splice
+from wslib.workbook.watch import signature
+
+PICTURE = re.compile(r'(<img\b[^>]*?\bsrc=")(/[^"]+)"')
+BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="480pt" height="120pt"/>'
+NOT_YET = {"fig": {"image/svg+xml": BLANK}, "tbl": {"text/markdown": "| … |\n|---|\n"}}
+LABEL = re.compile(r"#\| *label: *[\"']?(fig|tbl)-")
+NOTE = """
+
+::: {.callout-warning title="Not executed"}
+This chapter has not run with the profile `%s`: its results are missing here.
+:::
+"""
+
+
+@dataclass(frozen=True)
+class WebBook:
+    """A finished page, and its pictures by the name under which the page asks."""
+
+    html: str
+    pictures: dict[str, bytes]
+
+
+class WebBookMaker:
+    """Makes the web book of a profile, and remembers what can be used again."""
+
+    def __init__(self, root: Path, profile: str):
+        self.root, self.profile = root, profile
+        self._scratch = tempfile.TemporaryDirectory(prefix="preview-")
+        self.media = Path(self._scratch.name)
+        self._documents: dict[str, tuple[object, Document]] = {}
+        self._sources: object = None
+        self._last: tuple[object, list[Document], str] | None = None
+
+    def make(self) -> WebBook:
+        """The book as its files are now; chapters that were never executed without
+        results. RenderError has a line for each problem."""
+        book = load_book(self.root, self.profile)
+        self._write_pages(book)
+        documents = [self._document(book, page) for page in book.pages]
+        problems = [line for document in documents for line in document.problems]
+        if problems:
+            raise RenderError("\n".join(problems))
+        frame = self._frame(book, documents)
+        text = self._patched(book, documents, frame) or self._whole(book, documents)
+        self._last = frame, documents, text
+        return self._with_pictures(text)
+
+    def close(self) -> None:
+        self._scratch.cleanup()
+
+    def _write_pages(self, book: Book) -> None:
+        """The pages that are made of the notebooks, if one of these has changed."""
+        files = [self.root / page.file for page in book.pages]
+        sources = [file for file in files if file.suffix == ".ipynb"]
+        sources += sorted((self.root / "report").glob("*.yml"))
+        state = [(file, _signature(file)) for file in sources]
+        if state != self._sources:
+            write_pages(self.root, self.profile)
+            self._sources = state
+
+    def _document(self, book: Book, page: Page) -> Document:
+        """The page in Markdown, read again if its file has changed."""
+        file, chapter = self.root / page.file, self._chapter(page)
+        source = chapter.path if chapter and not file.is_file() else file
+        if not source.is_file():
+            raise RenderError(f"{page.file}: the book needs this file; it is not there")
+        state = (source, signature(source), book.code_fold)
+        known, document = self._documents.get(page.file, (None, None))
+        if known != state:
+            if source != file:
+                file = self._without_results(chapter)
+            document = read_document(file, page.file, self.media, book.code_fold)
+            self._documents[page.file] = state, document
+        return document
+
+    def _chapter(self, page: Page) -> Chapter | None:
+        name = Path(page.file)
+        path = self.root / "chapters" / f"{name.stem}.py"
+        return Chapter(path) if name.suffix == ".ipynb" and path.is_file() else None
+
+    def _without_results(self, chapter: Chapter) -> Path:
+        """A notebook in which labels have something empty to stand for."""
+        notebook = chapter.notebook()
+        for cell in code_cells(notebook):
+            label = LABEL.search(cell.source)
+            if label:
+                cell.outputs = [new_output("display_data", NOT_YET[label[1]])]
+            cell.execution_count = 0
+        title, _, rest = notebook.cells[0].source.partition("\n")
+        notebook.cells[0].source = title + NOTE % self.profile + rest
+        file = self.media / f"{chapter.name}.ipynb"
+        nbformat.write(notebook, file)
+        return file
+
+    def _frame(self, book: Book, documents: list[Document]) -> object:
+        """All that a change of one chapter leaves as it is."""
+        metadata = embedded._metadata(book, documents)
+        files = [*sorted((self.root / "report").glob("*.*")), *book.bibliography]
+        (self.media / "book.json").write_text(json.dumps(metadata), "utf-8")
+        return book, metadata, [(file, _signature(file)) for file in files]
+
+    def _whole(self, book: Book, documents: list[Document]) -> str:
+        source = embedded._source(book, documents)
+        return self._written(book, source)
+
+    def _patched(self, book: Book, documents: list[Document], frame) -> str | None:
+        """The last book with the chapters that have changed since; None if that is not
+        possible, or not for certain."""
+        if self._last is None or self._last[0] != frame:
+            return None
+        _, before, text = self._last
+        pairs = list(zip(documents, before, strict=True))
+        changed = {n for n, (new, old) in enumerate(pairs) if new != old}
+        if not changed:
+            return text
+        chapters = chapters_of(text)
+        blank = self.media / "blank.svg"
+        blank.write_text(BLANK, "utf-8")
+        parts = [
+            document if n in changed else Document(outline(chapters[n], blank))
+            for n, document in enumerate(documents)
+        ]
+        references = {len(parts)} if book.bibliography else set()
+        with suppress(RenderError):  # the whole book says it better
+            part = self._written(book, embedded._source(book, parts))
+            return splice(text, part, changed | references)
+        return None
+
+    def _written(self, book: Book, source: str) -> str:
+        target = self.media / "index.html"
+        embedded._make_html(book, source, self.media, target, embed=False)
+        return target.read_text(encoding="utf-8")
+
+    def _with_pictures(self, text: str) -> WebBook:
+        """The page with names for its pictures that change with what is in them."""
+        pictures = {}
+
+        def rename(found: re.Match) -> str:
+            file = Path(html.unescape(found[2]))
+            content = file.read_bytes()
+            name = hashlib.sha256(content).hexdigest()[:16] + file.suffix
+            pictures[name] = content
+            return f'{found[1]}picture/{name}"'
+
+        return WebBook(PICTURE.sub(rename, text), pictures)
+
+
+def _signature(file: Path) -> object:
+    with suppress(OSError):
+        return signature(file)
+    return None
