@@ -5,36 +5,124 @@ A module here is a group of commands; what they do stands in the package.
 
 from __future__ import annotations
 
+import os
 import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
 
 import typer
 
-from wslib.cli import caltech, data, sam, segment, voc, workbook
+import wslib
+from wslib.cli import (
+    caltech,
+    completion,
+    data,
+    doctor,
+    errors,
+    sam,
+    segment,
+    voc,
+    workbook,
+)
+from wslib.cli.contents import Contents
+
+EXAMPLES = """
+\b
+Examples:
+  wslib doctor
+  wslib cam cat.jpg --target "Egyptian cat"
+  wslib segment cat.jpg --target "Egyptian cat" --out masks
+
+Each command has its own: `wslib voc detect --help`. `make help` lists what makes the
+book; the README tells the rest.
+"""
+
+
+class Book(Contents):
+    """The commands in the order in which a reader of the book meets them."""
+
+    chapters = {
+        "Start here": ("doctor", "data"),
+        "Chapter 1, heat maps": ("cam",),
+        "Chapters 2 and 3, boxes": ("voc",),
+        "Chapter 4, masks": ("segment", "sam"),
+        "Chapter 5, class and box": ("caltech",),
+        "The book": ("workbook",),
+        "Your shell": ("completion",),
+    }
+
 
 app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
+    cls=Book,
+    add_completion=False,  # `wslib completion` prints it
     rich_markup_mode=None,  # paragraphs and errors as plain text
-    help="Weakly supervised localisation: from image labels to boxes and masks.",
     pretty_exceptions_enable=False,
+    epilog=EXAMPLES,
 )
-app.command("segment")(segment.segment_images)
+app.command("doctor")(doctor.examine)
 app.command("cam")(segment.map_images)
+app.command("segment")(segment.segment_images)
+app.command("completion")(completion.print_completion)
+app.add_typer(data.app, name="data")
 app.add_typer(voc.app, name="voc")
 app.add_typer(sam.app, name="sam")
 app.add_typer(caltech.app, name="caltech")
-app.add_typer(data.app, name="data")
 app.add_typer(workbook.app, name="workbook")
 
 
+def print_version(wanted: bool) -> None:
+    """Print the versions of what results depend on, and end."""
+    if wanted:
+        try:
+            torch = version("torch")
+        except PackageNotFoundError:
+            torch = "not installed"
+        python = ".".join(map(str, sys.version_info[:3]))
+        print(f"wslib {wslib.__version__}, torch {torch}, Python {python}")
+        raise typer.Exit
+
+
+@app.callback()
+def book(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=print_version,
+            is_eager=True,
+            help="Print the versions of wslib, torch and Python.",
+        ),
+    ] = False,
+) -> None:
+    """Seeing without boxes: from image labels to heat maps, boxes and masks."""
+
+
 def main() -> None:
-    """Run the command line; an expected error is one line and status 1, Ctrl-C 130."""
+    """Run the command line. An error is one line and status 1, or 2 where a command was
+    mistyped; with WSLIB_DEBUG=1 its traceback. Ctrl-C is 130, a reader that has gone
+    away is silent."""
     try:
-        app()
-    except (ValueError, RuntimeError) as error:
-        sys.exit(f"wslib: {error}")
-    except OSError as error:
-        named = error.filename is not None and error.strerror
-        sys.exit(
-            f"wslib: {error.filename}: {error.strerror}" if named else f"wslib: {error}"
-        )
+        status = app(prog_name="wslib", standalone_mode=False)
+        print(end="", flush=True)
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:
+        status = 1
+    except errors.UsageError as error:
+        print(errors.explain_usage(error), file=sys.stderr)
+        status = error.exit_code
+    except Exception as error:
+        if os.environ.get("WSLIB_DEBUG"):
+            raise
+        status = errors.explain(error)
+    finally:
+        _let_go()
+    sys.exit(status or 0)
+
+
+def _let_go() -> None:
+    """Drop what cannot be written: Python would try again at its end, and complain."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

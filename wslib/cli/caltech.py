@@ -11,14 +11,13 @@ from typing import Annotated
 
 import typer
 
-from wslib.cli import options
+from wslib.cli import names, options
+from wslib.cli.contents import Contents
 from wslib.cli.interrupted import goes_on
 
 BUILD = Path("build/caltech")
 
-app = typer.Typer(
-    no_args_is_help=True, help="One class and one box to a picture: the practical."
-)
+app = typer.Typer(cls=Contents)
 
 Model = Annotated[
     Path, typer.Argument(help="best.pt or last.pt, written by `wslib caltech train`")
@@ -31,17 +30,18 @@ Mirrored = Annotated[
 
 @app.callback()
 def group() -> None:
-    """One class and one box to a picture: faces, motorcycles, airplanes."""
+    """One class and one box to a picture: the practical."""
 
 
 @app.command("train")
 def train_network(
-    network: Annotated[
-        str, typer.Option(help="simple, deeper, vgg, resnet18 or lite0")
-    ] = "simple",
+    network: Annotated[str, options.one_of(names.NETWORKS)] = "simple",
     dataset: Annotated[
         str,
-        typer.Option(help="caltech3, caltech101, or rendered (drawn on this machine)"),
+        options.one_of(
+            names.CALTECH,
+            help="caltech3, caltech101, or rendered (drawn on this machine)",
+        ),
     ] = "caltech3",
     count: Annotated[
         int, typer.Option(min=9, help="Pictures of the rendered set")
@@ -52,7 +52,7 @@ def train_network(
     share: Annotated[
         float, typer.Option(help="Of the training set, above 0 and up to 1")
     ] = 1.0,
-    epochs: Annotated[int, typer.Option(min=1)] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Times through train")] = 20,
     input_size: Annotated[
         int, typer.Option(min=1, help="Side of the input in pixels")
     ] = 224,
@@ -60,12 +60,13 @@ def train_network(
     learning_rate: Annotated[
         float, typer.Option(min=1e-8, help="At its start; it falls to 0")
     ] = 1e-3,
-    box_loss: Annotated[str, typer.Option(help="l1, mse, giou or giou+l1")] = "giou",
+    box_loss: Annotated[str, options.one_of(names.BOX_LOSSES)] = "giou",
     box_weight: Annotated[
         float, typer.Option(min=0, help="Of the box loss beside that of the class")
     ] = 1.0,
     augmentation: Annotated[
-        str, typer.Option(help="none, mirror or crop (also mirrors)")
+        str,
+        options.one_of(names.AUGMENTATIONS, help="none, mirror or crop (also mirrors)"),
     ] = "mirror",
     frozen: Annotated[
         bool, typer.Option("--frozen", help="Train the heads only (resnet18, lite0)")
@@ -93,13 +94,14 @@ def train_network(
         typer.Option(help="Folder for the results [default: build/caltech/NETWORK]"),
     ] = None,
 ) -> None:
-    """Train a network to name what is in a picture, and to draw one box around it.
+    """Train a network to name what is in a picture, and to box it.
 
     Pictures that are nearly the same stay on one side of the split, which is written to
     train.csv, val.csv and test.csv. Writes best.pt (highest accuracy on val, among
     equals lowest loss), history.csv, curves.png, and last.pt, from which the same
     command goes on after an interruption. Prints what `eval` prints of val.
 
+    \b
     Example: wslib caltech train --network deeper --epochs 50 --augmentation crop
     """
     from wslib.cli.caltech_training import Training
@@ -132,11 +134,15 @@ def evaluate_network(
     device: options.Device = "auto",
     as_json: options.Json = False,
 ) -> None:
-    """Measure a network: accuracy, of all pictures and of each label, and box IoU.
+    """Measure a network: accuracy, and the IoU of its boxes.
 
-    Brackets hold 95 % intervals.
+    Of all pictures and of each label. Brackets hold 95 % intervals.
 
+    \b
     Example: wslib caltech eval build/caltech/deeper/best.pt
+
+    JSON: model, network, mirrored, sets [{name, pictures, boxes, rendered,
+    measures {name: {value, low, high}}, labels [...]}]
     """
     from wslib.cli.caltech_reports import evaluate
 
@@ -170,16 +176,20 @@ def predict_pictures(
             "build/caltech/failures]"
         ),
     ] = None,
+    as_json: options.Json = False,
 ) -> None:
-    """Draw what a network finds in pictures: its box, the class and its probability.
+    """Draw what a network finds in pictures: class and box.
 
     A CSV, or a folder with images/ and annotations/, also gives the true box (dashed)
     and the IoU; a box is orange where all is right, else vermilion. Writes a copy of
     each picture, and predictions.csv with corners in pixels of the file.
 
+    \b
     Example: wslib caltech predict build/caltech/simple/best.pt own/ --sheet
+
+    JSON: [{path, label, probability, x1, y1, x2, y2, true_label, iou}]
     """
     from wslib.cli.caltech_pictures import predict
 
     folder = out or BUILD / ("failures" if only_failures else "predictions")
-    predict(model, paths, only_failures, sheet, mirrored, device, folder)
+    predict(model, paths, only_failures, sheet, mirrored, device, folder, as_json)

@@ -19,6 +19,7 @@ from wslib import figures
 from wslib.cli.caltech_predictions import UNKNOWN, Found, find_pictures, look_at
 from wslib.cli.caltech_reports import open_model
 from wslib.cli.options import check_out
+from wslib.cli.printing import print_json
 from wslib.cli.voc_pictures import save_figure
 from wslib.data.images import read_image, resize_image
 from wslib.models.checkpoints import written_whole
@@ -39,6 +40,7 @@ def predict(
     mirrored: bool,
     device: str,
     out: Path,
+    for_programs: bool = False,
 ) -> None:
     """Look at all pictures; write those that are wanted, with what was found."""
     detector, _ = open_model(model, device)
@@ -61,15 +63,23 @@ def predict(
     write_predictions(out / "predictions.csv", shown)
     if sheet and shown:
         draw_sheet(shown, out / "sheet.png")
-    _tell(shown, unread, len(files), only_failures, out)
+    if for_programs:
+        print_json([found.row for found in shown])
+    else:
+        _tell(shown, len(files), len(files) - len(unread), only_failures, out)
+    _complain(unread)
 
 
-def _tell(shown, unread, count: int, only_failures: bool, out: Path) -> None:
-    """A line for each picture; what could not be read makes it end with status 1."""
+def _tell(shown, count: int, read: int, only_failures: bool, out: Path) -> None:
+    """A line for each picture, and where all of them are."""
     for found in shown:
         print(found)
-    looked = f"failures in {count - len(unread)}" if only_failures else f"of {count}"
+    looked = f"failures in {read}" if only_failures else f"of {count}"
     print(f"{len(shown)} {looked} pictures: {out / 'predictions.csv'}")
+
+
+def _complain(unread: Sequence[str]) -> None:
+    """What could not be read makes it end with status 1."""
     for complaint in unread:  # told here, where the progress bar is gone
         print(f"wslib: {complaint}", file=sys.stderr)
     if unread:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from wslib.cli.printing import print_json
 from wslib.data.caltech import LABELS, Pictures, load_pixels, read_caltech, read_csv
 from wslib.detector_training import Answers, answer
 from wslib.device import pick_device
@@ -109,9 +109,7 @@ def summary(frame: pd.DataFrame) -> dict[str, Interval]:
 def report(sets: Sequence[Measured], about: Mapping, for_programs: bool) -> None:
     """Print the measures of each set: as the practical's eval.py does, or as JSON."""
     if for_programs:
-        told = {**about, "sets": [_record(measured) for measured in sets]}
-        print(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
-        return
+        return print_json({**about, "sets": [_record(measured) for measured in sets]})
     for measured in sets:
         print("\n".join(_lines(measured)))
     text = "95 % intervals in brackets: of shares Wilson's, of the mean by bootstrap"
@@ -157,11 +155,5 @@ def _record(measured: Measured) -> dict:
     told["boxes"] = int(measured.frame["iou"].count())
     told["rendered"] = measured.rendered
     told["measures"] = {k: v._asdict() for k, v in summary(measured.frame).items()}
-    rows = by_label(measured.frame, LABELS).to_dict("records")
-    told["labels"] = [{k: _plain(v) for k, v in row.items()} for row in rows]
+    told["labels"] = by_label(measured.frame, LABELS).to_dict("records")
     return told
-
-
-def _plain(value: object) -> object:
-    """What JSON can hold: NaN is null."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wslib.cli import names, options
+from wslib.cli.contents import Contents
 from wslib.cli.interrupted import goes_on
+from wslib.cli.printing import print_json
 
-app = typer.Typer(no_args_is_help=True, help="Fetch and look at the data sets.")
+app = typer.Typer(cls=Contents)
 
 Part = Annotated[
-    str | None, typer.Option(help="Of voc2007: trainval or test [default: both]")
+    str | None,
+    options.one_of(
+        ("trainval", "test"), help="Of voc2007: trainval or test [default: both]"
+    ),
 ]
 BaseUrl = Annotated[str | None, typer.Option(help="Fetch the archives from here")]
 Keep = Annotated[
@@ -21,22 +29,28 @@ Keep = Annotated[
 
 @app.callback()
 def group() -> None:
-    """Fetch and look at the data sets, below $WSLIB_DATA (default: data/)."""
+    """Fetch and look at the data sets."""
 
 
 @app.command("fetch")
 def fetch_data(
     name: Annotated[
-        str, typer.Argument(help="voc2007, synthetic_shapes, cifar10 or caltech101")
+        str,
+        typer.Argument(
+            help="voc2007, synthetic_shapes, cifar10 or caltech101",
+            autocompletion=lambda: [*names.FETCHED],
+        ),
     ],
     part: Part = None,
     base_url: BaseUrl = None,
     keep_archives: Keep = False,
 ) -> None:
-    """Download a data set, check it and unpack it; what is there is used as it is.
+    """Download a data set, check it and unpack it.
 
-    After an interruption the same command goes on where it stopped.
+    It goes below $WSLIB_DATA (default: data/). What is there is used as it is. After
+    an interruption the same command goes on where it stopped.
 
+    \b
     Example: wslib data fetch voc2007 --part trainval
     """
     from wslib.data import archives, caltech_archive, shapes_archive
@@ -56,21 +70,47 @@ def fetch_data(
     if name not in sources:
         raise ValueError(f"data set {name!r}, expected one of {', '.join(sources)}")
     fetch, url = sources[name]
-    options = {"base_url": base_url or url, "keep_archives": keep_archives}
+    how = {"base_url": base_url or url, "keep_archives": keep_archives}
     if name == "voc2007":
-        options["parts"] = (part,) if part else tuple(archives.VOC2007_PARTS)
+        how["parts"] = (part,) if part else tuple(archives.VOC2007_PARTS)
     elif part:
         raise ValueError(f"--part {part}: only voc2007 has parts, {name} has none")
     with goes_on():
-        fetch(**options)
+        fetch(**how)
 
 
 @app.command("list")
-def list_data() -> None:
+def list_data(as_json: options.Json = False) -> None:
     """Say which data sets are here, where, and what is missing.
 
+    \b
     Example: wslib data list
+
+    JSON: [{name, part, folder, here, contents}]
     """
+    found = find_data()
+    if as_json:
+        return print_json([asdict(one) for one in found])
+    for before, one in zip([None, *found], found, strict=False):
+        if before is None or before.name != one.name:
+            print(f"{one.name:18}{one.folder}")
+        print(f"  {one.part:10}{one.contents}" if one.part else f"  {one.contents}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is of a data set, or of one of its parts, in words."""
+
+    name: str
+    part: str | None
+    folder: Path
+    here: bool  # all of it
+    contents: str
+
+
+def find_data() -> list[Found]:
+    """Look at all data sets that a chapter can use. Raises OSError for a folder that
+    may not be read."""
     from wslib.data.archives import VOC2007_FOLDER, VOC2007_PARTS, voc2007_contents
     from wslib.data.caltech_archive import CALTECH101_FOLDER, caltech101_contents
     from wslib.data.cifar10 import BINARY, ZIP
@@ -82,11 +122,27 @@ def list_data() -> None:
     )
 
     root = data_root().absolute()
-    print(f"{'voc2007':18}{root / VOC2007_FOLDER}")
-    for part in VOC2007_PARTS:
-        print(f"  {part:10}{voc2007_contents(part)}")
-    print(f"{'synthetic_shapes':18}{root / SHAPES_FOLDER}\n  {shapes_contents()}")
-    print(f"{'cifar10':18}{root / BINARY}\n  {cifar10_contents()}")
+    rows = [
+        ("voc2007", part, root / VOC2007_FOLDER, str(voc2007_contents(part)))
+        for part in VOC2007_PARTS
+    ]
+    rows.append(("synthetic_shapes", None, root / SHAPES_FOLDER, shapes_contents()))
+    rows.append(("cifar10", None, root / BINARY, cifar10_contents()))
     if (root / ZIP).is_file():
-        print(f"  in its stead: {root / ZIP}")
-    print(f"{'caltech101':18}{root / CALTECH101_FOLDER}\n  {caltech101_contents()}")
+        rows.append(("cifar10", None, root / ZIP, f"in its stead: {root / ZIP}"))
+    rows.append(("caltech101", None, root / CALTECH101_FOLDER, caltech101_contents()))
+    if (root / "caltech3").is_dir():  # the practical's; nothing can fetch it
+        rows.append(("caltech3", None, root / "caltech3", _caltech3(root / "caltech3")))
+    good = ("complete", "in its stead")
+    return [Found(*row[:3], row[3].startswith(good), row[3]) for row in rows]
+
+
+def _caltech3(folder: Path) -> str:
+    """The practical's pictures and CSVs: "complete, 2,033 pictures", or what is not."""
+    from wslib.data.caltech import LABELS
+
+    for label in LABELS:
+        if not (folder / "annotations" / f"{label}.csv").is_file():
+            return f"incomplete: {folder / 'annotations' / label}.csv: not found"
+    count = sum(len(list((folder / "images" / name).glob("*.*"))) for name in LABELS)
+    return f"complete, {count:,} pictures" if count else f"incomplete: {folder}: empty"

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wslib.cli import names
+
+
+def one_of(allowed: Sequence[str], *flags: str, help: str = "") -> object:
+    """An option that takes one of `allowed`, which the shell completes."""
+    listed = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+    return typer.Option(*flags, help=help or listed, autocompletion=lambda: [*allowed])
+
+
 Dataset = Annotated[
-    str, typer.Option(help="voc2007 (photographs) or rendered (drawn on this machine)")
+    str,
+    one_of(names.VOC, help="voc2007 (photographs) or rendered (drawn on this machine)"),
 ]
 Rendered = Annotated[
     str, typer.Option(help="Sizes of the drawn splits: train=300,val=100,test=200")
 ]
-Split = Annotated[str, typer.Option(help="train, val, trainval or test")]
+Split = Annotated[str, one_of(names.SPLITS)]
 Limit = Annotated[
     int, typer.Option(min=0, help="Use only the first so many images; 0: all")
 ]
-ClassName = Annotated[str, typer.Option("--class", help="One of VOC's 20 classes")]
+ClassName = Annotated[
+    str, one_of(names.CLASSES, "--class", help="One of VOC's 20 classes")
+]
 Ious = Annotated[
     list[float],
     typer.Option("--iou", help="IoU above which a box is right; may be repeated"),
 ]
 Protocol = Annotated[
-    str, typer.Option(help="How AP is computed: course, voc07 or voc10")
+    str, one_of(names.PROTOCOLS, help="How AP is computed: course, voc07 or voc10")
 ]
 Digits = Annotated[int, typer.Option(min=0, max=15, help="Decimals that are printed")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text")]
@@ -44,7 +57,9 @@ Size = Annotated[
     typer.Option(help="Side of the input in pixels [default: as in training]"),
 ]
 BatchSize = Annotated[int, typer.Option(help="Images in a batch")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")]
+Device = Annotated[
+    str, one_of(names.DEVICES, help="cpu, cuda, or auto: a GPU if there is one")
+]
 DetectionsFile = Annotated[
     Path, typer.Argument(help="Written by `wslib voc detect --out`")
 ]

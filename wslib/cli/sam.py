@@ -7,22 +7,29 @@ from typing import Annotated
 
 import typer
 
-from wslib.cli import options
+from wslib.cli import names, options
+from wslib.cli.contents import Contents
 from wslib.cli.interrupted import STATUS, goes_on
+from wslib.cli.printing import print_json
 
-app = typer.Typer(no_args_is_help=True, help="The segmenters that can be prompted.")
+app = typer.Typer(cls=Contents)
 
 
 @app.callback()
 def group() -> None:
-    """The segmenters that can be prompted; weights lie in $WSLIB_DATA/sam."""
+    """The segmenters that can be prompted, and their weights."""
 
 
 @app.command("list")
-def list_networks() -> None:
-    """Say which segmenters there are, how large they are, and which are here.
+def list_networks(as_json: options.Json = False) -> None:
+    """Say which segmenters there are, how large, and which are here.
 
+    Weights lie in $WSLIB_DATA/sam; those of sam_tiny come with the package.
+
+    \b
     Example: wslib sam list
+
+    JSON: [{name, parameters, bytes, path, here, found}]
     """
     from importlib.util import find_spec
 
@@ -36,6 +43,8 @@ def list_networks() -> None:
     for name, file in PUBLISHED.items():
         missing = f"not here; `wslib sam fetch {name}`"
         rows.append((name, file.parameters, file.size, file.path, missing))
+    if as_json:
+        return print_json([_record(*row) for row in rows])
     for name, parameters, size, path, missing in rows:
         numbers = f"{parameters / 1e6:6.1f} M parameters  {mebibytes(size):>11}"
         print(f"{name:11}{numbers}  {_where(path, size, missing)}")
@@ -43,11 +52,21 @@ def list_networks() -> None:
         print("mobile_sam also needs its package, which is not installed")
 
 
+def _record(name: str, parameters: int, size: int, path: Path, missing: str) -> dict:
+    told = {"name": name, "parameters": parameters, "bytes": size}
+    told |= {"path": path.absolute(), "here": _is_here(path, size)}
+    return told | {"found": _where(path, size, missing)}
+
+
+def _is_here(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
 def _where(path: Path, size: int, missing: str) -> str:
     from wslib.data.download import mebibytes
 
     part = path.with_name(f"{path.name}.part")
-    if path.is_file() and path.stat().st_size == size:
+    if _is_here(path, size):
         return str(path.absolute())
     if path.exists():
         return f"{path.absolute()}: of another size, not the published file"
@@ -57,13 +76,20 @@ def _where(path: Path, size: int, missing: str) -> str:
 
 @app.command("fetch")
 def fetch_weights(
-    name: Annotated[str, typer.Argument(help="vit_b, vit_l, vit_h or mobile_sam")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="vit_b, vit_l, vit_h or mobile_sam",
+            autocompletion=lambda: [*names.PUBLISHED],
+        ),
+    ],
 ) -> None:
     """Download the published weights of a segmenter, and check them.
 
     What is there is only checked. After an interruption the same command goes on where
     it stopped. sam_tiny comes with the package.
 
+    \b
     Example: wslib sam fetch vit_b
     """
     from wslib.models.sam import weights_file
@@ -74,19 +100,20 @@ def fetch_weights(
 
 @app.command("card")
 def print_card(as_json: options.Json = False) -> None:
-    """Print what sam_tiny learnt from, how, what it can do, and what it is not.
+    """Print what sam_tiny learnt from, what it can do, what not.
 
+    \b
     Example: wslib sam card
-    """
-    import json
 
+    JSON: the card as it is
+    """
     import yaml
 
     from wslib.models.sam_tiny import read_card
 
     card = read_card()
     if as_json:
-        return print(json.dumps(card, indent=1, ensure_ascii=False))
+        return print_json(card)
     text = yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=88)
     print(text, end="")
 
@@ -111,7 +138,7 @@ def train_tiny(
         "build/sam_tiny"
     ),
 ) -> None:
-    """Train sam_tiny from nothing, on pictures that are drawn as it goes.
+    """Train sam_tiny from nothing, on pictures drawn as it goes.
 
     Writes sam_tiny.pt, history.csv, and last.pt, from which the same command goes on
     after an interruption. The weights that come with the package stay as they are; to
@@ -120,6 +147,7 @@ def train_tiny(
     The weights that come with the package were made by two runs: this one, and another
     with --start build/sam_tiny/sam_tiny.pt --steps 2400 --learning-rate 3e-4 --seed 1.
 
+    \b
     Example: wslib sam train-tiny --steps 9000 --out build/sam_tiny
     """
     from wslib.sam_training import STEPS_AN_EPOCH, train

@@ -6,13 +6,13 @@ drawn and written stands in `segment_pictures`.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wslib.cli import options
+from wslib.cli import names, options
+from wslib.cli.printing import print_json
 
 Images = Annotated[
     list[Path],
@@ -29,9 +29,7 @@ Model = Annotated[
         "[default: EfficientNet-Lite0, ImageNet's 1000 classes]"
     ),
 ]
-Method = Annotated[
-    str, typer.Option(help="gradcam, layercam, hirescam, gradcam++ or cam")
-]
+Method = Annotated[str, options.one_of(names.METHODS)]
 Layer = Annotated[
     list[str] | None,
     typer.Option(help="Such as stage5 or layer2; may be repeated [default: the last]"),
@@ -42,18 +40,17 @@ def segment_images(
     images: Images,
     target: Target = None,
     model: Model = None,
-    sam: Annotated[
-        str, typer.Option(help="sam_tiny, mobile_sam, vit_b, vit_l or vit_h")
-    ] = "sam_tiny",
+    sam: Annotated[str, options.one_of(names.SAMS)] = "sam_tiny",
     sam_checkpoint: Annotated[
         Path | None, typer.Option(help="Other weights of that network")
     ] = None,
     pipeline: Annotated[
         str,
-        typer.Option(
+        options.one_of(
+            names.PIPELINES,
             help="The prompt: centre, points, points+background, box or points+box; "
             "with +mask at the end, the first mask goes into a second prompt, with "
-            "+mirror, the mirror image is looked at, too"
+            "+mirror, the mirror image is looked at, too",
         ),
     ] = "points+box",
     threshold: Annotated[
@@ -68,7 +65,7 @@ def segment_images(
     device: options.Device = "auto",
     as_json: options.Json = False,
 ) -> None:
-    """Cut an object out of pictures: a class's map finds the points, SAM the mask.
+    """Cut an object out of pictures: a map finds it, SAM the mask.
 
     Writes for each image NAME_mask.png (255 inside, 0 outside, as large as the image),
     NAME_overlay.png (the map with the prompt; the mask's outline) and NAME_points.json:
@@ -77,7 +74,11 @@ def segment_images(
 
     The pixels are taken as they are stored; a camera's note to turn them is not obeyed.
 
+    \b
     Example: wslib segment cat.jpg --target "Egyptian cat" --out masks
+
+    JSON: [what NAME_points.json has: image, size, target, probability, points,
+    labels, box, score, area, sam, pipeline, threshold]
     """
     from wslib.cli.segment_networks import Explainer, check_pipeline, open_pipeline
     from wslib.cli.segment_pictures import (
@@ -113,7 +114,7 @@ def segment_images(
             nothing = "nothing speaks for it, the mask is empty"
             print(f"{line}{nothing if found.prompt.empty else share}: {mask}")
     if as_json:
-        print(json.dumps(told, indent=1))
+        print_json(told)
 
 
 def map_images(
@@ -132,11 +133,15 @@ def map_images(
     device: options.Device = "auto",
     as_json: options.Json = False,
 ) -> None:
-    """Draw where a classifier sees a class: NAME_cam.png, the map over the picture.
+    """Draw where a classifier sees a class in pictures.
 
-    The numbers (--npy) are float32 from 0 to 1, a row for each row of the picture.
+    Writes NAME_cam.png, the map over the picture. The numbers (--npy) are float32 from
+    0 to 1, a row for each row of the picture.
 
-    Example: wslib cam cat.jpg --target "Egyptian cat" --method layercam --layer stage5
+    \b
+    Example: wslib cam cat.jpg --target "Egyptian cat" --layer stage5
+
+    JSON: [{image, target, method, probability, peak [x, y]}]
     """
     from wslib.cli.segment_networks import Explainer
     from wslib.cli.segment_pictures import (
@@ -166,4 +171,4 @@ def map_images(
             line = f"{image}: {seen.target} {seen.probability:.2f}, {where}"
             print(f"{line}: {picture}")
     if as_json:
-        print(json.dumps(told, indent=1))
+        print_json(told)

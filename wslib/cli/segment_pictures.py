@@ -13,6 +13,7 @@ from PIL import Image
 
 from wslib import figures
 from wslib.cli.options import check_out
+from wslib.cli.printing import plain
 from wslib.cli.segment_networks import Seen
 from wslib.data.images import read_image
 from wslib.models.checkpoints import written_whole
@@ -123,4 +124,5 @@ def write_map(path: Path, heatmap: np.ndarray) -> None:
 
 def write_json(path: Path, content: dict) -> None:
     with written_whole(path) as part:
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(plain(content), indent=1, allow_nan=False)
+        part.write_text(text + "\n", encoding="utf-8")

@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from wslib.cli import options
+from wslib.cli import names, options
+from wslib.cli.contents import Contents
 from wslib.cli.interrupted import goes_on
 from wslib.cli.options import IOUS
 
@@ -20,14 +21,12 @@ BUILD = Path("build/voc")
 COUNTS = [10, 30, 100, 300, 1000]
 PROPOSAL_IOUS = [0.5, 0.7]
 
-app = typer.Typer(
-    no_args_is_help=True, help="From image labels to boxes on VOC2007, step by step."
-)
+app = typer.Typer(cls=Contents)
 
 
 @app.callback()
 def group() -> None:
-    """From image labels to boxes on VOC2007, step by step."""
+    """Boxes from image labels on VOC2007, step by step."""
     warnings.formatwarning = lambda message, *_: f"wslib: {message}\n"
 
 
@@ -37,27 +36,28 @@ def train_detector(
     rendered: options.Rendered = "",
     split: options.Split = "trainval",
     limit: options.Limit = 0,
-    backbone: Annotated[
-        str, typer.Option(help="efficientnet_lite0, resnet18 or resnet50")
-    ] = "efficientnet_lite0",
+    backbone: Annotated[str, options.one_of(names.BACKBONES)] = "efficientnet_lite0",
     size: Annotated[int, typer.Option(help="Side of the input in pixels")] = 448,
     epochs: Annotated[
         int, typer.Option(min=0, help="Of fine-tuning; 0 trains the heads only")
     ] = 0,
     validate: Annotated[
-        str | None, typer.Option(help="Split whose mAP chooses the best epoch")
+        str | None,
+        options.one_of(names.SPLITS, help="Split whose mAP chooses the best epoch"),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results")] = BUILD,
     batch_size: options.BatchSize = 8,
     seed: Annotated[int, typer.Option(help="For all random numbers")] = 0,
     device: options.Device = "auto",
 ) -> None:
-    """Train a detector on image labels; boxes choose only a threshold for each class.
+    """Train a detector on image labels.
 
-    Writes detector.pt. Fine-tuning also writes best.pt, history.csv, curves.png and
-    last.pt, from which the same command goes on after an interruption.
+    Boxes choose only a threshold for each class. Writes detector.pt. Fine-tuning also
+    writes best.pt, history.csv, curves.png and last.pt, from which the same command
+    goes on after an interruption.
 
-    Example: wslib voc train --split train --validate val --epochs 5 --out build/voc
+    \b
+    Example: wslib voc train --split train --validate val --epochs 5
     """
     from wslib.cli.voc_training import Training
 
@@ -83,9 +83,12 @@ def evaluate_classes(
     digits: options.Digits = 1,
     as_json: options.Json = False,
 ) -> None:
-    """Measure the classification of images: AP of each class, and their mean.
+    """Measure the classification of images: AP of each class, mAP.
 
+    \b
     Example: wslib voc eval --detector build/voc/detector.pt --split val
+
+    JSON: dataset, split, images, mAP, AP {class: percent}
     """
     from wslib.cli.voc_networks import Look, open_network, open_voc
     from wslib.cli.voc_reports import report_classes
@@ -115,12 +118,17 @@ def measure_baselines(
     digits: options.Digits = 6,
     as_json: options.Json = False,
 ) -> None:
-    """Measure a central box of 30 % of the image: what guessing the place achieves.
+    """Measure what guessing the place achieves, with a central box.
 
-    A: a box in every image, score 1. B: only in images with an object. C, with
-    --detector or --checkpoint: as A, the score is the probability of the class.
+    It has 30 % of the image. A: a box in every image, score 1. B: only in images with
+    an object. C, with --detector or --checkpoint: as A, the score is the probability of
+    the class.
 
+    \b
     Example: wslib voc baselines --split test --limit 500
+
+    JSON: class, dataset, split, images, objects, protocol,
+    baselines [{detector, AP IOU, recall IOU}]
     """
     from wslib.cli.voc_networks import Look, open_network, open_voc
     from wslib.cli.voc_reports import baselines, report_baselines
@@ -161,13 +169,17 @@ def propose_boxes(
     digits: options.Digits = 1,
     as_json: options.Json = False,
 ) -> None:
-    """Find boxes that may hold any object, and the share of the objects they reach.
+    """Find boxes that may hold any object; measure what they reach.
 
     Selective search; what is found in an image is kept. A row for each --count: recall
     at each --iou, over the objects of all classes. Saved boxes are x1, y1, x2, y2,
     counted from 0, the last pixel excluded, with their scores.
 
-    Example: wslib voc proposals --split val --limit 500 --out build/voc/proposals.json
+    \b
+    Example: wslib voc proposals --split val --out build/voc/proposals.json
+
+    JSON: dataset, split, images, objects, longest or proposals, protocol,
+    recall [{count, recall IOU, AR, boxes}]
     """
     from wslib.cli.voc_proposals import report_proposals
     from wslib.data.proposal_files import check_name
@@ -197,7 +209,8 @@ def detect_boxes(
         typer.Option(help="Share of a map's maximum [default: the detector's own]"),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Kind of map: taught, posterior or gradcam")
+        str | None,
+        options.one_of(names.MAPS, help="Kind of map: taught, posterior or gradcam"),
     ] = None,
     max_boxes: Annotated[int, typer.Option(min=1, help="Most boxes in an image")] = 3,
     area_power: Annotated[
@@ -215,12 +228,16 @@ def detect_boxes(
     out: Annotated[Path | None, typer.Option(help="File to save them in")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Find the boxes of a class in images; print them, or save them with --out.
+    """Find the boxes of a class in images; print or save them.
 
     A line for each box: image, x1, y1, x2, y2, score. Corners are VOC's: counted from
     1, the last pixel included.
 
-    Example: wslib voc detect --detector build/voc/detector.pt --out build/voc/dogs.json
+    \b
+    Example: wslib voc detect --detector build/voc/detector.pt --out dogs.json
+
+    JSON: format, class, dataset, split, model, recipe,
+    boxes {image: [[x1, y1, x2, y2, score]]}
     """
     from wslib.cli.voc_networks import Look, Scene, check_class, find, open_network
     from wslib.cli.voc_reports import report_boxes
@@ -252,12 +269,16 @@ def score_boxes(
     digits: options.Digits = 1,
     as_json: options.Json = False,
 ) -> None:
-    """Measure saved boxes: AP, recall, CorLoc, and what each kind of error costs.
+    """Measure saved boxes: AP, recall, CorLoc, kinds of error.
 
     Needs the annotations, but neither the network nor the images. Brackets hold 95 %
     intervals. The errors are those at the last --iou.
 
-    Example: wslib voc score build/voc/dogs.json --iou 0.5 --protocol voc07
+    \b
+    Example: wslib voc score dogs.json --iou 0.3 --iou 0.5 --protocol voc07
+
+    JSON: class, dataset, split, images, objects, boxes, model, recipe, protocol,
+    measures [{metric, iou, value, low, high}], errors {iou, kinds [...]}
     """
     from wslib.cli.voc_reports import report_score
     from wslib.detections import load_detections
@@ -286,12 +307,13 @@ def show_boxes(
     device: options.Device = "auto",
     out: Annotated[Path, typer.Option(help="PNG to write")] = BUILD / "show.png",
 ) -> None:
-    """Draw images with their true boxes (dashed) and found ones (solid).
+    """Draw images with true boxes (dashed) and found ones (solid).
 
     Found boxes are orange where they are right (IoU above 0.5), else vermilion. With
     the network that found them, the maps are drawn too.
 
-    Example: wslib voc show build/voc/dogs.json --n 10 --seed 1 --out dogs.png
+    \b
+    Example: wslib voc show dogs.json --n 10 --seed 1 --out dogs.png
     """
     from wslib.cli.voc_networks import open_network
     from wslib.cli.voc_pictures import choose, show

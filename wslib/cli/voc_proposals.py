@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from wslib.boxes import to_voc
 from wslib.cli.interrupted import goes_on
+from wslib.cli.printing import print_json
 from wslib.cli.voc_networks import open_voc
 from wslib.data.proposal_files import read_proposals, write_proposals
 from wslib.data.voc import VOC2007
@@ -84,10 +84,8 @@ def measure(
 
 def _print(frame: pd.DataFrame, about: dict, digits: int, for_programs: bool) -> None:
     if for_programs:
-        rows = json.loads(frame.to_json(orient="records"))  # NaN is null
-        content = {**about, "protocol": SAID, "recall": rows}
-        print(json.dumps(content, indent=1, ensure_ascii=False))
-        return
+        content = {**about, "protocol": SAID, "recall": frame.to_dict("records")}
+        return print_json(content)
     frame.attrs["protocol"] = SAID
     formats = {label: f".{digits}f" for label in frame.columns[1:]}
     print(", ".join(f"{key} {value}" for key, value in about.items()))

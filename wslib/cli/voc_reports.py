@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from wslib.boxes import centre_box
+from wslib.cli.printing import print_json
 from wslib.data.datasets import open_voc2007
 from wslib.data.voc import CLASSES, VOC2007
 from wslib.detections import Detections, as_json, save_detections
@@ -70,7 +70,8 @@ def report_baselines(
     frame.attrs = measured.attrs
     about = {**about, "images": len(truth), "objects": _count(truth)}
     if for_programs:
-        return _print_json({**about, **frame.attrs, "baselines": _records(frame)})
+        rows = frame.to_dict("records")
+        return print_json({**about, **frame.attrs, "baselines": rows})
     print(_line(about))
     print(_table(frame, digits))
 
@@ -84,8 +85,8 @@ def report_classes(
     frame = pd.DataFrame({"class": CLASSES, "images": images, "AP": 100 * each})
     frame = frame[frame["images"] > 0]
     if for_programs:
-        classes = {row["class"]: row["AP"] for row in _records(frame)}
-        return _print_json({**about, "mAP": _plain(100 * mean), "AP": classes})
+        classes = dict(zip(frame["class"], frame["AP"], strict=True))
+        return print_json({**about, "mAP": 100 * mean, "AP": classes})
     frame.attrs["protocol"] = CLASSIFICATION
     frame = frame.sort_values("AP", ascending=False).reset_index(drop=True)
     print(_line(about))
@@ -144,8 +145,9 @@ def report_score(
     about["objects"], about["boxes"] = (_count(b) for b in (truth, found.boxes))
     if for_programs:
         about |= {"model": found.model, "recipe": found.recipe, **frame.attrs}
-        errors = {"iou": ious[-1], "kinds": _records(budget)}
-        return _print_json({**about, "measures": _records(frame), "errors": errors})
+        about["measures"] = frame.to_dict("records")
+        about["errors"] = {"iou": ious[-1], "kinds": budget.to_dict("records")}
+        return print_json(about)
     print(_line(about))
     recipe = {k: v for k, v in found.recipe.items() if k != "rendered"}
     print(_line({"model": found.model, **recipe}), end="\n\n")
@@ -201,20 +203,3 @@ def _whole(values: pd.Series) -> bool:
 
 def _line(about: dict) -> str:
     return ", ".join(f"{key} {value}" for key, value in about.items())
-
-
-def _records(frame: pd.DataFrame) -> list[dict]:
-    return [
-        {str(key): _plain(value) for key, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
-
-
-def _plain(value: object) -> object:
-    """What JSON can hold: NaN is null."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _print_json(content: dict) -> None:
-    print(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))

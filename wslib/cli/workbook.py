@@ -7,52 +7,126 @@ from typing import Annotated
 
 import typer
 
+from wslib.cli import names, options
+from wslib.cli.contents import Contents
+
+
+class Steps(Contents):
+    """The commands, by what they are for."""
+
+    chapters = {
+        "What `make report` does": ("check", "run", "render"),
+        "While you write": ("preview", "sync"),
+        "For others": ("summary", "colab"),
+        "What `make sweep` does": ("sweep",),
+    }
+
+
 app = typer.Typer(
-    no_args_is_help=True,
-    help="The steps from chapters to the report, one by one; `make report` takes them.",
+    cls=Steps, help="From chapters to the report, in the steps that Make takes."
 )
+sweep = typer.Typer(
+    cls=Contents, help="A chapter, once for each combination of values."
+)
+app.add_typer(sweep, name="sweep")
 
 Chapters = Annotated[list[Path], typer.Argument(help="Such as chapters/02_*.py")]
-Profile = Annotated[str, typer.Option(help="smoke, sample or full")]
+Profile = Annotated[str, options.one_of(names.PROFILES)]
+SomeChapters = Annotated[
+    list[Path] | None, typer.Argument(help="Such as chapters/02_*.py [default: all]")
+]
+Branch = Annotated[
+    str | None, typer.Option(help="Commit them to this local branch, beside the tree")
+]
 Overrides = Annotated[str, typer.Option("--set", help='Such as "seed=1 epochs=5"')]
+Place = Annotated[Path | None, typer.Option("--build", help="Not build/PROFILE")]
+Over = Annotated[str, typer.Option(help='Such as "seed=0,1,2 input_size=224,448"')]
+Limit = Annotated[int, typer.Option(help="More combinations are a mistake")]
 
 
 @app.command("check")
 def check_chapters(
-    chapters: Chapters, profile: Profile = "sample", overrides: Overrides = ""
+    chapters: Chapters,
+    profile: Profile = "sample",
+    overrides: Overrides = "",
+    place: Place = None,
 ) -> None:
     """Check the parameters of chapters; nothing is executed.
 
+    \b
     Example: wslib workbook check chapters/*.py --set "seed=1"
     """
     from wslib.params import parse_overrides
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.run import Build, check
 
-    check(
-        [Chapter(path) for path in chapters], Build(profile), parse_overrides(overrides)
-    )
+    build = Build(profile, place=place)
+    check([Chapter(path) for path in chapters], build, parse_overrides(overrides))
 
 
 @app.command("run")
 def run_chapter(
     chapter: Annotated[Path, typer.Argument(help="A checked chapter")],
     profile: Profile = "sample",
+    place: Place = None,
 ) -> None:
-    """Execute one chapter that was checked, or join its new prose to its outputs.
+    """Execute a chapter that was checked, or only join its new prose.
 
+    \b
     Example: wslib workbook run chapters/NN_name.py --profile smoke
     """
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.run import Build, run
 
-    run(Chapter(chapter), Build(profile))
+    run(Chapter(chapter), Build(profile, place=place))
+
+
+@sweep.command("plan")
+def plan_sweep(
+    chapters: Chapters,
+    over: Over,
+    profile: Profile = "sample",
+    overrides: Overrides = "",
+    limit: Limit = 200,
+) -> None:
+    """Check all combinations and name their folders; nothing is executed.
+
+    \b
+    Example: wslib workbook sweep plan chapters/NN_name.py --over "seed=0,1,2"
+    """
+    from wslib.params import parse_overrides
+    from wslib.workbook.sweep import plan, read_sweep
+
+    points = plan(
+        read_sweep(chapters, profile, over, limit), parse_overrides(overrides)
+    )
+    print(*(point.name for point in points))
+
+
+@sweep.command("gather")
+def gather_sweep(
+    chapters: Chapters,
+    over: Over,
+    profile: Profile = "sample",
+    overrides: Overrides = "",
+    limit: Limit = 200,
+) -> None:
+    """Make one table and one figure of the combinations that were run.
+
+    \b
+    Example: wslib workbook sweep gather chapters/NN_name.py --over "seed=0,1,2"
+    """
+    from wslib.workbook.gather import gather
+    from wslib.workbook.sweep import read_sweep
+
+    print(gather(read_sweep(chapters, profile, over, limit), overrides))
 
 
 @app.command("summary")
 def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
-    """Make a PDF of two pages from the cells of a chapter that are tagged `summary`.
+    """Make a PDF of two pages of a chapter's cells tagged `summary`.
 
+    \b
     Example: wslib workbook summary chapters/NN_name.py --profile smoke
     """
     from wslib.workbook.summary import summarise
@@ -61,18 +135,103 @@ def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
         summarise(chapter, profile)
 
 
+@app.command("colab")
+def make_notebooks(
+    chapters: SomeChapters = None, profile: Profile = "sample", branch: Branch = None
+) -> None:
+    """Make notebooks of chapters that run when they are uploaded.
+
+    Each is one file, build/colab/NAME.ipynb.
+
+    \b
+    Example: wslib workbook colab chapters/NN_name.py
+    Example: wslib workbook colab --branch colab
+    """
+    from wslib.cli.downloads import downloads
+    from wslib.workbook.badges import write_badges
+    from wslib.workbook.chapter import Chapter
+    from wslib.workbook.colab import Course, commit_notebooks, write_notebook
+
+    course = Course(Path("."), profile, downloads())
+    wanted = [Chapter(path) for path in chapters] if chapters else course.chapters
+    for chapter in wanted:
+        print(write_notebook(chapter, course), flush=True)
+    if write_badges(course.root, course.chapters):
+        print("README.md: badges")
+    if branch:
+        print(commit_notebooks(wanted, course, branch))
+
+
+@app.command("sync")
+def sync_notebooks(
+    chapters: SomeChapters = None,
+    keep: Annotated[
+        str | None,
+        options.one_of(
+            ("chapter", "notebook"), help="Whose text counts: chapter or notebook"
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say what would be done")
+    ] = False,
+) -> None:
+    """Bring the edits of chapters and of notebooks to each other.
+
+    Both sides edited at the same place: it says so, and touches neither.
+
+    \b
+    Example: wslib workbook sync
+    Example: wslib workbook sync chapters/NN_name.py --keep notebook
+    """
+    from wslib.workbook.pairing import SIDES, find_pairs, pair_of, sync_all
+
+    if keep not in (None, *SIDES):
+        raise ValueError(f"--keep {keep}: expected {' or '.join(SIDES)}")
+    pairs = [pair_of(path) for path in chapters] if chapters else find_pairs()
+    done, failed = sync_all(pairs, keep, check)
+    count = f"{len(pairs)} chapter" + ("s" if len(pairs) != 1 else "")
+    left = f", {failed} not" if failed else ""
+    print(f"{count}: {done} {'differ' if check else 'synced'}{left}")
+    if failed or (check and done):
+        raise typer.Exit(1)
+
+
 @app.command("render")
 def render_book(profile: Profile = "sample") -> None:
     """Assemble the executed notebooks into the HTML book and the PDF.
 
+    \b
     Example: wslib workbook render --profile smoke
     """
-    from wslib.workbook.book import load_book
-    from wslib.workbook.provenance import write_page
+    from wslib.workbook.pages import write_pages
     from wslib.workbook.render import render
 
-    root = Path(".")
-    pages = [root / page.file for page in load_book(root, profile).pages]
-    notebooks = [page for page in pages if page.suffix == ".ipynb" and page.is_file()]
-    write_page(notebooks, root / "build" / profile / "provenance.qmd")
-    render(root, profile)
+    write_pages(Path("."), profile)
+    render(Path("."), profile)
+
+
+@app.command("preview")
+def preview_book(
+    profile: Profile = "sample",
+    only: Annotated[
+        str, typer.Option("--chapter", help="Follow only this one, such as 02")
+    ] = "",
+    host: Annotated[str, typer.Option(help="Where to listen")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The first one to try")
+    ] = 8765,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Do not open the browser")
+    ] = False,
+) -> None:
+    """Show the web book while you write: what is saved is on screen.
+
+    New prose is joined to the outputs, changed code is run, the page reloads where it
+    is. Ctrl-C ends it. The report is not touched; `make report` makes it as ever.
+
+    \b
+    Example: wslib workbook preview --profile smoke --chapter 02
+    """
+    from wslib.workbook.preview import preview
+
+    preview(Path("."), profile, only, host, port, not no_open)
