@@ -51,16 +51,18 @@ class Contents(TyperGroup):
             here = [n for n in names if heading_of.get(n, "Commands") == heading]
             if here:
                 with formatter.section(heading):
-                    formatter.write_dl([r for n in here for r in self._rows(n, width)])
+                    rows = [row for n in here for row in self._rows(ctx, n, width)]
+                    formatter.write_dl(rows)
 
     def format_epilog(self, ctx: typer.Context, formatter) -> None:
         if self.epilog:
             formatter.write_paragraph()
             formatter.write_text(cleandoc(self.epilog))
 
-    def _rows(self, name: str, width: int) -> list[tuple[str, str]]:
+    def _rows(self, ctx: typer.Context, name: str, width: int) -> list[tuple[str, str]]:
         """A command and what it does; below a group, what is in it."""
         command = self.commands[name]
         rows = [(name.ljust(width), command.get_short_help_str(WHOLE))]
-        inside = ", ".join(getattr(command, "commands", ()))
-        return [*rows, (" " * width, inside)] if inside else rows
+        if isinstance(command, TyperGroup):
+            rows.append((" " * width, ", ".join(command.list_commands(ctx))))
+        return rows
