@@ -34,8 +34,8 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: help report chapter summary preview sync colab sweep points test lint clean \
-        distclean FORCE
+.PHONY: help report chapter summary preview sync colab sweep points test lint \
+        doctor clean distclean FORCE
 
 help: ## list the targets and the variables
 	@echo "usage: make TARGET [PROFILE=smoke|sample|full] [SET=\"name=value ...\"]"; echo
@@ -134,6 +134,9 @@ test: .venv/.tested ## run the tests
 
 lint: .venv/.tested ## check the style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+doctor: | .venv/.installed ## say what is installed, found and missing
+	@$(WSLIB) doctor
 
 clean: ## remove what was made for PROFILE
 	rm -rf $(BUILD) $(OUT)

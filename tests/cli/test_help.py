@@ -83,7 +83,8 @@ def test_lines_of_the_documents_can_be_typed(file):
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     blocks = re.findall(r"^```(?:sh|bash)\n(.*?)^```", text, re.M | re.DOTALL)
     joined = "".join(blocks).replace("\\\n", " ")
-    for line in re.findall(r"^(?:\S+=\S+ )*(wslib .+)$", joined, re.M):
+    line_of = r"^(?:\S+=\S+ )*(?:\.venv/bin/)?(wslib (?!--help).+)$"
+    for line in re.findall(line_of, joined, re.M):
         check(line)
 
 
