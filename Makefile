@@ -47,6 +47,7 @@ help: ## list the targets and the variables
 	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
 	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
+	  'CH       the chapter, by its number or more of its name: CH=02' \
 	  '-j2      runs chapters side by side'
 
 # ---------------------------------------------------------------------- the report
@@ -63,8 +64,8 @@ $(OUT)/workbook.pdf: $(NOTEBOOKS) $(BOOK) $(ENGINE) | .venv/.quarto
 
 # --------------------------------------------------------------------- the chapters
 
-ifneq ($(filter chapter summary colab sweep,$(MAKECMDGOALS)),)
-  ifeq ($(CH)$(filter colab,$(MAKECMDGOALS)),)
+ifneq ($(filter chapter summary preview sync colab sweep,$(MAKECMDGOALS)),)
+  ifeq ($(CH)$(filter preview sync colab,$(MAKECMDGOALS)),)
     $(error make $(filter chapter summary sweep,$(MAKECMDGOALS)) needs CH, such as CH=02)
   endif
   ifeq ($(CHAPTERS),)
@@ -102,7 +103,7 @@ $(BUILD)/.settings: FORCE
 # ------------------------------------------------------------------------ the editors
 
 preview: | .venv/.installed ## the book in the browser, renewed when you save [CH=02]
-	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter $(CH))
+	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter "$(CH)")
 
 sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other [KEEP=chapter]
 	@$(WSLIB) workbook sync $(if $(CH),$(CHAPTERS)) $(if $(KEEP),--keep $(KEEP))
@@ -116,10 +117,12 @@ colab: | .venv/.installed ## notebooks that run when uploaded: build/colab/ [CH=
 SWEEP = $(CHAPTERS) --profile $(PROFILE) --over "$$OVER" --set "$$SET" --limit $(LIMIT)
 DONE  = $(BUILD)/sweep/%/$(notdir $(basename $(firstword $(CHAPTERS)))).done
 
-sweep: | .venv/.installed ## compare settings: make sweep CH=02 OVER="seed=0,1,2"
-	@points=$$($(WSLIB) workbook sweep plan $(SWEEP)) || exit; \
-	$(MAKE) --no-print-directory --keep-going points POINTS="$$points"; status=$$?; \
-	$(WSLIB) workbook sweep gather $(SWEEP) && exit $$status
+sweep: $(BUILD)/.points ## compare settings: make sweep CH=02 OVER="seed=0,1,2"
+	@$(MAKE) --no-print-directory --keep-going points POINTS="$$(cat $<)" || true
+	@$(WSLIB) workbook sweep gather $(SWEEP)
+
+$(BUILD)/.points: FORCE | .venv/.installed
+	@points=$$($(WSLIB) workbook sweep plan $(SWEEP)) && printf '%s\n' "$$points" > $@
 
 points: $(POINTS:%=$(DONE))
 
@@ -135,7 +138,8 @@ test: .venv/.tested ## run the tests
 lint: .venv/.tested ## check the style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-doctor: | .venv/.installed ## say what is installed, found and missing
+doctor: ## say what is installed, found and missing
+	@test -x $(WSLIB) || { echo "there is no .venv yet: make report makes it"; false; }
 	@$(WSLIB) doctor
 
 clean: ## remove what was made for PROFILE

@@ -71,6 +71,10 @@ end
 function html.CodeBlock(code)
   local fold = code.attributes.fold
   code.attributes.fold = nil
+  if code.classes:includes('output') then  -- no language; pandoc would look among all
+    return raw_block('<pre class="' .. table.concat(code.classes, ' ')
+      .. '" tabindex="0"><code>' .. escape(code.text) .. '</code></pre>')
+  end
   code.attributes.tabindex = '0'  -- what scrolls sideways must do so by keys as well
   if not fold or fold == 'false' then return code end
   local open = fold == 'show' and ' open' or ''

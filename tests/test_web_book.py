@@ -383,7 +383,9 @@ def test_code_is_copied_without_prompts(bench, clipboard):
         button.click()
         page.wait_for_function("n => copied.length > n", arg=number)
     assert page.evaluate("copied") == ["a = 1\nb", "x\n  y"]
-    page.wait_for_function("status.textContent = 'Code copied'")
+    page.wait_for_function(
+        "document.getElementById('status').textContent === 'Code copied'"
+    )
     assert page.locator("textarea").count() == 0
     assert page.locator(".copy").last.inner_text() == "Copied"
 

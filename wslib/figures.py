@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from wslib.project import build_folder, tell
+from wslib.project import results_folder, tell
 
 WIDE, NARROW = 6.3, 3.1  # inches: the width of the text, and of half of it
 DPI = 120
@@ -82,7 +82,7 @@ class Picture:
             )
         self.fig, self.name, self.vector = fig, name, vector
         self.data = _render(fig, vector)
-        folder = build_folder() / "figures"
+        folder = results_folder() / "figures"
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{name}.{'svg' if vector else 'png'}"
         self.path.write_bytes(self.data)

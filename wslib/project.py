@@ -27,6 +27,12 @@ def build_folder() -> Path:
     return Path(os.environ.get("WSLIB_BUILD") or project_root() / "build/interactive")
 
 
+def results_folder() -> Path:
+    """Tables and figures go here: `$WSLIB_RESULTS`, from where the workbook takes those
+    of a run that succeeds to the build, or the folder of what is made now."""
+    return Path(os.environ.get("WSLIB_RESULTS") or build_folder())
+
+
 def tell(text: str) -> None:
     """Print `text` if a chapter runs as a plain script, where nothing shows the last
     value of a cell; notebooks and consoles do, and there nothing is printed."""

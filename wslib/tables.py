@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from wslib.project import build_folder, tell
+from wslib.project import results_folder, tell
 
 MAX_COLUMNS = 7
 MISSING = "–"
@@ -112,7 +112,7 @@ class Table:
         return "\n".join([*lines, *(part for part in (self.note, protocol) if part)])
 
     def _save(self) -> None:
-        folder = build_folder() / "tables"
+        folder = results_folder() / "tables"
         folder.mkdir(parents=True, exist_ok=True)
         record = {
             "name": self.name,

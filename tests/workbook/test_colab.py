@@ -83,7 +83,10 @@ def test_notebook_is_valid_and_bare(notebook):
     assert notebook.metadata["colab"]["provenance"] == []
     assert notebook.cells[0].source.startswith("#@title Set up\n")
     assert len(notebook.cells[0].source.splitlines()) < 75
-    assert notebook.cells[2].metadata["cellView"] == "form"
+    assert notebook.cells[2].metadata == {
+        "cellView": "form",  # Colab's
+        "jupyter": {"source_hidden": True},
+    }
 
 
 def test_gpu_is_asked_for_where_networks_are_trained(notebooks):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -232,6 +233,21 @@ def test_page_pictures_and_news():
         for name in ("picture/b.svg", "a.svg", "picture/../a.svg", "etc/passwd"):
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 get(url + name)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_only_names_of_this_machine_are_answered():
+    live = Live()
+    server = listen(live, "127.0.0.1", 18700)
+    port = server.server_address[1]
+    try:
+        for host, status in (("127.0.0.1", 200), ("localhost", 200), ("evil.org", 403)):
+            asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            asked.request("GET", "/", headers={"Host": f"{host}:{port}"})
+            assert asked.getresponse().status == status, host
+            asked.close()
     finally:
         server.shutdown()
         server.server_close()
@@ -660,6 +676,8 @@ def test_in_a_browser(book, page):
     command = Command(book)
     try:
         page.goto(command.address() + "#sec-far")
+        page.get_by_text("Line 30").wait_for(state="attached")
+        page.wait_for_function("scrollY > 100")
         page.mouse.wheel(0, 400)
         page.wait_for_function("scrollY > 500")
         page.wait_for_timeout(300)
@@ -672,7 +690,7 @@ def test_in_a_browser(book, page):
             (book.root / "chapters/02_two.py").write_text(text)
             page.get_by_text(words).wait_for()
             seconds.append(time.monotonic() - began)
-        assert min(seconds) < 3, seconds
+        assert sorted(seconds)[1] < 3, seconds  # the median
         assert page.evaluate("[location.hash, scrollY]") == before
         top = "document.querySelector('#sec-far').getBoundingClientRect().top"
         place = page.evaluate(top)

@@ -146,6 +146,14 @@ def test_branch_that_is_checked_out_is_left_alone(root):
     assert git(root, "rev-parse", "main") == head
 
 
+def test_branch_of_something_else_is_left_alone(root):
+    git(root, "branch", "other")
+    there = git(root, "ls-tree", "--name-only", "other").split()
+    with pytest.raises(GitError, match=f"^other: holds {there[0]}; expected a branch"):
+        commit(root, {"a.ipynb": b"one"}, branch="other")
+    assert git(root, "ls-tree", "--name-only", "other").split() == there
+
+
 @pytest.mark.parametrize("branch", ["a b", "-x", "a..b", ""])
 def test_bad_branch_is_one_line(root, branch):
     with pytest.raises(GitError) as error:

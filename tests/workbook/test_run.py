@@ -265,6 +265,22 @@ def test_chapters_side_by_side_share_the_processors(project):
     assert project.outputs("01_one").splitlines()[-1] == "'free'"
 
 
+def test_tables_of_a_failed_run_do_not_reach_the_book(project):
+    table = "import pandas as pd\nfrom wslib.tables import Table\n\nTable("
+    table += "pd.DataFrame({'scale': [scale]}), 'scales')"
+    project.edit("chapters/01_one.py", "answer.value() * scale", table)
+    assert project.make("chapter", "CH=01").returncode == 0
+    file = project.root / "build/smoke/tables/scales.csv"
+    assert file.read_text() == "scale\n1.0\n"
+    project.edit("chapters/01_one.py", "'scales')", "'scales')\nassert scale < 2")
+    assert project.make("chapter", "CH=01", "SET=scale=7").returncode != 0
+    assert file.read_text() == "scale\n1.0\n"
+    of_failed = project.root / "build/smoke/failed/01_one/tables/scales.csv"
+    assert of_failed.read_text() == "scale\n7.0\n"
+    assert project.make("chapter", "CH=01", "SET=scale=1.5").returncode == 0
+    assert file.read_text() == "scale\n1.5\n" and not of_failed.exists()
+
+
 def test_how_long_it_took_and_on_what_stands_once_below_the_title(project):
     project.make("chapter", "CH=01")
     project.edit("chapters/01_one.py", "says hello", "says good morning")

@@ -26,9 +26,9 @@ def data_root() -> Path:
 
 
 def derived_root() -> Path:
-    """The folder of everything derived: the parent of `$WSLIB_BUILD`, or the project's
-    `build`."""
-    return build_folder().parent
+    """The folder of everything derived: `$WSLIB_DERIVED`, which all profiles and sweeps
+    share, or the parent of the build's."""
+    return Path(os.environ.get("WSLIB_DERIVED") or build_folder().parent)
 
 
 def note_dependency(path: Path | str) -> None:

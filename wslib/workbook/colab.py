@@ -216,8 +216,9 @@ def _filled(template: str, settings: list[str]) -> str:
 
 
 def _form(source: str) -> NotebookNode:
-    """A cell whose code Colab folds away."""
-    return new_code_cell(source, metadata={"cellView": "form"})
+    """A cell whose code is folded away, by Colab and by JupyterLab."""
+    folded = {"cellView": "form", "jupyter": {"source_hidden": True}}
+    return new_code_cell(source, metadata=folded)
 
 
 def _assignment(name: str, value) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from wslib.tables import Table
+from wslib.workbook.book import RenderError
 from wslib.workbook.results import headline, read_specification
 from wslib.workbook.sweep import Point, Sweep, as_yaml
 
@@ -49,7 +51,11 @@ def _result(sweep: Sweep, point: Point) -> dict[str, float]:
     build = sweep.build(point)
     if not sweep.done(point).is_file():
         return {}
-    numbers = headline(sweep.root, sweep.chapter.name, build.folder / "tables")
+    try:
+        numbers = headline(sweep.root, sweep.chapter.name, build.folder / "tables")
+    except (RenderError, FileNotFoundError) as error:
+        print(f"{point.name}: {error}", file=sys.stderr)
+        return {}
     notebook = nbformat.read(build.file(sweep.chapter, ".ipynb"), as_version=4)
     return {**numbers, "seconds": notebook.metadata["wslib"]["seconds"]}
 

@@ -88,6 +88,8 @@ class Job:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what a Make above us would tell its own Make below."""
+    """Ours, without what a Make above us would tell its own Make below; with the bars
+    that say how far a chapter is."""
     ours = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**kept, "WSLIB_BARS": "1"}

@@ -41,6 +41,7 @@
   const top = (item) => item.getBoundingClientRect().top;
   const details = () => [...document.querySelectorAll("details")];
   const remember = () => {
+    if (!document.querySelector("main section")) return;  // nothing to read there yet
     const above = marks().filter((item) => top(item) <= 1);
     const mark = above.sort((a, b) => top(a) - top(b)).pop();
     const place = { y: scrollY, id: mark?.id, top: mark && top(mark),

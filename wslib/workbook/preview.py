@@ -46,12 +46,12 @@ def preview(
         address = "http://{}:{}/".format(
             *listen(session.live, host, port).server_address
         )
-        session.begin()
         known = quarto.find()
         without = " (by the embedded renderer, not by Quarto)" if known else ""
         print(f"preview: {address}{without}; Ctrl-C ends it", flush=True)
         if browse and _has_display():
             webbrowser.open(address)
+        session.begin()
         session.follow()
     except KeyboardInterrupt:
         print("preview: ended", file=sys.stderr)

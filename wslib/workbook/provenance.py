@@ -60,6 +60,8 @@ def state_facts(notebook: nbformat.NotebookNode, colab: str | None = None) -> No
     """Say below the title of an executed chapter how long it took, on what and when,
     and link to its notebook in Colab, where there is one."""
     run = notebook.metadata["wslib"]
+    if notebook.cells[0].cell_type != "markdown":
+        return  # there is no title, as the book will say
     device = "" if run["device"] == NO_DEVICE else f" ({run['device']})"
     facts = (
         f"Ran in {_duration(run['seconds'])} on {run['machine']}{device}, "

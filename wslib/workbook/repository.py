@@ -107,8 +107,8 @@ def commit_files(
     return the commit, or None if it has them. Of what it had before, the names in
     `keep` stay. Neither the index nor the working tree is touched.
 
-    Raises GitError for a bad name of a branch, one that is checked out, and where git
-    fails; the branch is then as it was.
+    Raises GitError for a bad name of a branch, one that is checked out or holds files
+    of another kind, and where git fails; the branch is then as it was.
     """
     git(root, "check-ref-format", "--branch", branch)
     name = f"refs/heads/{branch}"
@@ -116,6 +116,10 @@ def commit_files(
         raise GitError(f"{branch}: is checked out; the notebooks need another branch")
     parent = _revision(root, name)
     entries = _entries(root, parent) if parent else {}
+    kinds = {Path(file).suffix for file in files}
+    foreign = sorted(file for file in entries if Path(file).suffix not in kinds)
+    if foreign:
+        raise GitError(f"{branch}: holds {foreign[0]}; expected a branch of its own")
     entries = {file: entry for file, entry in entries.items() if file in keep}
     for file, content in files.items():
         blob = git(root, "hash-object", "-w", "--stdin", given=content)

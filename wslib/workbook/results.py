@@ -7,6 +7,7 @@ are those that its last run left in `build/<profile>/tables/`.
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -120,7 +121,9 @@ def write_page(root: Path, profile: str, chapters: list[str], page: Path) -> Non
     overview = Table(rows, "glance", save=False, markdown=head)
     sections = [_section(*chapter) for chapter in found]
     parts = [HEAD, _float("tbl-glance", overview, OVERVIEW), *sections]
-    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    scratch = page.with_suffix(".tmp")
+    scratch.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    os.replace(scratch, page)
 
 
 def _read_table(tables: Path, chapter: str, entry: Entry) -> tuple[pd.DataFrame, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 import time
@@ -57,6 +58,10 @@ class Build:
 
     def failed(self, chapter: Chapter) -> Path:
         return self.folder / "failed" / f"{chapter.name}.ipynb"
+
+    def results(self, chapter: Chapter) -> Path:
+        """Where a run leaves its tables and figures, until it has succeeded."""
+        return self.failed(chapter).with_suffix("")
 
     def parameter_file(self, chapter: Chapter) -> Path:
         return self.root / "params" / self.profile / f"{chapter.name}.yml"
@@ -129,6 +134,7 @@ def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
         notebook = _execute(chapter, fresh, build, {**settings, **state})
     provenance.state_facts(notebook, colab_url(build.root, chapter.name))
     _write_rule(chapter, build, modules, notebook)
+    _publish(build.results(chapter), build.folder)
     build.failed(chapter).unlink(missing_ok=True)
     return _replace(target, notebook, began)
 
@@ -158,7 +164,8 @@ def _join(fresh, finished, chapter: Chapter, settings: dict):
 
 def _execute(chapter: Chapter, notebook, build: Build, state: dict):
     failed = build.failed(chapter)
-    failed.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(build.results(chapter), ignore_errors=True)
+    build.results(chapter).mkdir(parents=True)
     began = time.time()
     with _surroundings(chapter, build) as (data_notes, device_note):
         try:
@@ -206,7 +213,8 @@ def _papermill(chapter: Chapter, notebook, output: Path) -> None:
                 "desc": chapter.name,
                 "leave": False,
                 "ncols": 80,
-                "disable": None,  # where there is no terminal, as in a cluster's job
+                # None: where there is no terminal, as in a cluster's job
+                "disable": None if not os.environ.get("WSLIB_BARS") else False,
             },
         )
         try:
@@ -230,6 +238,8 @@ def _surroundings(chapter: Chapter, build: Build) -> Iterator[tuple[Path, Path]]
     root = str(build.root.resolve())
     os.environ.update(
         WSLIB_BUILD=str(build.folder.resolve()),
+        WSLIB_RESULTS=str(build.results(chapter).resolve()),
+        WSLIB_DERIVED=str((build.root / "build").resolve()),
         WSLIB_PROGRESS=str(bars.resolve()),
         WSLIB_DATA_NOTES=str(data.resolve()),
         WSLIB_DEVICE_NOTE=str(device.resolve()),
@@ -307,6 +317,15 @@ def _replace(target: Path, notebook, began: float) -> Path:
     os.utime(scratch, (began, began))
     os.replace(scratch, target)
     return target
+
+
+def _publish(results: Path, folder: Path) -> None:
+    """Move tables and figures of a run that succeeded to where the book finds them."""
+    for file in [path for path in results.rglob("*") if path.is_file()]:
+        target = folder / file.relative_to(results)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, target)
+    shutil.rmtree(results, ignore_errors=True)
 
 
 def _write_if_changed(file: Path, content: dict) -> None:

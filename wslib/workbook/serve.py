@@ -75,12 +75,18 @@ class Live:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a browser; `live` is set by `listen`."""
+    """Answers a browser; `live` and `names` are set by `listen`."""
 
     live: Live
+    names: frozenset[str]  # under which a browser may ask, other pages' names may not
     protocol_version = "HTTP/1.1"  # one connection for many pictures
 
     def do_GET(self) -> None:
+        if (
+            self.names
+            and self.headers.get("Host", "").rpartition(":")[0] not in self.names
+        ):
+            return self.send_error(HTTPStatus.FORBIDDEN)
         path = self.path.partition("?")[0]
         folder, _, name = path.rpartition("/")
         picture = self.live.pictures.get(name) if folder == "/picture" else None
@@ -132,7 +138,9 @@ def listen(live: Live, host: str, port: int) -> Server:
 
     Raises ValueError for a host or a port that cannot be had.
     """
-    handler = type("PreviewHandler", (Handler,), {"live": live})
+    anywhere = host in ("", "0.0.0.0")
+    names = frozenset() if anywhere else frozenset({host, "localhost", "127.0.0.1"})
+    handler = type("PreviewHandler", (Handler,), {"live": live, "names": names})
     for candidate in range(port, min(port + TRIES, 65536)):
         try:
             server = Server((host, candidate), handler)
