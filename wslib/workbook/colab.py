@@ -53,7 +53,8 @@ class Course:
 
     @cached_property
     def chapters(self) -> list[Chapter]:
-        return [Chapter(path) for path in sorted(self.root.glob("chapters/*.py"))]
+        paths = sorted(self.root.glob("chapters/[0-9][0-9]_*.py"))
+        return [Chapter(path) for path in paths]
 
     @cached_property
     def book(self):

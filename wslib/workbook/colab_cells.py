@@ -55,7 +55,7 @@ else:
     print("wslib: the copy below")
 
 cuda = torch.cuda.is_available()
-print("device:", torch.cuda.get_device_name() if cuda else "CPU")
+print("device: auto is", torch.cuda.get_device_name() if cuda else "the CPU")
 kept = [f"{name} {version(name)}" for name in ("torch", "torchvision", "numpy")]
 print("stay as they are:", ", ".join(kept))
 missing = sorted({NEEDED[name] for name in NEEDED if not is_here(name)})

@@ -162,10 +162,11 @@ def _decide(pair: Pair, text: str, told: str, keep: str | None, write: bool) -> 
     if write:
         _write(pair.beside(other), texts[other], _read(pair.beside(other)))
     if keep is None:
+        where = f"compare {pair.beside('notebook')}, then " if write else ""
         raise NotSynced(
-            f"{pair.chapter} and {pair.notebook}: edited at the same place; compare "
-            f"{pair.beside('notebook')}, then say whose text counts: `wslib workbook "
-            f"sync {pair.chapter} --keep chapter` or `--keep notebook`"
+            f"{pair.chapter} and {pair.notebook}: edited at the same place; {where}"
+            f"say whose text counts: `wslib workbook sync {pair.chapter} --keep "
+            "chapter` or `--keep notebook`"
         )
     return texts[keep]
 
