@@ -158,7 +158,7 @@ def make_notebooks(
         print(write_notebook(chapter, course), flush=True)
     if write_badges(course.root, course.chapters):
         print("README.md: badges")
-        print("they, and the book, link to the branch colab; to put the notebooks there:")
+        print("they, and the book, link to the branch colab; to fill it:")
         print("  wslib workbook colab --branch colab && git push origin colab")
     if branch:
         print(commit_notebooks(wanted, course, branch))
