@@ -270,8 +270,8 @@ def test_command_line(project, monkeypatch, tmp_path):
     assert run.exit_code == 0, run.output
     lines = run.output.splitlines()
     assert lines[:2] == ["build/colab/01_one.ipynb", "README.md: badges"]
-    assert lines[2].startswith("colab: ")
-    assert lines[2].endswith("; to publish it: git push origin colab")
+    assert lines[-1].startswith("colab: ")
+    assert lines[-1].endswith("; to publish it: git push origin colab")
     assert (
         "/github/ann/book/blob/colab/01_one.ipynb) 01_one"
         in Path("README.md").read_text()

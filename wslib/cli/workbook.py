@@ -148,7 +148,7 @@ def make_notebooks(
     Example: wslib workbook colab --branch colab
     """
     from wslib.cli.downloads import downloads
-    from wslib.workbook.badges import write_badges
+    from wslib.workbook.badges import colab_url, write_badges
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.colab import Course, commit_notebooks, write_notebook
 
@@ -158,10 +158,11 @@ def make_notebooks(
         print(write_notebook(chapter, course), flush=True)
     if write_badges(course.root, course.chapters):
         print("README.md: badges")
-        print("they, and the book, link to the branch colab; to fill it:")
-        print("  wslib workbook colab --branch colab && git push origin colab")
     if branch:
         print(commit_notebooks(wanted, course, branch))
+    elif colab_url(course.root, wanted[0].name):
+        print("the links in README and book lead to the branch colab; to fill it:")
+        print("  wslib workbook colab --branch colab && git push origin colab")
 
 
 @app.command("sync")
