@@ -110,6 +110,7 @@ sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other [
 
 colab: | .venv/.installed ## notebooks that run when uploaded: build/colab/ [CH=04]
 	@$(WSLIB) workbook colab $(CHAPTERS) --profile $(PROFILE)
+	@echo "to upload at https://colab.research.google.com, or to open in any Jupyter"
 
 # ------------------------------------------------------------------------ the sweeps
 
@@ -149,6 +150,9 @@ distclean: ## remove all that was made, .venv too
 	rm -rf build report/_output .venv
 
 .venv/.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
+	  "this is Python %d.%d, it takes 3.11 or later: make PYTHON=python3.12" % v[:2])'
+	@echo "installing what requirements.txt pins into .venv: some minutes, a few GB"
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --requirement requirements.txt
 	.venv/bin/python -m pip install --quiet --no-deps --editable .

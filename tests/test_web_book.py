@@ -91,7 +91,7 @@ def search(page, words: str) -> list[str]:
 
 def test_one_chapter_at_a_time_and_the_title_follows(read):
     page = read()
-    first, second, *_ = chapters(page)
+    first, _, second, *_ = chapters(page)
     assert shown(page) == [first] and page.locator("header.title").is_visible()
     assert page.title() == "Seeing without boxes"
     page.locator(f"#contents a[href='#{second}']").click()
@@ -587,7 +587,7 @@ def test_print_has_all_chapters_and_their_code_and_no_bar(read):
     assert folded.count() > 50 and hidden == 0
     for part in (".bar", "#contents", ".turn", "footer + dialog"):
         assert not page.locator(part).first.is_visible()
-    style = "getComputedStyle(document.querySelector('#sec-weak p')).color"
+    style = "getComputedStyle(document.querySelector('#sec-weak > p')).color"
     assert page.evaluate(style) == "rgb(28, 36, 33)"
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open])").count() == 0

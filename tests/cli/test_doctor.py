@@ -203,9 +203,9 @@ def test_pins_are_read_as_pip_reads_them(place):
 
 
 def test_an_old_python(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 9, 18))
+    monkeypatch.setattr(sys, "version_info", (3, 10, 18))
     first = next(doctor_machine.look_at_python())
-    assert first.status == BAD and "Python 3.10 or later" in first.remedy
+    assert first.status == BAD and "Python 3.11 or later" in first.remedy
 
 
 def test_torchvision_made_for_another_torch(monkeypatch):

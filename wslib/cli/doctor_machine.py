@@ -15,7 +15,7 @@ from wslib.cli.doctor_findings import BAD, LESS, Finding, gibibytes, install, sh
 from wslib.project import project_root
 
 PINS = "requirements.txt"
-OLDEST_PYTHON = (3, 10)
+OLDEST_PYTHON = (3, 11)
 ROOM = 2 * 2**30  # bytes; what all profiles together leave in build/
 PINNED = re.compile(r"^([\w.-]+)==([^\s#;]+)", re.M)
 NAMED = re.compile(r"[\w.-]+")
@@ -26,7 +26,7 @@ def look_at_python() -> Iterator[Finding]:
     """Whether this Python is new enough, and where it is."""
     text = f"{platform.python_version()}, {short(Path(sys.executable))}"
     if sys.version_info[:2] < OLDEST_PYTHON:
-        remedy = "install Python 3.10 or later; make PYTHON=python3.12 report"
+        remedy = "install Python 3.11 or later; make PYTHON=python3.12 report"
         yield Finding("Python", text, BAD, remedy)
     else:
         yield Finding("Python", text)

@@ -47,8 +47,8 @@ def preview(
             *listen(session.live, host, port).server_address
         )
         known = quarto.find()
-        without = " (by the embedded renderer, not by Quarto)" if known else ""
-        print(f"preview: {address}{without}; Ctrl-C ends it", flush=True)
+        without = "by the embedded renderer, not by Quarto; " if known else ""
+        print(f"preview: {address} {without}Ctrl-C ends it", flush=True)
         if browse and _has_display():
             webbrowser.open(address)
         session.begin()
