@@ -90,7 +90,7 @@ def _notes(sweep: Sweep) -> list[str]:
     told = [re.split(r"(?<=\.) ", note) for note in notes]
     return [
         sentence
-        for sentence in dict.fromkeys(sentence for one in told for sentence in one)
+        for sentence in dict.fromkeys(s for one in told for s in one if s)
         if sentence.startswith("Data:") or all(sentence in one for one in told)
     ]
 
