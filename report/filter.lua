@@ -1,14 +1,17 @@
 -- From Quarto-flavoured Markdown to a book, for HTML and for Typst.
 --
--- The input is one document whose top level is a list of code blocks, one for each
--- chapter: `{.chapter file="..." appendix="True|False"}`. Each chapter is parsed on its
--- own and goes through three passes:
+-- Each chapter goes through three passes:
 --   normalise  brings the ways to write a figure, table, equation or callout to one
 --   number     counts chapters, sections and floats, and remembers every label
 --   resolve    turns @fig-x into a link, and checks links and citations
 -- and in the end `html.lua` or `typst.lua` writes what pandoc's own writers cannot. The
 -- numbers are set here, so that both formats have the same. All mistakes are reported,
 -- each in a line of its own, before pandoc fails.
+--
+-- Two renderers run it. The embedded one gives it a list of code blocks, one for each
+-- chapter, `{.chapter file="..." appendix="True|False" folder="..."}`. Quarto, which
+-- makes its PDF with it, gives it all chapters in a row, with a mark before each; its
+-- web book has numbers and references by Quarto itself (see `quarto.lua`).
 
 local stringify = pandoc.utils.stringify
 local List = pandoc.List
@@ -23,7 +26,8 @@ local NAMES = {
 local labels = {}     -- label -> { kind, number, text, file }
 local used_ids = {}   -- every id of the book
 local problems = {}
-local number_depth, root = 3, '.'
+local number_depth = 3
+local loose = false   -- a summary has no numbers, and names its sections
 
 local function problem(file, message)
   io.stderr:write('problem: ', file, ': ', message, '\n')
@@ -220,6 +224,10 @@ local function reference(citation, file)
   if not target then
     problem(file, '@' .. citation.id .. ': no such ' .. NAMES[kind_of(label)]:lower())
     return List({ pandoc.Str('?' .. citation.id) })
+  elseif not target.number and not loose then
+    problem(file, '@' .. citation.id .. ': this heading has no number; write a link, ['
+      .. target.text .. '](#' .. label .. ')')
+    return List({ pandoc.Str('?' .. citation.id) })
   end
   local words = target.number or target.text
   if target.number and citation.mode ~= 'SuppressAuthor' then
@@ -262,10 +270,9 @@ local function resolver(state, keys)
     Image = function(image)
       if image.src:match('^%a[%w+.-]+:') then
         problem(state.file, 'a picture from the network: ' .. image.src)
-      elseif image.src:sub(1, 1) ~= '/' then
-        local folder = pandoc.path.directory(pandoc.path.join({ root, state.file }))
-        image.src = pandoc.path.normalize(pandoc.path.join({ folder, image.src }))
+        return nil
       end
+      image.src = pandoc.path.normalize(pandoc.path.join({ state.folder, image.src }))
       local file = io.open(image.src, 'rb')
       if file then file:close() else
         problem(state.file, 'no such picture: ' .. image.src)
@@ -328,15 +335,41 @@ local emit_rest = {
 
 local function read_chapter(block)
   local doc = pandoc.read(block.text, 'markdown')
-  local state = {
-    file = block.attributes.file, appendix = block.attributes.appendix == 'True',
-    counts = {}, depths = {}, renamed = {},
-  }
   if doc.meta.title then
     local id = stringify(doc.meta.id or '')
     doc.blocks:insert(1, pandoc.Header(1, doc.meta.title, pandoc.Attr(id)))
   end
-  state.blocks = doc.blocks:walk(normalise):walk({
+  return {
+    blocks = doc.blocks, file = block.attributes.file,
+    folder = block.attributes.folder, appendix = block.attributes.appendix == 'True',
+  }
+end
+
+-- Quarto only: the chapters between its marks. What stands in a `.quarto-book-part` are
+-- dividers, such as the page "Appendices", which this book has not.
+local function read_quarto(blocks)
+  local chapters, marks = List(), quarto.utils.file_metadata_filter()
+  for _, block in ipairs(blocks) do
+    local marked = block.t == 'RawBlock' and block.text:match('quarto%-file%-metadata')
+    if marked then
+      marks.RawBlock(block)
+      local file = quarto.doc.file_metadata().file
+      local name = file.bookItemFile or ''
+      chapters:insert({
+        blocks = List(), file = name, folder = pandoc.path.directory(name),
+        appendix = file.bookItemType == 'appendix',
+      })
+    elseif #chapters > 0 and not (block.classes
+        and block.classes:includes('quarto-book-part')) then
+      chapters[#chapters].blocks:insert(block)
+    end
+  end
+  return chapters:filter(function(chapter) return #chapter.blocks > 0 end)
+end
+
+local function prepare_chapter(state)
+  state.counts, state.depths, state.renamed = {}, {}, {}
+  state.blocks = pandoc.Blocks(state.blocks):walk(normalise):walk({
     traverse = 'topdown',
     Header = function(header) return number_header(header, state) end,
     Div = function(div) return number_float(div, state) end,
@@ -351,17 +384,25 @@ local function read_chapter(block)
   return state
 end
 
-function Pandoc(doc)
-  local meta = doc.meta
-  number_depth = tonumber(stringify(meta['number-depth'] or '3'))
-  format.code_summary = stringify(meta['code-summary'] or 'Code')
-  root = stringify(meta.root or '.')
-  local states, everything = doc.blocks:map(read_chapter), List()
+-- The keys of the bibliography that the book cites.
+local function known_keys(states, meta)
+  local everything, keys = List(), {}
   for _, state in ipairs(states) do everything:extend(state.blocks) end
-  local keys, blocks = {}, List()
   for _, entry in ipairs(pandoc.utils.references(pandoc.Pandoc(everything, meta))) do
     keys[entry.id] = true
   end
+  return keys
+end
+
+function Pandoc(doc)
+  local meta = doc.meta
+  number_depth = tonumber(stringify(meta['number-depth'] or '3'))
+  loose = meta.unnumbered
+  format.code_summary = stringify(meta['code-summary'] or 'Code')
+  local by_quarto = rawget(_G, 'quarto') ~= nil
+  local states = by_quarto and read_quarto(doc.blocks) or doc.blocks:map(read_chapter)
+  states = states:map(prepare_chapter)
+  local keys, blocks = known_keys(states, meta), List()
   for _, state in ipairs(states) do
     local resolved = state.blocks:walk(resolver(state, keys))
     blocks:extend(resolved:walk(emit_floats):walk(emit_rest))

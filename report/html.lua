@@ -69,8 +69,8 @@ function html.Table(tbl)
 end
 
 function html.CodeBlock(code)
-  local fold = code.attributes.fold
-  code.attributes.fold = nil
+  local fold = code.attributes['code-fold']
+  code.attributes['code-fold'] = nil
   if code.classes:includes('output') then  -- no language; pandoc would look among all
     return raw_block('<pre class="' .. table.concat(code.classes, ' ')
       .. '" tabindex="0"><code>' .. escape(code.text) .. '</code></pre>')

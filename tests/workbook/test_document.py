@@ -67,7 +67,7 @@ def test_prose_code_and_date(read):
         new_markdown_cell("# T"), cell("x = 1"), wslib={"date": "2026-01-02"}
     )
     assert document.markdown.startswith("# T\n\n```")
-    assert '.python .cell-code fold="true"}\nx = 1\n```' in document.markdown
+    assert '.python .cell-code code-fold="true"}\nx = 1\n```' in document.markdown
     assert document.date == "2026-01-02" and document.problems == []
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
@@ -355,6 +356,25 @@ def test_all_mistakes_are_listed_together(project):
     assert len(problems) == len(set(problems))
 
 
+def test_unnumbered_heading_is_linked_and_not_referred_to(project):
+    project.one[0].source += "\nSee @sec-preface.\n"
+    project.write("index.qmd", "# Preface {#sec-preface .unnumbered}\n\nHello.\n")
+    assert project.problems() == [
+        "build/01.ipynb: @sec-preface: this heading has no number; write a link, "
+        "[Preface](#sec-preface)"
+    ]
+
+
+def test_mistakes_name_the_line_of_the_script(project):
+    project.write("chapters/01.py", "# %% [markdown]\n# # One\n#\n# See @fig-nope.\n")
+    project.one[0].source += "\nSee @fig-nope.\n"
+    project.write("index.qmd", "# Preface {.unnumbered}\n\nHello, @sec-none.\n")
+    assert project.problems() == [
+        "index.qmd:3: @sec-none: no such section",
+        "chapters/01.py:4: @fig-nope: no such figure",
+    ]
+
+
 def test_failed_and_unexecuted_notebooks(project):
     project.one[1].outputs = [
         new_output("error", ename="ValueError", evalue="bad", traceback=[])
@@ -449,14 +469,13 @@ def test_out_folder_can_be_chosen(project, tmp_path):
 
 FAKE = """#!/bin/sh
 if [ "$1" = --version ]; then echo {version}; exit 0; fi
-echo "$@" > called
-while [ "$1" != --output-dir ]; do shift; done
-mkdir -p "$2/build"
-echo '<html>{text}</html>' > "$2/index.html"
-echo page > "$2/build/01.html"
-echo %PDF- > "$2/workbook.pdf"
+pwd > ../called; echo "$@" >> ../called
 echo '{said}' >&2
-exit {status}
+[ {status} = 0 ] || exit {status}
+mkdir -p _book
+echo '<html>{text}</html>' > _book/index.html
+echo page > _book/01.html
+echo %PDF- > _book/workbook.pdf
 """
 
 
@@ -476,17 +495,39 @@ def fake(project, monkeypatch, tmp_path):
 
 def test_quarto_is_used_where_it_is(project, fake, capsys):
     fake("1.10.18")
+    project.write("report/_output/smoke/of-an-older-render.html", "old")
+    project.write("report/_output/smoke/01_one_summary.pdf", "by make summary")
+    before = {path for path in project.root.rglob("*") if "build" not in path.parts}
     report = render(project.root, "smoke")
-    assert (
-        report.engine == "Quarto 1.10.18"
-        and "Quarto 1.10.18" in capsys.readouterr().out
-    )
+    assert report.engine == "Quarto 1.10.18"
+    assert "Quarto 1.10.18" in capsys.readouterr().out
     assert report.pdf.read_text() == "%PDF-\n"
-    assert (project.out / "build/01.html").read_text() == "page\n"
-    called = (project.root / "called").read_text()
-    assert called.startswith(
-        "render --profile smoke --output-dir report/_output/smoke.new-"
-    )
+    assert sorted(file.name for file in project.out.iterdir()) == [
+        "01.html", "01_one_summary.pdf", "index.html", "workbook.pdf",
+    ]  # fmt: skip
+    called = (project.root / "build/smoke/called").read_text().split()
+    assert called == [str(project.root / "build/smoke/book"), "render"]
+    after = {path for path in project.root.rglob("*") if "build" not in path.parts}
+    assert {path.name for path in after - before} == {
+        "01.html",
+        "index.html",
+        "workbook.pdf",
+    }
+
+
+def test_quarto_gets_a_project_of_its_own(project, fake):
+    fake()
+    render(project.root, "smoke")
+    folder = project.root / "build/smoke/book"
+    settings = yaml.safe_load((folder / "_quarto.yml").read_text("utf-8"))
+    chapters, appendices = (settings["book"][k] for k in ("chapters", "appendices"))
+    assert chapters == ["index.qmd", "01.qmd", "02.qmd", "references.qmd"]
+    assert appendices == ["provenance.qmd"]
+    assert all((folder / name).is_file() for name in [*chapters, *appendices])
+    assert settings["execute"] == {"enabled": False} and "profile" not in settings
+    assert settings["run"]["profile"] == "smoke"
+    page = (folder / "01.qmd").read_text("utf-8")
+    assert "::: {#fig-map}" in page and "](<media/" in page and "text/html" not in page
 
 
 def test_old_quarto_is_named_and_passed_over(project, fake, capsys):
@@ -496,24 +537,48 @@ def test_old_quarto_is_named_and_passed_over(project, fake, capsys):
     assert "Quarto 1.8.27 is too old" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "behaviour, said",
-    [
-        (
-            {"said": "WARNING: Unable to resolve crossref @fig-nope"},
-            "@fig-nope: no such",
-        ),
-        ({"text": "see ?@fig-nope"}, "index.html: @fig-nope: no such label"),
-        ({"said": "ERROR: typst went home", "status": 1}, "typst went home"),
-        ({"said": "[WARNING] Citeproc: citation me2020 not found"}, "@me2020: not in"),
-    ],
-)
-def test_quarto_fails_where_it_only_warns(project, fake, behaviour, said):
+FAILURES = [
+    ({"said": "WARNING: Unable to resolve crossref @fig-nope"}, "says: Unable to"),
+    ({"text": "see ?@fig-nope"}, "left ?@fig-nope in index.html"),
+    ({"said": "ERROR: typst went home", "status": 3}, "ended with status 3"),
+    ({"said": "[WARNING] Citeproc: citation me2020 not found"}, "says: Citeproc"),
+]
+
+
+@pytest.mark.parametrize("behaviour, said", FAILURES)
+def test_book_is_made_without_quarto_where_it_fails(
+    project, fake, capsys, behaviour, said
+):
+    fake(**behaviour)
+    report = render(project.root, "smoke")
+    assert report.engine.startswith("embedded")
+    assert report.pdf.read_bytes()[:5] == b"%PDF-" and report.pdf.stat().st_size > 999
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith(f"Quarto {said}") and "quarto.log" in out[0]
+    log = project.root / "build/smoke/quarto.log"
+    assert behaviour.get("said", "") in log.read_text("utf-8")
+
+
+@pytest.mark.parametrize("behaviour, said", FAILURES)
+def test_quarto_that_was_asked_for_may_not_fail(
+    project, fake, monkeypatch, behaviour, said
+):
     old = finished(project)
     fake(**behaviour)
+    monkeypatch.setenv("WSLIB_RENDERER", "quarto")
     with pytest.raises(RenderError, match=re.escape(said)):
         render(project.root, "smoke")
     assert {file.name: file.read_text() for file in project.out.iterdir()} == old
+
+
+def test_mistakes_of_the_book_are_the_same_with_quarto(project, fake):
+    project.one[0].source += "\nSee @fig-nope and @nobody1999.\n"
+    fake()
+    assert set(project.problems()) == {
+        "build/01.ipynb: @fig-nope: no such figure",
+        "build/01.ipynb: @nobody1999: not in the bibliography",
+    }
+    assert not (project.root / "build/smoke/called").exists()
 
 
 def test_renderer_can_be_forced(project, fake, monkeypatch):

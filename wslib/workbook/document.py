@@ -29,8 +29,9 @@ class Document:
 def read_document(file: Path, name: str, media: Path, code_fold: str) -> Document:
     """The chapter in `file`, a notebook or Markdown, which the book calls `name`.
 
-    Pictures are written to the folder `media`. `code_fold` ("true", "false", "show") is
-    what the code of a notebook does unless its cell says otherwise.
+    Pictures are written to the folder `media`, and named from the one around it.
+    `code_fold` ("true", "false", "show") is what the code of a notebook does unless its
+    cell says otherwise.
     """
     text = file.read_text(encoding="utf-8")
     if file.suffix != ".ipynb":
@@ -81,7 +82,7 @@ class _Writer:
         parts = []
         if options.get("echo") is not False and source.strip():
             fold = str(options.get("code-fold", self.code_fold)).lower()
-            parts.append(_fence(source, f'.python .cell-code fold="{fold}"'))
+            parts.append(_fence(source, f'.python .cell-code code-fold="{fold}"'))
         if options.get("output") is not False:
             parts.append(self._outputs(outputs, options))
         return "\n\n".join(filter(None, parts))
@@ -120,7 +121,7 @@ class _Writer:
         alt = str(options.get("fig-alt", "")).replace("\\", "").replace('"', '\\"')
         width = picture_width(file)
         size = f"width={width:.3f}in " if width else ""
-        return f'![](<{file}>){{{size}fig-alt="{" ".join(alt.split())}"}}'
+        return f'![](<{self.media.name}/{file.name}>){{{size}fig-alt="{" ".join(alt.split())}"}}'
 
 
 def split_options(source: str) -> tuple[dict, str]:

@@ -9,42 +9,39 @@ import json
 import os
 import re
 import subprocess
-import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from wslib.workbook.book import Book, Page, RenderError
-from wslib.workbook.document import Document, read_document
+from wslib.workbook.book import RenderError
+from wslib.workbook.stage import Stage
 
 PROBLEM = "problem: "  # what the filter puts before each thing to mend
 TEX = re.compile(r"Could not convert TeX math (.*?), rendering as TeX", re.DOTALL)
 
 
-def make(book: Book, folder: Path) -> None:
+def make(staged: Stage, folder: Path) -> None:
     """Write `index.html` and `workbook.pdf` to `folder`.
 
     Raises RenderError with a line for each problem of the book, all of them together.
     """
-    with tempfile.TemporaryDirectory(prefix="workbook-") as scratch:
-        media = Path(scratch)
-        documents = [
-            read_document(book.root / page.file, page.file, media, book.code_fold)
-            for page in book.pages
+    write_metadata(staged)
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [
+            pool.submit(make_html, staged, folder / "index.html"),
+            pool.submit(_make_pdf, staged, folder / "workbook.pdf"),
         ]
-        source = _source(book, documents)
-        (media / "book.json").write_text(
-            json.dumps(_metadata(book, documents)), "utf-8"
-        )
-        with ThreadPoolExecutor(2) as pool:
-            jobs = [
-                pool.submit(_make_html, book, source, media, folder / "index.html"),
-                pool.submit(_make_pdf, book, source, media, folder / "workbook.pdf"),
-            ]
-        found = [line for document in documents for line in document.problems]
-        found += [line for job in jobs for line in _problems(job.exception())]
+    found = [line for document in staged.documents for line in document.problems]
+    found += [line for job in jobs for line in _problems(job.exception())]
     if found:
         raise RenderError("\n".join(dict.fromkeys(found)))
+
+
+def check(staged: Stage) -> None:
+    """Raise RenderError with a line for each problem of the book, as `make` would:
+    Quarto forgives some of them, and names no chapter for others."""
+    write_metadata(staged)
+    staged.raise_problems()
+    make_html(staged, staged.folder / "checked.html", embed=False)
 
 
 def versions() -> str:
@@ -55,63 +52,58 @@ def versions() -> str:
     return f"pandoc {pypandoc.get_pandoc_version()}, typst {typst.__version__}"
 
 
-def _source(book: Book, documents: list[Document]) -> str:
+def _source(staged: Stage) -> str:
     """One document in which each chapter is a code block, so that the filter parses it
     on its own: a fence left open in one chapter does not swallow the next."""
-    pages = [*book.pages]
-    if book.bibliography:
-        pages.append(Page("references"))
-        references = "# References {.unnumbered}\n\n::: {#refs}\n:::\n"
-        documents = [*documents, Document(references)]
-    runs = re.findall("`+", "".join(document.markdown for document in documents))
-    ticks = "`" * (3 + max(map(len, runs), default=0))
+    text = "".join(document.markdown for document in staged.documents)
+    ticks = "`" * (3 + max(map(len, re.findall("`+", text)), default=0))
     return "\n\n".join(
-        f'{ticks} {{.chapter file="{page.file}" appendix="{page.appendix}"}}\n'
-        f"{document.markdown}\n{ticks}"
-        for page, document in zip(pages, documents, strict=True)
+        f'{ticks} {{.chapter file="{page.file}" appendix="{page.appendix}" '
+        f'folder="{Path(name).parent}"}}\n{document.markdown}\n{ticks}'
+        for page, name, document in zip(
+            staged.pages, staged.names, staged.documents, strict=True
+        )
     )
 
 
-def _metadata(book: Book, documents: list[Document]) -> dict:
-    dates = [document.date for document in documents if document.date]
+def metadata(staged: Stage) -> dict:
+    """What the templates and the filter ask for."""
+    book = staged.book
     return {
         **{key: book.get(f"book.{key}", "") for key in ("title", "subtitle", "author")},
-        "date": max(dates)[:10] if dates else time.strftime("%Y-%m-%d"),
-        "profile": book.profile,
+        "run": staged.run,
         "lang": book.get("lang", "en"),
-        "root": str(book.root.resolve()),
         "code-summary": book.get("format.html.code-summary", "Code"),
-        "number-depth": str(book.get("format.html.number-depth", 3)),
+        "number-depth": str(book.get("number-depth", 3)),
         "bibliography": [str(file.resolve()) for file in book.bibliography],
         "link-citations": True,
     }
 
 
-def _make_html(
-    book: Book, source: str, media: Path, target: Path, *, embed: bool = True
-) -> None:
+def write_metadata(staged: Stage) -> None:
+    text = json.dumps(metadata(staged))
+    (staged.folder / "book.json").write_text(text, encoding="utf-8")
+
+
+def make_html(staged: Stage, target: Path, *, embed: bool = True) -> None:
     """The web book; unless `embed`, it refers to its pictures where they are."""
-    depth = book.get("format.html.toc-depth", 2)
-    _pandoc(
-        book, source, media, target, "html5", "template.html",
+    depth = staged.book.get("format.html.toc-depth", 2)
+    run_pandoc(
+        staged, target, "html5", "template.html",
         "--mathml", "--section-divs", "--toc", f"--toc-depth={depth}",
         *(["--embed-resources"] if embed else []),
     )  # fmt: skip
 
 
-def _make_pdf(book: Book, source: str, media: Path, target: Path) -> None:
+def _make_pdf(staged: Stage, target: Path) -> None:
     import typst
 
-    text = media / "book.typ"
-    _pandoc(
-        book, source, media, text, "typst", "template.typ",
-        "--syntax-highlighting=idiomatic",
-    )  # fmt: skip
+    text = staged.folder / "book.typ"
+    run_pandoc(
+        staged, text, "typst", "template.typ", "--syntax-highlighting=idiomatic"
+    )
     try:
-        typst.compile(
-            str(text), str(target), root=text.anchor, ignore_system_fonts=True,
-            sys_inputs={"theme": str((book.root / "report/code.tmTheme").resolve())},
-        )  # fmt: skip
+        typst.compile(str(text), str(target), ignore_system_fonts=True)
     except typst.TypstError as error:
         lines = text.read_text(encoding="utf-8").splitlines()
         place = re.search(r"book\.typ:(\d+):", error.diagnostic)
@@ -119,23 +111,23 @@ def _make_pdf(book: Book, source: str, media: Path, target: Path) -> None:
         raise RenderError(f"typst: {error.message}{here}") from None
 
 
-def _pandoc(
-    book: Book, source: str, media: Path, target: Path, to: str, template: str, *options
+def run_pandoc(
+    staged: Stage, target: Path, to: str, template: str, *options: str
 ) -> None:
-    """Run pandoc from the chapters in `source` to the file `target`."""
+    """Run pandoc from the chapters of the book to the file `target`."""
     import pypandoc
 
-    report = book.root.resolve() / "report"
+    source = _source(staged)
     command = [
         pypandoc.get_pandoc_path(), "--from", "markdown", "--to", to, "--wrap=none",
-        "--preserve-tabs", "--metadata-file", str(media / "book.json"),
-        "--lua-filter", str(report / "filter.lua"),
-        *(["--citeproc"] if book.bibliography else []),
-        "--template", str(report / template), "--output", str(target), *options,
+        "--preserve-tabs", "--metadata-file", "book.json",
+        "--lua-filter", "report/filter.lua", "--template", f"report/{template}",
+        *(["--citeproc"] if staged.book.bibliography else []),
+        "--output", str(target.resolve()), *options,
     ]  # fmt: skip
     done = subprocess.run(
         command, input=source, text=True, encoding="utf-8", capture_output=True,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        cwd=staged.folder, env={**os.environ, "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     found = [
         line.removeprefix(PROBLEM)

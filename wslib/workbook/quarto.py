@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from wslib.workbook.book import Book, RenderError
+from wslib.workbook.stage import Stage, write_project
 
 OLDEST = (1, 9)  # the first that makes books through Typst
-UNRESOLVED = re.compile(r"Unable to resolve crossref\s*@?([\w-]+)?")
-MISSING_KEY = re.compile(r"[Cc]iteproc: citation ([\w:-]+) not found")
+OUTPUT = "_book"
+UNRESOLVED = re.compile(r"Unable to resolve crossref|[Cc]iteproc: citation \S+ not found")
+
+
+class QuartoFailed(RuntimeError):
+    """Quarto made no book of a book that is right; the message is one line, and names
+    the log that has the rest."""
 
 
 def find() -> tuple[str, str] | None:
@@ -29,35 +33,38 @@ def is_recent(version: str) -> bool:
     return tuple(int(n) for n in re.findall(r"\d+", version)[:2]) >= OLDEST
 
 
-def make(book: Book, folder: Path, program: str) -> None:
-    """Let Quarto write the book to `folder`, all formats of `_quarto.yml` at once.
+def make(staged: Stage, folder: Path, program: str) -> None:
+    """Let Quarto write the book to `folder`, in all formats of `_quarto.yml`.
 
-    Quarto only warns about references that lead nowhere; here they are errors. Raises
-    RenderError with the last lines of Quarto's own words, or a line for each problem.
+    The book has been checked. Raises QuartoFailed if Quarto fails all the same, or only
+    warns of what would be missing.
     """
-    command = [program, "render", "--profile", book.profile]
-    command += ["--output-dir", os.path.relpath(folder, book.root)]
-    done = subprocess.run(
-        command, cwd=book.root, text=True, encoding="utf-8", errors="replace",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
-    found = [f"@{label}: no such label" for label in UNRESOLVED.findall(said)]
-    found += [f"@{key}: not in the bibliography" for key in MISSING_KEY.findall(said)]
-    if done.returncode:
-        found += ["quarto render failed:", *said.strip().splitlines()[-12:]]
-    found += _left_unresolved(folder) if not found else []
+    write_project(staged, OUTPUT)
+    log = staged.folder.with_name("quarto.log")
+    with open(log, "w", encoding="utf-8") as file:
+        done = subprocess.run(
+            [program, "render"], cwd=staged.folder, stdin=subprocess.DEVNULL,
+            stdout=file, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    output = staged.folder / OUTPUT
+    trouble = _trouble(done.returncode, log, output)
+    if trouble:
+        raise QuartoFailed(f"Quarto {trouble} (see {log})")
+    for file in output.iterdir():
+        shutil.move(file, folder / file.name)
+
+
+def _trouble(status: int, log: Path, output: Path) -> str:
+    """What went wrong, in a few words; "" if nothing did."""
+    said = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text("utf-8", "replace"))
+    if status:
+        return f"ended with status {status}"
+    if found := UNRESOLVED.search(said):
+        return f"says: {found[0]}"
     for name in ("index.html", "workbook.pdf"):
-        if not found and not (folder / name).is_file():
-            found.append(f"quarto wrote no {name}; it said: {said[-300:].strip()}")
-    if found:
-        raise RenderError("\n".join(dict.fromkeys(found)))
-
-
-def _left_unresolved(folder: Path) -> list[str]:
-    """References that Quarto printed as `?@fig-x`, with the page that holds them."""
-    return [
-        f"{page.relative_to(folder)}: @{label}: no such label"
-        for page in sorted(folder.rglob("*.html"))
-        for label in re.findall(r"\?@([\w-]+)", page.read_text("utf-8", "replace"))
-    ]
+        if not (output / name).is_file():
+            return f"wrote no {name}"
+    for page in sorted(output.rglob("*.html")):
+        if found := re.search(r"\?@[\w-]+", page.read_text("utf-8", "replace")):
+            return f"left {found[0]} in {page.name}"
+    return ""

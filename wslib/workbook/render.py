@@ -1,22 +1,26 @@
-"""From executed notebooks to the report: one HTML book and one PDF.
+"""From executed notebooks to the report: a web book and a PDF.
 
-`_quarto.yml` is the only description of the book. Quarto makes it where it is there;
-otherwise the embedded engine does, from the same description.
+`_quarto.yml` is the only description of the book. It is laid out in a folder of its own
+(`stage`), and made there by Quarto where that is, otherwise by the embedded renderer.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from wslib.workbook import embedded, quarto
-from wslib.workbook.book import Book, RenderError, read_book
+from wslib.workbook.book import RenderError, read_book
+from wslib.workbook.stage import Stage, stage
 
 PRODUCTS = ("index.html", "workbook.pdf")  # moved into place last, in this order
+KEPT = re.compile(r"_summary\.(pdf|tmp)$")
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,10 @@ def render(root: Path, profile: str, out: Path | None = None) -> Report:
     _sweep(target)
     fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}.new-", dir=target.parent))
     try:
-        engine = _make(book, fresh)
+        engine = _make(stage(book, root / "build" / profile / "book"), fresh)
         _publish(fresh, target, started)
+    except RenderError as error:
+        raise RenderError(name_lines(root, str(error))) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     html, pdf = (target / name for name in PRODUCTS)
@@ -55,35 +61,77 @@ def render(root: Path, profile: str, out: Path | None = None) -> Report:
     return report
 
 
-def _make(book: Book, folder: Path) -> str:
+def _make(staged: Stage, folder: Path) -> str:
     """Make the book in `folder`; return what made it."""
     wish = os.environ.get("WSLIB_RENDERER", "")
     if wish not in ("", "quarto", "embedded"):
         raise RenderError(f"WSLIB_RENDERER is {wish!r}, expected quarto or embedded")
     found = quarto.find() if wish != "embedded" else None
     if found and quarto.is_recent(found[1]):
-        quarto.make(book, folder, found[0])
-        return f"Quarto {found[1]}"
-    if wish == "quarto":
+        embedded.check(staged)
+        try:
+            quarto.make(staged, folder, found[0])
+            return f"Quarto {found[1]}"
+        except quarto.QuartoFailed as error:
+            if wish == "quarto":
+                raise RenderError(str(error)) from None
+            print(f"{error}; going on with the embedded renderer", flush=True)
+            for file in folder.iterdir():
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
+    elif wish == "quarto":
         have = f"found {found[1]}" if found else "found none on the PATH"
         raise RenderError(f"WSLIB_RENDERER is quarto: need Quarto >= 1.9, {have}")
-    if found:
+    elif found:
         print(f"Quarto {found[1]} is too old (need 1.9); going on without it")
-    embedded.make(book, folder)
+    embedded.make(staged, folder)
     return f"embedded renderer ({embedded.versions()})"
+
+
+def name_lines(root: Path, problems: str) -> str:
+    """The `problems` with chapter and line in the place of the notebook: what is to be
+    mended is in the script."""
+    return "\n".join(_with_line(root, line) for line in problems.splitlines())
+
+
+def _with_line(root: Path, problem: str) -> str:
+    """`build/smoke/NN_a.ipynb: @fig-x: ...` as `chapters/NN_a.py:7: @fig-x: ...`."""
+    page, _, rest = problem.partition(": ")
+    script = root / "chapters" / f"{Path(page).stem}.py"
+    source = script if page.endswith(".ipynb") else root / page
+    if not source.is_file():
+        return problem
+    word = re.sub(r"^(?:the (?:link|label) |not valid TeX: )", "", rest)
+    word = re.split(r"(?<=\S): | leads nowhere| is used twice", word)[0]
+    lines = source.read_text(encoding="utf-8").splitlines()
+    number = next((n for n, line in enumerate(lines, 1) if word in line), None)
+    name = source.relative_to(root)
+    return f"{name}:{number}: {rest}" if number else f"{name}: {rest}"
 
 
 def _publish(fresh: Path, target: Path, started: float) -> None:
     """Move each finished file into its place: a file of the last report is replaced
     whole or not at all, the PDF, by whose time stamp Make goes, at the very end. It is
-    dated when the render `started`: Make sees what was edited since."""
+    dated when the render `started`: Make sees what was edited since. Pages of earlier
+    renders that this one has not are removed."""
     os.utime(fresh / PRODUCTS[-1], (started, started))
     files = [file for file in fresh.rglob("*") if file.is_file()]
-    names = [file.relative_to(fresh) for file in files]
+    names = {file.relative_to(fresh) for file in files}
     last = [Path(name) for name in PRODUCTS]
-    for name in [*sorted(set(names) - set(last)), *last]:
+    for name in [*sorted(names - set(last)), *last]:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         os.replace(fresh / name, target / name)
+    _remove_others(target, names)
+
+
+def _remove_others(target: Path, names: set[Path]) -> None:
+    """Remove from `target` what is not one of `names`; the summaries of chapters, which
+    other commands put there, stay."""
+    for file in sorted(target.rglob("*"), reverse=True):
+        if file.is_dir():
+            with suppress(OSError):  # it is not empty
+                file.rmdir()
+        elif file.relative_to(target) not in names and not KEPT.search(file.name):
+            file.unlink()
 
 
 def _sweep(target: Path) -> None:

@@ -25,6 +25,7 @@ from nbformat.v4 import new_notebook
 from wslib.workbook import embedded
 from wslib.workbook.book import Book, RenderError, load_book
 from wslib.workbook.document import Document, read_document
+from wslib.workbook.stage import PICTURES, Stage, prepare
 
 TAG = "summary"
 MOST_PAGES = 2
@@ -85,28 +86,26 @@ def _tagged(notebook: NotebookNode) -> list[NotebookNode]:
 
 def _make(book: Book, name: str, notebook: NotebookNode) -> tuple[bytes, int]:
     """The PDF of the summary and how many pages it has."""
+    alone = replace(
+        book, settings={**book.settings, "book": {"chapters": [name]}}
+    )
     with tempfile.TemporaryDirectory(prefix="summary-") as scratch:
-        media = Path(scratch)
-        document = _document(name, notebook, media)
-        if document.problems:
-            raise RenderError("\n".join(document.problems))
-        alone = replace(book, settings={"book": {"chapters": [name]}})
-        source = embedded._source(alone, [document])
-        metadata = _metadata(book, document, notebook)
-        (media / "book.json").write_text(json.dumps(metadata), "utf-8")
-        return _typeset(book, source, media)
+        folder = Path(scratch, "book")
+        prepare(alone, folder)
+        document = _document(name, notebook, folder / PICTURES)
+        staged = Stage(alone, folder, alone.pages, [document])
+        staged.raise_problems()
+        metadata = _metadata(book, staged, notebook)
+        (folder / "book.json").write_text(json.dumps(metadata), "utf-8")
+        return _typeset(staged)
 
 
-def _typeset(book: Book, source: str, media: Path) -> tuple[bytes, int]:
-    text = media / "summary.typ"
-    embedded._pandoc(
-        book, source, media, text, "typst", "summary.typ",
-        "--syntax-highlighting=idiomatic",
-    )  # fmt: skip
-    compiler = typst.Compiler(
-        str(text), root=text.anchor, ignore_system_fonts=True,
-        sys_inputs={"theme": str((book.root / "report/code.tmTheme").resolve())},
-    )  # fmt: skip
+def _typeset(staged: Stage) -> tuple[bytes, int]:
+    text = staged.folder / "summary.typ"
+    embedded.run_pandoc(
+        staged, text, "typst", "summary.typ", "--syntax-highlighting=idiomatic"
+    )
+    compiler = typst.Compiler(str(text), ignore_system_fonts=True)
     try:
         content = compiler.compile(format="pdf")
     except typst.TypstError as error:
@@ -121,10 +120,11 @@ def _write(target: Path, content: bytes) -> None:
     os.replace(scratch, target)
 
 
-def _metadata(book: Book, document: Document, notebook) -> dict:
+def _metadata(book: Book, staged: Stage, notebook) -> dict:
     """What the template and the filter ask for."""
     return {
-        **embedded._metadata(book, [document]),
+        **embedded.metadata(staged),
+        "unnumbered": True,
         "book": book.get("book.title", ""),
         "title": _title("", notebook)["words"],
         "provenance": _provenance(notebook.metadata.get("wslib", {}), book.profile),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import html
-import json
 import re
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
@@ -17,12 +16,13 @@ from nbformat.v4 import new_output
 from wslib.workbook import embedded
 from wslib.workbook.book import Book, Page, RenderError, load_book
 from wslib.workbook.chapter import Chapter, code_cells
-from wslib.workbook.document import Document, read_document
+from wslib.workbook.document import Document
 from wslib.workbook.pages import write_pages
 from wslib.workbook.splice import chapters_of, outline, splice
+from wslib.workbook.stage import Stage, arrange, prepare, read_page
 from wslib.workbook.watch import signature
 
-PICTURE = re.compile(r'(<img\b[^>]*?\bsrc=")(/[^"]+)"')
+PICTURE = re.compile(r'(<img\b[^>]*?\bsrc=")(?!\w+:)([^"]+)"')
 BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="480pt" height="120pt"/>'
 NOT_YET = {"fig": {"image/svg+xml": BLANK}, "tbl": {"text/markdown": "| … |\n|---|\n"}}
 LABEL = re.compile(r"#\| *label: *[\"']?(fig|tbl)-")
@@ -48,23 +48,25 @@ class WebBookMaker:
     def __init__(self, root: Path, profile: str):
         self.root, self.profile = root, profile
         self._scratch = tempfile.TemporaryDirectory(prefix="preview-")
-        self.media = Path(self._scratch.name)
+        self.folder = Path(self._scratch.name, "book")
         self._documents: dict[str, tuple[object, Document]] = {}
         self._sources: object = None
-        self._last: tuple[object, list[Document], str] | None = None
+        self._looks: object = None
+        self._last: tuple[object, Stage, str] | None = None
 
     def make(self) -> WebBook:
         """The book as its files are now; chapters that were never executed without
         results. RenderError has a line for each problem."""
         book = load_book(self.root, self.profile)
         self._write_pages(book)
+        looks = self._prepare(book)
         documents = [self._document(book, page) for page in book.pages]
-        problems = [line for document in documents for line in document.problems]
-        if problems:
-            raise RenderError("\n".join(problems))
-        frame = self._frame(book, documents)
-        text = self._patched(book, documents, frame) or self._whole(book, documents)
-        self._last = frame, documents, text
+        staged = arrange(book, self.folder, documents)
+        staged.raise_problems()
+        embedded.write_metadata(staged)
+        frame = book, embedded.metadata(staged), looks
+        text = self._patched(staged, frame) or self._written(staged)
+        self._last = frame, staged, text
         return self._with_pictures(text)
 
     def close(self) -> None:
@@ -80,6 +82,15 @@ class WebBookMaker:
             write_pages(self.root, self.profile)
             self._sources = state
 
+    def _prepare(self, book: Book) -> object:
+        """Copy the looks of the book, if a file of them has changed."""
+        files = [*sorted((self.root / "report").glob("*.*")), *book.bibliography]
+        looks = [(file, _signature(file)) for file in files]
+        if looks != self._looks:
+            prepare(book, self.folder)
+            self._looks, self._documents = looks, {}
+        return looks
+
     def _document(self, book: Book, page: Page) -> Document:
         """The page in Markdown, read again if its file has changed."""
         file, chapter = self.root / page.file, self._chapter(page)
@@ -89,9 +100,8 @@ class WebBookMaker:
         state = (source, signature(source), book.code_fold)
         known, document = self._documents.get(page.file, (None, None))
         if known != state:
-            if source != file:
-                file = self._without_results(chapter)
-            document = read_document(file, page.file, self.media, book.code_fold)
+            stand_in = self._without_results(chapter) if source != file else None
+            document = read_page(book, page, self.folder, stand_in)
             self._documents[page.file] = state, document
         return document
 
@@ -110,47 +120,35 @@ class WebBookMaker:
             cell.execution_count = 0
         title, _, rest = notebook.cells[0].source.partition("\n")
         notebook.cells[0].source = title + NOTE % self.profile + rest
-        file = self.media / f"{chapter.name}.ipynb"
+        file = self.folder / f"{chapter.name}.ipynb"
         nbformat.write(notebook, file)
         return file
 
-    def _frame(self, book: Book, documents: list[Document]) -> object:
-        """All that a change of one chapter leaves as it is."""
-        metadata = embedded._metadata(book, documents)
-        files = [*sorted((self.root / "report").glob("*.*")), *book.bibliography]
-        (self.media / "book.json").write_text(json.dumps(metadata), "utf-8")
-        return book, metadata, [(file, _signature(file)) for file in files]
-
-    def _whole(self, book: Book, documents: list[Document]) -> str:
-        source = embedded._source(book, documents)
-        return self._written(book, source)
-
-    def _patched(self, book: Book, documents: list[Document], frame) -> str | None:
+    def _patched(self, staged: Stage, frame) -> str | None:
         """The last book with the chapters that have changed since; None if that is not
         possible, or not for certain."""
         if self._last is None or self._last[0] != frame:
             return None
         _, before, text = self._last
-        pairs = list(zip(documents, before, strict=True))
+        pairs = list(zip(staged.documents, before.documents, strict=True))
         changed = {n for n, (new, old) in enumerate(pairs) if new != old}
         if not changed:
             return text
         chapters = chapters_of(text)
-        blank = self.media / "blank.svg"
-        blank.write_text(BLANK, "utf-8")
+        (self.folder / "blank.svg").write_text(BLANK, "utf-8")
         parts = [
-            document if n in changed else Document(outline(chapters[n], blank))
-            for n, document in enumerate(documents)
+            new if n in changed else Document(outline(chapters[n], Path("blank.svg")))
+            for n, (new, _) in enumerate(pairs)
         ]
-        references = {len(parts)} if book.bibliography else set()
+        cited = {n for n, (new, _) in enumerate(pairs) if "{#refs}" in new.markdown}
         with suppress(RenderError):  # the whole book says it better
-            part = self._written(book, embedded._source(book, parts))
-            return splice(text, part, changed | references)
+            part = self._written(replace(staged, documents=parts))
+            return splice(text, part, changed | cited)
         return None
 
-    def _written(self, book: Book, source: str) -> str:
-        target = self.media / "index.html"
-        embedded._make_html(book, source, self.media, target, embed=False)
+    def _written(self, staged: Stage) -> str:
+        target = self.folder / "index.html"
+        embedded.make_html(staged, target, embed=False)
         return target.read_text(encoding="utf-8")
 
     def _with_pictures(self, text: str) -> WebBook:
@@ -158,7 +156,7 @@ class WebBookMaker:
         pictures = {}
 
         def rename(found: re.Match) -> str:
-            file = Path(html.unescape(found[2]))
+            file = self.folder / html.unescape(found[2])
             content = file.read_bytes()
             name = hashlib.sha256(content).hexdigest()[:16] + file.suffix
             pictures[name] = content
