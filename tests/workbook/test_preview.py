@@ -298,7 +298,6 @@ IN_PARTS = [
 ]
 AS_A_WHOLE = [
     ("01_one", "## More", "## Much *more*"),
-    ("01_one", "## More {#sec-more}", "## More {#sec-more .unnumbered}"),
     ("02_two", "So it ends.", "So it ends.[^1]\\n\\n[^1]: Not."),
     ("02_two", "So it ends.", "$$ c $$ {#eq-c}"),
     ("01_one", "hello;", "hello\\n\\n```\\na\\n```\\n\\n"),
@@ -306,27 +305,22 @@ AS_A_WHOLE = [
 ]
 
 
-def test_chapters_made_anew_are_what_the_whole_book_has(book, maker, monkeypatch):
+def test_chapters_made_anew_are_what_the_whole_book_has(book, maker):
     last = maker.make().html
-    with monkeypatch.context() as context:
-        context.setattr(maker, "_whole", None)
-        for change in IN_PARTS:
-            notebook(book, *change)
-            before, last = last, maker.make().html
-            assert before != last, change
+    for change in IN_PARTS:
+        notebook(book, *change)
+        before, made = last, maker.make()
+        last = made.html
+        assert before != last and len(made.parts) == 1, change
     assert last == whole(book)
 
 
-def test_what_the_rest_depends_on_makes_the_whole_book(book, maker, monkeypatch):
+@pytest.mark.parametrize("name, old, new", AS_A_WHOLE)
+def test_what_the_rest_depends_on_makes_the_whole_book(book, maker, name, old, new):
     maker.make()
-    last, made = maker._last, []
-    monkeypatch.setattr(maker, "_whole", lambda *_: made.append(1) or "W")
-    for name, old, new in AS_A_WHOLE:
-        notebook(book, name, old, new)
-        assert maker.make().html == "W", new
-        notebook(book, name, new, old)
-        maker._last = last
-    assert len(made) == len(AS_A_WHOLE)
+    notebook(book, name, old, new)
+    made = maker.make()
+    assert made.parts is None and made.html == whole(book)
 
 
 def test_words_of_a_footnote_make_the_whole_book(book, maker):
@@ -343,10 +337,10 @@ def test_outline_that_is_refused_makes_the_whole_book(book, maker, monkeypatch):
     assert "Here it ends." in maker.make().html
 
 
-def test_nothing_changed_nothing_is_made(book, maker, monkeypatch):
-    before = maker.make()
-    monkeypatch.setattr(maker, "_written", None)
-    assert maker.make() == before
+def test_nothing_changed_nothing_is_made(book, maker):
+    before, again = maker.make(), maker.make()
+    assert again.parts == frozenset()
+    assert (again.html, again.pictures) == (before.html, before.pictures)
 
 
 def test_other_looks_make_the_whole_book(book, maker):
@@ -361,7 +355,7 @@ def test_new_picture_has_a_new_name(book, maker):
     before = maker.make()
     (name,) = before.pictures
     assert f'src="picture/{name}"' in before.html
-    assert str(maker.media) not in before.html
+    assert str(maker.folder) not in before.html
     notebook(book, "01_one", "144pt", "145pt")
     after = maker.make()
     assert after.pictures.keys().isdisjoint([name]) and after.html == whole(book)
@@ -373,15 +367,15 @@ def test_new_picture_has_a_new_name(book, maker):
         (
             "@fig-one",
             "@fig-none",
-            "build/smoke/02_two.ipynb: @fig-none: no such figure",
+            "chapters/02_two.py: @fig-none: no such figure",
         ),
-        ("selvaraju2017", "nobody", "build/smoke/02_two.ipynb: @nobody: not in the"),
+        ("selvaraju2017", "nobody", "chapters/02_two.py: @nobody: not in the"),
         (
             "#| tbl-cap: ",
             "#| tbl-cap: [",
-            "build/smoke/02_two.ipynb: options of cell 3",
+            "chapters/02_two.py: options of cell 3",
         ),
-        ("#sec-end", "#sec-one", "build/smoke/02_two.ipynb: the label sec-one is used"),
+        ("#sec-end", "#sec-one", "chapters/02_two.py: the label sec-one is used"),
     ],
 )
 def test_mistakes_are_named_and_mended(book, maker, old, new, said):
@@ -391,13 +385,13 @@ def test_mistakes_are_named_and_mended(book, maker, old, new, said):
         maker.make()
     assert str(error.value).startswith(said)
     notebook(book, "02_two", new, old)
-    assert maker.make() == before
+    assert maker.make().html == before.html
 
 
 def test_label_that_others_refer_to_is_missed(book, maker):
     maker.make()
     notebook(book, "01_one", "{#eq-a}", "")
-    with pytest.raises(RenderError, match="02_two.ipynb: @eq-a: no such equation"):
+    with pytest.raises(RenderError, match="02_two.py:\\d+: @eq-a: no such equation"):
         maker.make()
 
 
@@ -502,7 +496,7 @@ def test_half_written_chapter_is_shown_until_it_is_mended(session, book):
     assert re.match(r"\S*chapters/01_one\.py:2\d: ", session.live.state.problem)
     saved(session, book, "chapters/02_two.py", "@eq-a", "@eq-b")
     problems = session.live.state.problem.split("\n\n")
-    assert problems[1] == "build/smoke/02_two.ipynb: @eq-b: no such equation"
+    assert problems[1] == "chapters/02_two.py:4: @eq-b: no such equation"
     saved(session, book, "chapters/01_one.py", "answer.value(", "answer.value()")
     assert session.live.state.problem == problems[1] and not session.job
     saved(session, book, "chapters/02_two.py", "@eq-b", "@eq-a")

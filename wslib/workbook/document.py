@@ -119,9 +119,10 @@ class _Writer:
         is_svg = kind == "image/svg+xml"
         file.write_bytes(content.encode() if is_svg else base64.b64decode(content))
         alt = str(options.get("fig-alt", "")).replace("\\", "").replace('"', '\\"')
+        alt = " ".join(alt.split())
         width = picture_width(file)
         size = f"width={width:.3f}in " if width else ""
-        return f'![](<{self.media.name}/{file.name}>){{{size}fig-alt="{" ".join(alt.split())}"}}'
+        return f'![](<{self.media.name}/{file.name}>){{{size}fig-alt="{alt}"}}'
 
 
 def split_options(source: str) -> tuple[dict, str]:

@@ -99,9 +99,7 @@ def _make_pdf(staged: Stage, target: Path) -> None:
     import typst
 
     text = staged.folder / "book.typ"
-    run_pandoc(
-        staged, text, "typst", "template.typ", "--syntax-highlighting=idiomatic"
-    )
+    run_pandoc(staged, text, "typst", "template.typ", "--syntax-highlighting=idiomatic")
     try:
         typst.compile(str(text), str(target), ignore_system_fonts=True)
     except typst.TypstError as error:

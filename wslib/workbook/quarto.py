@@ -11,7 +11,9 @@ from wslib.workbook.stage import Stage, write_project
 
 OLDEST = (1, 9)  # the first that makes books through Typst
 OUTPUT = "_book"
-UNRESOLVED = re.compile(r"Unable to resolve crossref|[Cc]iteproc: citation \S+ not found")
+UNRESOLVED = re.compile(
+    r"Unable to resolve crossref|[Cc]iteproc: citation \S+ not found"
+)
 
 
 class QuartoFailed(RuntimeError):

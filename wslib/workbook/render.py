@@ -17,7 +17,7 @@ from pathlib import Path
 
 from wslib.workbook import embedded, quarto
 from wslib.workbook.book import RenderError, read_book
-from wslib.workbook.stage import Stage, stage
+from wslib.workbook.stage import Stage, in_sources, stage
 
 PRODUCTS = ("index.html", "workbook.pdf")  # moved into place last, in this order
 KEPT = re.compile(r"_summary\.(pdf|tmp)$")
@@ -52,7 +52,7 @@ def render(root: Path, profile: str, out: Path | None = None) -> Report:
         engine = _make(stage(book, root / "build" / profile / "book"), fresh)
         _publish(fresh, target, started)
     except RenderError as error:
-        raise RenderError(name_lines(root, str(error))) from None
+        raise in_sources(root, error) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     html, pdf = (target / name for name in PRODUCTS)
@@ -85,27 +85,6 @@ def _make(staged: Stage, folder: Path) -> str:
         print(f"Quarto {found[1]} is too old (need 1.9); going on without it")
     embedded.make(staged, folder)
     return f"embedded renderer ({embedded.versions()})"
-
-
-def name_lines(root: Path, problems: str) -> str:
-    """The `problems` with chapter and line in the place of the notebook: what is to be
-    mended is in the script."""
-    return "\n".join(_with_line(root, line) for line in problems.splitlines())
-
-
-def _with_line(root: Path, problem: str) -> str:
-    """`build/smoke/NN_a.ipynb: @fig-x: ...` as `chapters/NN_a.py:7: @fig-x: ...`."""
-    page, _, rest = problem.partition(": ")
-    script = root / "chapters" / f"{Path(page).stem}.py"
-    source = script if page.endswith(".ipynb") else root / page
-    if not source.is_file():
-        return problem
-    word = re.sub(r"^(?:the (?:link|label) |not valid TeX: )", "", rest)
-    word = re.split(r"(?<=\S): | leads nowhere| is used twice", word)[0]
-    lines = source.read_text(encoding="utf-8").splitlines()
-    number = next((n for n, line in enumerate(lines, 1) if word in line), None)
-    name = source.relative_to(root)
-    return f"{name}:{number}: {rest}" if number else f"{name}: {rest}"
 
 
 def _publish(fresh: Path, target: Path, started: float) -> None:

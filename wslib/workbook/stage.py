@@ -126,9 +126,33 @@ def write_project(staged: Stage, output: str) -> None:
         if key in settings["book"]:
             settings["book"][key] = _renamed(settings["book"][key], names)
     known = {page.file for page in staged.book.pages}
-    settings["book"]["chapters"] += [n for file, n in names.items() if file not in known]
+    settings["book"]["chapters"] += [
+        n for file, n in names.items() if file not in known
+    ]
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     (staged.folder / "_quarto.yml").write_text(text, encoding="utf-8")
+
+
+def in_sources(root: Path, error: RenderError) -> RenderError:
+    """The error with chapter and line in the place of each notebook: what is to be
+    mended stands in the script."""
+    lines = [_with_line(root, line) for line in str(error).splitlines()]
+    return RenderError("\n".join(lines))
+
+
+def _with_line(root: Path, problem: str) -> str:
+    """`build/smoke/NN_a.ipynb: @fig-x: ...` as `chapters/NN_a.py:7: @fig-x: ...`."""
+    page, _, rest = problem.partition(": ")
+    script = root / "chapters" / f"{Path(page).stem}.py"
+    source = script if page.endswith(".ipynb") else root / page
+    if not source.is_file():
+        return problem
+    word = re.sub(r"^(?:the (?:link|label) |not valid TeX: )", "", rest)
+    word = re.split(r"(?<=\S): | leads nowhere| is used twice", word)[0]
+    lines = source.read_text(encoding="utf-8").splitlines()
+    number = next((n for n, line in enumerate(lines, 1) if word in line), None)
+    name = source.relative_to(root)
+    return f"{name}:{number}: {rest}" if number else f"{name}: {rest}"
 
 
 def _renamed(entries: list, names: dict[str, str]) -> list:

@@ -86,9 +86,7 @@ def _tagged(notebook: NotebookNode) -> list[NotebookNode]:
 
 def _make(book: Book, name: str, notebook: NotebookNode) -> tuple[bytes, int]:
     """The PDF of the summary and how many pages it has."""
-    alone = replace(
-        book, settings={**book.settings, "book": {"chapters": [name]}}
-    )
+    alone = replace(book, settings={**book.settings, "book": {"chapters": [name]}})
     with tempfile.TemporaryDirectory(prefix="summary-") as scratch:
         folder = Path(scratch, "book")
         prepare(alone, folder)

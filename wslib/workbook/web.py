@@ -19,7 +19,7 @@ from wslib.workbook.chapter import Chapter, code_cells
 from wslib.workbook.document import Document
 from wslib.workbook.pages import write_pages
 from wslib.workbook.splice import chapters_of, outline, splice
-from wslib.workbook.stage import Stage, arrange, prepare, read_page
+from wslib.workbook.stage import Stage, arrange, in_sources, prepare, read_page
 from wslib.workbook.watch import signature
 
 PICTURE = re.compile(r'(<img\b[^>]*?\bsrc=")(?!\w+:)([^"]+)"')
@@ -36,10 +36,14 @@ This chapter has not run with the profile `%s`: its results are missing here.
 
 @dataclass(frozen=True)
 class WebBook:
-    """A finished page, and its pictures by the name under which the page asks."""
+    """A finished page, and its pictures by the name under which the page asks.
+
+    `parts` are the chapters that were made anew for it; None for all.
+    """
 
     html: str
     pictures: dict[str, bytes]
+    parts: frozenset[int] | None = None
 
 
 class WebBookMaker:
@@ -57,7 +61,12 @@ class WebBookMaker:
     def make(self) -> WebBook:
         """The book as its files are now; chapters that were never executed without
         results. RenderError has a line for each problem."""
-        book = load_book(self.root, self.profile)
+        try:
+            return self._make(load_book(self.root, self.profile))
+        except RenderError as error:
+            raise in_sources(self.root, error) from None
+
+    def _make(self, book: Book) -> WebBook:
         self._write_pages(book)
         looks = self._prepare(book)
         documents = [self._document(book, page) for page in book.pages]
@@ -65,9 +74,12 @@ class WebBookMaker:
         staged.raise_problems()
         embedded.write_metadata(staged)
         frame = book, embedded.metadata(staged), looks
-        text = self._patched(staged, frame) or self._written(staged)
+        parts = self._changed(staged, frame)
+        text = self._patched(staged, parts) if parts is not None else None
+        if text is None:
+            text, parts = self._written(staged), None
         self._last = frame, staged, text
-        return self._with_pictures(text)
+        return WebBook(*self._with_pictures(text), parts)
 
     def close(self) -> None:
         self._scratch.cleanup()
@@ -124,23 +136,26 @@ class WebBookMaker:
         nbformat.write(notebook, file)
         return file
 
-    def _patched(self, staged: Stage, frame) -> str | None:
-        """The last book with the chapters that have changed since; None if that is not
-        possible, or not for certain."""
+    def _changed(self, staged: Stage, frame) -> frozenset[int] | None:
+        """The chapters that have changed since the last book; None if more has."""
         if self._last is None or self._last[0] != frame:
             return None
-        _, before, text = self._last
-        pairs = list(zip(staged.documents, before.documents, strict=True))
-        changed = {n for n, (new, old) in enumerate(pairs) if new != old}
+        pairs = zip(staged.documents, self._last[1].documents, strict=True)
+        return frozenset(n for n, (new, old) in enumerate(pairs) if new != old)
+
+    def _patched(self, staged: Stage, changed: frozenset[int]) -> str | None:
+        """The last book with the `changed` chapters; None if that is not possible, or
+        not for certain."""
+        text = self._last[2]
         if not changed:
             return text
         chapters = chapters_of(text)
         (self.folder / "blank.svg").write_text(BLANK, "utf-8")
         parts = [
             new if n in changed else Document(outline(chapters[n], Path("blank.svg")))
-            for n, (new, _) in enumerate(pairs)
+            for n, new in enumerate(staged.documents)
         ]
-        cited = {n for n, (new, _) in enumerate(pairs) if "{#refs}" in new.markdown}
+        cited = {n for n, d in enumerate(staged.documents) if "{#refs}" in d.markdown}
         with suppress(RenderError):  # the whole book says it better
             part = self._written(replace(staged, documents=parts))
             return splice(text, part, changed | cited)
@@ -151,7 +166,7 @@ class WebBookMaker:
         embedded.make_html(staged, target, embed=False)
         return target.read_text(encoding="utf-8")
 
-    def _with_pictures(self, text: str) -> WebBook:
+    def _with_pictures(self, text: str) -> tuple[str, dict[str, bytes]]:
         """The page with names for its pictures that change with what is in them."""
         pictures = {}
 
@@ -162,7 +177,7 @@ class WebBookMaker:
             pictures[name] = content
             return f'{found[1]}picture/{name}"'
 
-        return WebBook(PICTURE.sub(rename, text), pictures)
+        return PICTURE.sub(rename, text), pictures
 
 
 def _signature(file: Path) -> object:
