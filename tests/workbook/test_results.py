@@ -27,9 +27,6 @@ SPEC = {
         {"name": "theirs", "by": "a student", "data": "VOC", "AP": 40, "hits": 3},
         {"name": "the best", "by": "a paper", "data": "VOC", "AP": 55.5},
     ],
-    "figure": "cats.png",
-    "figure_place": "fig-cats",
-    "caption": "Cats.",
 }
 COLUMNS = ["detector", "AP", "AP low", "AP high", "hits"]
 ROWS = [["centre", 1.25, 0, 2.4, 1], ["odd", 9, 8, 10, 9], ["chain", 62.5, 48, 76.2, 7]]
@@ -105,9 +102,6 @@ def test_rows_are_linked_and_those_of_others_say_by_whom_and_on_what(tmp_path):
     ]  # fmt: skip
     assert cells(page, "the best")[2] == "–"
     assert "| odd |" not in page and "Data: rendered pictures, test." in page
-    assert (
-        "(figures/cats.png){#fig-glance-cats width=70%}" in page and "@fig-cats" in page
-    )
 
 
 def test_without_rows_all_are_shown_in_their_own_words(tmp_path):
@@ -168,8 +162,8 @@ def test_a_wrong_entry_is_one_line(tmp_path, changed, words):
 
 
 def test_a_missing_key_is_one_line(tmp_path):
-    project(tmp_path, {k: v for k, v in SPEC.items() if k != "figure"})
-    with pytest.raises(RenderError, match="07_cats: figure: field required"):
+    project(tmp_path, {k: v for k, v in SPEC.items() if k != "place"})
+    with pytest.raises(RenderError, match="07_cats: place: field required"):
         read_specification(tmp_path)
 
 
@@ -180,7 +174,5 @@ def test_the_real_specification_knows_every_chapter_and_its_labels():
     for name, spec in specification.items():
         text = chapters[name].read_text(encoding="utf-8")
         assert f"{{#{spec.chapter}}}" in text
-        for place in (spec.place, spec.figure_place):
-            assert f"#| label: {place}\n" in text, place
+        assert f"#| label: {spec.place}\n" in text
         assert f'"{spec.table}"' in text
-        assert f'"{spec.figure.split(".")[0]}"' in text

@@ -1,6 +1,6 @@
 """Results at a glance: what the chapters found, beside what others published.
 
-`report/results.yml` says which table, rows and figure of a chapter count; the numbers
+`report/results.yml` says which table and rows of a chapter count; the numbers
 are those that its last run left in `build/<profile>/tables/`.
 """
 
@@ -20,9 +20,6 @@ from wslib.workbook.book import RenderError
 
 SPECIFICATION = "report/results.yml"
 DATA = re.compile(r"\bData: ([^,.;]+)")
-OPTIONAL = {
-    "rows", "baseline", "headline", "published", "format", "intervals", "data",
-}  # fmt: skip
 HEAD = """# Results at a glance {#sec-glance .unnumbered}
 
 What each chapter set out to do, and how far it came: the row that counts beside the one
@@ -54,9 +51,6 @@ class Entry(pydantic.BaseModel, extra="forbid"):
     place: str
     table: str
     columns: dict[str, str] = pydantic.Field(min_length=1)
-    figure: str
-    figure_place: str
-    caption: str
     rows: dict[str, str] = {}
     baseline: str | None = None
     headline: str | None = None
@@ -176,7 +170,7 @@ def _data(entry: Entry, note: str) -> str:
 
 
 def _section(entry: Entry, frame: pd.DataFrame, note: str) -> str:
-    """The chapter's question, its table with the published rows, and its figure."""
+    """The chapter's question, and its table with the published rows."""
     label = entry.chapter.removeprefix("sec-")
     caption = (
         f"{entry.question} Our rows, each with its table, and what others published."
@@ -184,10 +178,8 @@ def _section(entry: Entry, frame: pd.DataFrame, note: str) -> str:
     return "\n\n".join(
         [
             f"## {entry.question} {{.unnumbered}}",
-            f"@tbl-glance-{label} and @fig-glance-{label} are from @{entry.chapter}.",
+            f"@tbl-glance-{label} is from @{entry.chapter}.",
             _float(f"tbl-glance-{label}", _rows(entry, frame, note), caption),
-            f"![{entry.caption} Explained at @{entry.figure_place}.]"
-            f"(figures/{entry.figure}){{#fig-glance-{label} width=70%}}",
         ]
     )
 
