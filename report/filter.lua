@@ -121,10 +121,16 @@ local normalise = {
       pandoc.utils.blocks_to_inlines(figure.caption.long))
   end,
   Table = function(tbl)
-    if not kind_of(tbl.identifier) and #tbl.caption.long == 0 then return nil end
-    local id, caption = tbl.identifier, tbl.caption.long
+    local caption = pandoc.utils.blocks_to_inlines(tbl.caption.long)
+    local id = tbl.identifier
+    local last = caption[#caption]
+    if id == '' and last and last.t == 'Str' then  -- Quarto's reader leaves it there
+      id = last.text:match('^{#(tbl%-[%w_-]+)}$') or ''
+      if id ~= '' then caption:remove() end
+    end
+    if not kind_of(id) and #caption == 0 then return nil end
     tbl.identifier, tbl.caption = '', pandoc.Caption({})
-    return float(id, { tbl }, pandoc.utils.blocks_to_inlines(caption))
+    return float(id, { tbl }, caption)
   end,
   Div = normalise_callout,
 }
@@ -327,7 +333,7 @@ end
 local emit_floats = { Div = emit_div }
 local emit_rest = {
   Header = format.Header, Table = format.Table, CodeBlock = format.CodeBlock,
-  Image = format.Image, Span = format.Span, Math = format.Math,
+  Image = format.Image, Span = format.Span, Math = format.Math, Code = format.Code,
   Para = format.Para,
 }
 

@@ -52,6 +52,10 @@ function typst.Math(math)
   return raw((text:gsub('%s+$', '')))
 end
 
+function typst.Code(code)
+  return raw('#raw(' .. quoted(code.text) .. ')')
+end
+
 function typst.Span(span)
   if not span.classes:includes('small') then return nil end
   return List({ raw('#small[') }) .. span.content .. { raw(']') }
