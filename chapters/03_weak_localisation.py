@@ -345,10 +345,9 @@ truth_says = np.array([[1, 0, -1], [0, 0, 1]])  # a class absent, a label unknow
 nobody = np.full((2, 3), 0.1)
 example_ap = mean_average_precision(nobody, truth_says)
 example_recall = mean_recall(nobody, truth_says)
-pd.DataFrame(
-    {"AP": example_ap[1], "recall": example_recall[1]},
-    index=["present once", "absent", "present once, once unknown"],
-)
+example = {"AP": example_ap[1], "recall": example_recall[1]}
+kinds = ["present once", "absent", "present once, once unknown"]
+Table(pd.DataFrame({"class": kinds, **example}), "metrics-by-hand", save=False)
 
 # %% [markdown]
 # ### Question 1.6: all epochs

@@ -1,12 +1,10 @@
 -- What Quarto's web book needs beside Quarto itself.
 
--- A picture without words for those who cannot see it takes them from its caption, the
--- last paragraph of the figure.
-function Div(div)
-  local last = div.content[#div.content]
-  if not div.identifier:match('^fig%-') or not last or last.t ~= 'Para' then return nil end
-  local words = pandoc.utils.stringify(last)
-  return div:walk({
+local stringify = pandoc.utils.stringify
+
+-- A picture without words for those who cannot see it takes them from its caption.
+local function with_words(element, words)
+  return element:walk({
     Image = function(image)
       local alt = image.attributes['fig-alt']
       if not alt or alt == '' then image.attributes['fig-alt'] = words end
@@ -14,6 +12,14 @@ function Div(div)
     end,
   })
 end
+
+function Div(div)  -- its last paragraph is its caption
+  local last = div.content[#div.content]
+  if not div.identifier:match('^fig%-') or not last or last.t ~= 'Para' then return nil end
+  return with_words(div, stringify(last))
+end
+
+function Figure(figure) return with_words(figure, stringify(figure.caption.long)) end
 
 -- Pandoc takes the widths of a table from the dashes in its source; browsers know better.
 function Table(tbl)

@@ -160,3 +160,12 @@ def test_what_is_no_notebook_is_named(tmp_path):
 def test_natural_width(tmp_path, content, inches):
     (tmp_path / "p").write_bytes(content)
     assert picture_width(tmp_path / "p") == pytest.approx(inches)
+
+
+def test_html_is_refused(read):
+    frame = new_output("execute_result", {"text/html": "<b>1</b>", "text/plain": "1"})
+    document = read(new_code_cell("frame", outputs=[frame], execution_count=1))
+    assert document.problems == [
+        "build/01_one.ipynb: cell 1 shows HTML, which a PDF can't: give the frame to "
+        "wslib's Table, or Markdown to IPython.display.Markdown"
+    ]

@@ -469,13 +469,15 @@ def test_out_folder_can_be_chosen(project, tmp_path):
 
 FAKE = """#!/bin/sh
 if [ "$1" = --version ]; then echo {version}; exit 0; fi
-pwd > ../called; echo "$@" >> ../called
+echo "$(basename "$PWD"): $@" >> ../called
 echo '{said}' >&2
 [ {status} = 0 ] || exit {status}
 mkdir -p _book
-echo '<html>{text}</html>' > _book/index.html
-echo page > _book/01.html
-echo %PDF- > _book/workbook.pdf
+case "$@" in
+  *html) echo '<html><head></head>{text}</html>' > _book/index.html
+         echo page > _book/01.html;;
+  *) echo %PDF- > _book/workbook.pdf;;
+esac
 """
 
 
@@ -493,6 +495,14 @@ def fake(project, monkeypatch, tmp_path):
     return install
 
 
+def called(project) -> list[str]:
+    """How Quarto was called since the last look."""
+    file = project.root / "build/smoke/called"
+    lines = sorted(file.read_text().splitlines()) if file.is_file() else []
+    file.unlink(missing_ok=True)
+    return lines
+
+
 def test_quarto_is_used_where_it_is(project, fake, capsys):
     fake("1.10.18")
     project.write("report/_output/smoke/of-an-older-render.html", "old")
@@ -505,8 +515,7 @@ def test_quarto_is_used_where_it_is(project, fake, capsys):
     assert sorted(file.name for file in project.out.iterdir()) == [
         "01.html", "01_one_summary.pdf", "index.html", "workbook.pdf",
     ]  # fmt: skip
-    called = (project.root / "build/smoke/called").read_text().split()
-    assert called == [str(project.root / "build/smoke/book"), "render"]
+    assert called(project) == ["pdf: render --to typst", "web: render --to html"]
     after = {path for path in project.root.rglob("*") if "build" not in path.parts}
     assert {path.name for path in after - before} == {
         "01.html",
@@ -518,7 +527,7 @@ def test_quarto_is_used_where_it_is(project, fake, capsys):
 def test_quarto_gets_a_project_of_its_own(project, fake):
     fake()
     render(project.root, "smoke")
-    folder = project.root / "build/smoke/book"
+    folder = project.root / "build/smoke/pdf"
     settings = yaml.safe_load((folder / "_quarto.yml").read_text("utf-8"))
     chapters, appendices = (settings["book"][k] for k in ("chapters", "appendices"))
     assert chapters == ["index.qmd", "01.qmd", "02.qmd", "references.qmd"]
@@ -528,6 +537,45 @@ def test_quarto_gets_a_project_of_its_own(project, fake):
     assert settings["run"]["profile"] == "smoke"
     page = (folder / "01.qmd").read_text("utf-8")
     assert "::: {#fig-map}" in page and "](<media/" in page and "text/html" not in page
+
+
+CHANGES = [
+    (lambda project: None, []),
+    (
+        lambda project: project.write("index.qmd", "# Preface {.unnumbered}\n\nHi."),
+        None,
+    ),
+    (lambda project: project.write("build/provenance.qmd", MADE), ["provenance.qmd"]),
+    (lambda project: project.write("report/quarto.scss", "/*-- scss:rules --*/"), None),
+]
+MADE = "# How it was made {#sec-made}\n\nWell.\n"
+
+
+@pytest.mark.parametrize("change, pages", CHANGES)
+def test_quarto_makes_the_pages_that_have_changed(project, fake, change, pages):
+    """Without @sec-made, the preface cites less than before: all pages are made."""
+    fake()
+    render(project.root, "smoke")
+    called(project)
+    change(project)
+    render(project.root, "smoke")
+    web = [line for line in called(project) if line.startswith("web")]
+    names = " ".join(f"{page} " for page in pages or [])
+    assert web == ([] if pages == [] else [f"web: render {names}--to html"])
+
+
+def test_after_a_failure_quarto_makes_all_pages(project, fake):
+    fake()
+    render(project.root, "smoke")
+    fake_quarto = Path(shutil.which("quarto"))
+    right = fake_quarto.read_text()
+    fake_quarto.write_text(right.replace("mkdir", "exit 1; mkdir"))
+    project.write("build/provenance.qmd", MADE)
+    assert render(project.root, "smoke").engine.startswith("embedded")
+    fake_quarto.write_text(right)
+    called(project)
+    render(project.root, "smoke")
+    assert "web: render --to html" in called(project)
 
 
 def test_old_quarto_is_named_and_passed_over(project, fake, capsys):
@@ -554,8 +602,8 @@ def test_book_is_made_without_quarto_where_it_fails(
     assert report.engine.startswith("embedded")
     assert report.pdf.read_bytes()[:5] == b"%PDF-" and report.pdf.stat().st_size > 999
     out = capsys.readouterr().out.splitlines()
-    assert out[0].startswith(f"Quarto {said}") and "quarto.log" in out[0]
-    log = project.root / "build/smoke/quarto.log"
+    assert out[1].startswith(f"Quarto {said}") and "quarto-html.log" in out[1]
+    log = project.root / "build/smoke/quarto-html.log"
     assert behaviour.get("said", "") in log.read_text("utf-8")
 
 
@@ -578,7 +626,7 @@ def test_mistakes_of_the_book_are_the_same_with_quarto(project, fake):
         "build/01.ipynb: @fig-nope: no such figure",
         "build/01.ipynb: @nobody1999: not in the bibliography",
     }
-    assert not (project.root / "build/smoke/called").exists()
+    assert called(project) == []
 
 
 def test_renderer_can_be_forced(project, fake, monkeypatch):

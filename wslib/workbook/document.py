@@ -13,6 +13,10 @@ import yaml
 
 IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
 PICTURE_DPI = 120  # at which figures are drawn
+BARE = (
+    "shows HTML, which a PDF can't: give the frame to wslib's Table, or Markdown to "
+    "IPython.display.Markdown"
+)
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 SVG_UNITS = {"pt": 72, "px": 96, "": 96, "in": 1, "cm": 2.54, "mm": 25.4}
 
@@ -84,10 +88,10 @@ class _Writer:
             fold = str(options.get("code-fold", self.code_fold)).lower()
             parts.append(_fence(source, f'.python .cell-code code-fold="{fold}"'))
         if options.get("output") is not False:
-            parts.append(self._outputs(outputs, options))
+            parts.append(self._outputs(outputs, options, number))
         return "\n\n".join(filter(None, parts))
 
-    def _outputs(self, outputs: list[dict], options: dict) -> str:
+    def _outputs(self, outputs: list[dict], options: dict, number: int) -> str:
         """Text first, then what a label makes a numbered figure or table of."""
         texts, shown = [], []
         for output in outputs:
@@ -97,6 +101,8 @@ class _Writer:
                 rich = self._rich(output["data"], options)
                 if rich is not None:
                     shown.append(rich)
+                elif "text/html" in output["data"]:
+                    self.problems.append(f"{self.name}: cell {number} {BARE}")
                 elif "text/plain" in output["data"]:
                     texts.append(_fence(_text(output["data"]["text/plain"]), ".output"))
         label = str(options.get("label", ""))

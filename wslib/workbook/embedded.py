@@ -41,7 +41,9 @@ def check(staged: Stage) -> None:
     Quarto forgives some of them, and names no chapter for others."""
     write_metadata(staged)
     staged.raise_problems()
-    make_html(staged, staged.folder / "checked.html", embed=False)
+    checked = staged.folder / "checked.html"
+    make_html(staged, checked, embed=False)
+    checked.unlink()
 
 
 def versions() -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from wslib.workbook.stage import Stage, write_project
+from wslib.workbook.retouch import retouch
+from wslib.workbook.stage import PICTURES, Stage, write_project
 
 OLDEST = (1, 9)  # the first that makes books through Typst
 OUTPUT = "_book"
@@ -36,36 +38,100 @@ def is_recent(version: str) -> bool:
 
 
 def make(staged: Stage, folder: Path, program: str) -> None:
-    """Let Quarto write the book to `folder`, in all formats of `_quarto.yml`.
+    """Let Quarto write the book to `folder`, the web book and the PDF side by side.
 
-    The book has been checked. Raises QuartoFailed if Quarto fails all the same, or only
-    warns of what would be missing.
+    The book has been checked. Of the web book only the pages that have changed are made
+    anew, if nothing else depends on what has changed in them. Raises QuartoFailed if
+    Quarto fails all the same, or only warns of what would be missing.
     """
-    write_project(staged, OUTPUT)
-    log = staged.folder.with_name("quarto.log")
+    web, pdf = (staged.folder.with_name(name) for name in ("web", "pdf"))
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [
+            pool.submit(_make_web, staged, web, program),
+            pool.submit(_make_pdf, staged, pdf, program),
+        ]
+    for job in jobs:
+        job.result()
+    shutil.copytree(web / OUTPUT, folder, dirs_exist_ok=True)
+    shutil.copy(pdf / OUTPUT / "workbook.pdf", folder)
+    retouch(folder)
+
+
+def _make_pdf(staged: Stage, folder: Path, program: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(staged.folder, folder)
+    write_project(staged, folder, OUTPUT, "typst")
+    _render(program, folder, "typst", "workbook.pdf")
+
+
+def _make_web(staged: Stage, folder: Path, program: str) -> None:
+    """Make all pages, or those that have changed since the folder was `finished`."""
+    finished = folder / "finished"
+    before = _contents(folder) if finished.is_file() else {}
+    finished.unlink(missing_ok=True)
+    if not before:
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(staged.folder, folder, dirs_exist_ok=True)
+    for name in before.keys() - _contents(staged.folder).keys() - {"_quarto.yml"}:
+        (folder / name).unlink()
+    write_project(staged, folder, OUTPUT, "html")
+    pages = _pages_to_make(before, _contents(folder))
+    if pages != []:
+        _render(program, folder, "html", "index.html", pages or [])
+    finished.touch()
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """The files of the project by their names, without what Quarto makes there."""
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    names = {file.relative_to(folder): file for file in files}
+    return {
+        name.as_posix(): file.read_bytes()
+        for name, file in names.items()
+        if name.parts[0] not in (OUTPUT, ".quarto", ".gitignore", "finished")
+    }
+
+
+def _pages_to_make(before: dict, after: dict) -> list[str] | None:
+    """The pages that differ; None for all, if others may depend on what differs."""
+    changed = [name for name in before | after if before.get(name) != after.get(name)]
+    pages = [name for name in changed if name.endswith(".qmd")]
+    pictures = [name for name in changed if name.startswith(f"{PICTURES}/")]
+    alone = len(pages) + len(pictures) == len(changed) and all(
+        name in before and name in after and _frame(before[name]) == _frame(after[name])
+        for name in pages
+    )
+    return pages if before and alone and (pages or not pictures) else None
+
+
+def _frame(page: bytes) -> list[bytes]:
+    """What other pages take from this one: headings, labels, what it cites."""
+    return re.findall(rb"^#.*|\{#[\w-]+|(?<!\w)@[\w:-]+", page, re.MULTILINE)
+
+
+def _render(
+    program: str, folder: Path, to: str, product: str, pages: list[str] = ()
+) -> None:
+    log = folder.with_name(f"quarto-{to}.log")
     with open(log, "w", encoding="utf-8") as file:
         done = subprocess.run(
-            [program, "render"], cwd=staged.folder, stdin=subprocess.DEVNULL,
-            stdout=file, stderr=subprocess.STDOUT,
+            [program, "render", *pages, "--to", to], cwd=folder,
+            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    output = staged.folder / OUTPUT
-    trouble = _trouble(done.returncode, log, output)
+    trouble = _trouble(done.returncode, log, folder / OUTPUT, product)
     if trouble:
         raise QuartoFailed(f"Quarto {trouble} (see {log})")
-    for file in output.iterdir():
-        shutil.move(file, folder / file.name)
 
 
-def _trouble(status: int, log: Path, output: Path) -> str:
+def _trouble(status: int, log: Path, output: Path, product: str) -> str:
     """What went wrong, in a few words; "" if nothing did."""
     said = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text("utf-8", "replace"))
     if status:
         return f"ended with status {status}"
     if found := UNRESOLVED.search(said):
         return f"says: {found[0]}"
-    for name in ("index.html", "workbook.pdf"):
-        if not (output / name).is_file():
-            return f"wrote no {name}"
+    if not (output / product).is_file():
+        return f"wrote no {product}"
     for page in sorted(output.rglob("*.html")):
         if found := re.search(r"\?@[\w-]+", page.read_text("utf-8", "replace")):
             return f"left {found[0]} in {page.name}"

@@ -69,6 +69,7 @@ def _make(staged: Stage, folder: Path) -> str:
     found = quarto.find() if wish != "embedded" else None
     if found and quarto.is_recent(found[1]):
         embedded.check(staged)
+        print(f"the book is right; Quarto {found[1]} renders it ...", flush=True)
         try:
             quarto.make(staged, folder, found[0])
             return f"Quarto {found[1]}"

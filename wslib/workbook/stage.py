@@ -114,13 +114,14 @@ def staged_name(file: str) -> str:
     return name.with_suffix(".qmd").as_posix()
 
 
-def write_project(staged: Stage, output: str) -> None:
-    """Write the `_quarto.yml` of the folder; the book is to be made in `output`."""
+def write_project(staged: Stage, folder: Path, output: str, to: str) -> None:
+    """Write the `_quarto.yml` for the pages in `folder`, from which the book is made in
+    `output`, in the format `to`. The title page of a PDF names its run."""
     settings = copy.deepcopy(staged.book.settings)
     settings.pop("profile", None)
     settings["project"] = {**settings.get("project", {}), "output-dir": output}
-    settings["run"] = staged.run
     settings["book"]["date"] = staged.run["date"]
+    settings |= {"run": staged.run} if to == "typst" else {}
     names = dict(zip((p.file for p in staged.pages), staged.names, strict=True))
     for key in ("chapters", "appendices"):
         if key in settings["book"]:
@@ -130,7 +131,7 @@ def write_project(staged: Stage, output: str) -> None:
         n for file, n in names.items() if file not in known
     ]
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
-    (staged.folder / "_quarto.yml").write_text(text, encoding="utf-8")
+    (folder / "_quarto.yml").write_text(text, encoding="utf-8")
 
 
 def in_sources(root: Path, error: RenderError) -> RenderError:
