@@ -23,8 +23,7 @@ NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
 BOOK      := index.qmd _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
-ENGINE    := $(wildcard wslib/params.py wslib/cli/__init__.py wslib/cli/workbook.py \
-                        wslib/workbook/*.py)
+ENGINE    := $(wildcard wslib/cli/__init__.py wslib/cli/workbook.py wslib/workbook/*.py)
 
 ifeq ($(wildcard _quarto-$(PROFILE).yml),)
   $(error no profile $(PROFILE); there are $(patsubst _quarto-%.yml,%,$(wildcard _quarto-*.yml)))

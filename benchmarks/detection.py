@@ -104,9 +104,9 @@ def prepared(options: argparse.Namespace):
 
 
 def with_wslib(options: argparse.Namespace) -> dict:
+    from wslib.boxes.localisation import class_maps, detect
     from wslib.cam import GradCAM
-    from wslib.device import pick_device
-    from wslib.localisation import class_maps, detect
+    from wslib.runtime.device import pick_device
 
     pick_device("cpu")
     model, voc, ids = prepared(options)
@@ -161,12 +161,12 @@ def peer_box(heat, score: float):
 
 
 def with_chain(options: argparse.Namespace) -> dict:
-    from wslib.device import pick_device
-    from wslib.evidence import learn, look
+    from wslib.boxes.evidence import learn, look
+    from wslib.boxes.recipe import Recipe
+    from wslib.boxes.teaching import teach
     from wslib.models.classifiers import build_classifier
     from wslib.models.dense import DenseClassifier
-    from wslib.teaching import teach
-    from wslib.tuning import Recipe
+    from wslib.runtime.device import pick_device
 
     pick_device("cpu")
     _, voc, ids = prepared(options)

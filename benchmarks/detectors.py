@@ -27,10 +27,10 @@ import torch
 import wslib  # noqa: F401  (lets torchvision import)
 from wslib.data.caltech import Pictures
 from wslib.data.datasets import open_caltech
-from wslib.device import pick_device
-from wslib.losses import DetectorLoss
 from wslib.models.detectors import NETWORKS, build_detector
-from wslib.views import BoxBatches, Examples, MapBatches
+from wslib.practical.views import BoxBatches, Examples, MapBatches
+from wslib.runtime.device import pick_device
+from wslib.training.losses import DetectorLoss
 
 EPOCH = 1626  # pictures, four fifths of the practical's 2,033
 SETS = ("rendered", "caltech3", "caltech101")  # the last two in $WSLIB_DATA

@@ -17,14 +17,12 @@ import numpy as np
 import torch
 
 import wslib  # noqa: F401  (lets torchvision import)
+from wslib.boxes.heatmaps import explain_images
 from wslib.cam import GradCAM
 from wslib.data.datasets import open_shapes
-from wslib.device import pick_device
-from wslib.heatmaps import explain_images
 from wslib.models.classifiers import build_classifier
 from wslib.models.sam import sam_predictor
-from wslib.prompts import Prompter
-from wslib.segment import (
+from wslib.prompting.pipelines import (
     BasicSamPipeline,
     BoxPipeline,
     ForegroundBackgroundPipeline,
@@ -32,6 +30,8 @@ from wslib.segment import (
     PointsBoxPipeline,
     run_all,
 )
+from wslib.prompting.prompter import Prompter
+from wslib.runtime.device import pick_device
 
 SIZE = (96, 128)
 KINDS = (

@@ -44,11 +44,11 @@ from IPython.display import Markdown
 from scipy.stats import spearmanr
 from skimage import data
 
-from wslib import figures
 from wslib.cam import CAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, rescale
-from wslib.device import pick_device
 from wslib.models.classifiers import build_classifier, imagenet_classes
-from wslib.tables import Table
+from wslib.runtime.device import pick_device
+from wslib.show import figures
+from wslib.show.tables import Table
 
 figures.use_house_style()
 device = pick_device(device)

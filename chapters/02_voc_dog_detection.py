@@ -62,15 +62,14 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from wslib import figures
-from wslib.boxes import centre_box, from_voc
+from wslib.boxes.boxes import centre_box, from_voc
+from wslib.boxes.evidence import learn, look
+from wslib.boxes.localisation import sweep
+from wslib.boxes.recipe import Recipe, best_threshold, climb, sweep_thresholds
+from wslib.boxes.teaching import cross_fit, teach
 from wslib.data.datasets import learn_and_examine, open_voc2007
 from wslib.data.images import resize_image
 from wslib.data.voc import CLASSES
-from wslib.device import pick_device
-from wslib.evidence import learn, look
-from wslib.heads import fit_heads
-from wslib.localisation import sweep
 from wslib.metrics.bootstrap import compare_detectors, paired_difference
 from wslib.metrics.classification import mean_average_precision
 from wslib.metrics.detection import evaluate, precision_recall
@@ -78,10 +77,11 @@ from wslib.metrics.errors import error_budget, fates, object_fates, oracle_ladde
 from wslib.metrics.localisation import corloc, max_box_acc, pointing_game, pxap
 from wslib.models.classifiers import build_classifier
 from wslib.models.dense import DenseClassifier
-from wslib.tables import Table
-from wslib.teaching import cross_fit, teach
-from wslib.training import fine_tune
-from wslib.tuning import Recipe, best_threshold, climb, sweep_thresholds
+from wslib.models.heads import fit_heads
+from wslib.runtime.device import pick_device
+from wslib.show import figures
+from wslib.show.tables import Table
+from wslib.training.fit import fine_tune
 
 device = pick_device(device)
 voc = open_voc2007(dataset, **rendered, seed=seed)

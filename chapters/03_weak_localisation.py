@@ -67,28 +67,28 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from wslib import figures
-from wslib.boxes import from_voc, to_voc
+from wslib.boxes.boxes import from_voc, to_voc
+from wslib.boxes.evidence import learn_from_maps, look_at_maps
+from wslib.boxes.recipe import KEPT, Recipe, choose_thresholds
+from wslib.boxes.teaching import cross_fit, teach
 from wslib.data.datasets import open_voc2007
 from wslib.data.voc import CLASSES
-from wslib.device import pick_device
-from wslib.evidence import learn_from_maps, look_at_maps
-from wslib.feature_maps import keep_feature_maps
-from wslib.localizer_training import localisation_scores, locate, map_thresholds
 from wslib.metrics.classification import mean_average_precision, mean_recall
 from wslib.metrics.classwise import classwise_ap, classwise_corloc, mean_ap
 from wslib.metrics.matching import box_iou
 from wslib.metrics.proposals import proposal_recall
 from wslib.models.classifiers import build_classifier
 from wslib.models.dense import DenseClassifier
+from wslib.models.features import keep_feature_maps
 from wslib.models.localizers import POOLINGS, build_localizer
-from wslib.proposals import propose
-from wslib.regions import keep_regions
-from wslib.tables import Table
-from wslib.teaching import cross_fit, teach
-from wslib.tuning import KEPT, Recipe, choose_thresholds
-from wslib.weak_runs import run_localizer, run_wsddn
-from wslib.wsddn_training import detect_regions
+from wslib.runtime.device import pick_device
+from wslib.show import figures
+from wslib.show.tables import Table
+from wslib.weak.localizer_training import localisation_scores, locate, map_thresholds
+from wslib.weak.proposals import propose
+from wslib.weak.regions import keep_regions
+from wslib.weak.runs import run_localizer, run_wsddn
+from wslib.weak.wsddn_training import detect_regions
 
 device = pick_device(device)
 voc = open_voc2007(dataset, **rendered, seed=seed)
@@ -173,9 +173,9 @@ Table(
 #
 # The course leaves ten places of its program to be filled in. Here they are
 # `train_data` and `eval_data` below (data sets and loaders), `wslib.models.localizers`
-# (model and pooling), `wslib.localizer_training` (loss, optimiser, schedule, steps,
-# validation) and `wslib.trackers` (the log, chosen by the knob `tracker`; `history.csv`
-# is always kept).
+# (model and pooling), `wslib.weak.localizer_training` (loss, optimiser, schedule,
+# steps, validation) and `wslib.training.trackers` (the log, chosen by the knob
+# `tracker`; `history.csv` is always kept).
 #
 # A localizer is fully convolutional [@oquab2015]: behind the backbone's features stand
 # a convolution of 3 by 3 to 256 channels, one of 1 by 1, and one to the twenty classes.

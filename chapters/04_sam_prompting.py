@@ -55,12 +55,10 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from wslib import figures
+from wslib.boxes.heatmaps import classify_images, explain_images
 from wslib.cam import METHODS
 from wslib.data.datasets import open_shapes
 from wslib.data.shapes import KINDS
-from wslib.device import pick_device
-from wslib.heatmaps import classify_images, explain_images
 from wslib.metrics.bootstrap import wilson
 from wslib.metrics.calibration import calibration, every_mask
 from wslib.metrics.masks import (
@@ -70,12 +68,21 @@ from wslib.metrics.masks import (
     measure_masks,
     paired,
 )
-from wslib.mirrored import MirroredPipeline
 from wslib.models.checkpoints import save_classifier
 from wslib.models.classifiers import build_classifier
 from wslib.models.sam import sam_predictor
 from wslib.models.sam_tiny import read_card
-from wslib.points import (
+from wslib.prompting.mirrored import MirroredPipeline
+from wslib.prompting.pipelines import (
+    BasicSamPipeline,
+    BoxPipeline,
+    ForegroundBackgroundPipeline,
+    ForegroundPipeline,
+    PointsBoxPipeline,
+    RefinedPipeline,
+    run_all,
+)
+from wslib.prompting.points import (
     background_points,
     centre_of_mass,
     innermost,
@@ -85,19 +92,12 @@ from wslib.points import (
     prompt_box,
     spread_peaks,
 )
-from wslib.project import build_folder
-from wslib.prompts import Prompt, Prompter
-from wslib.segment import (
-    BasicSamPipeline,
-    BoxPipeline,
-    ForegroundBackgroundPipeline,
-    ForegroundPipeline,
-    PointsBoxPipeline,
-    RefinedPipeline,
-    run_all,
-)
-from wslib.tables import Table
-from wslib.training import train_classifier
+from wslib.prompting.prompter import Prompt, Prompter
+from wslib.runtime.device import pick_device
+from wslib.runtime.project import build_folder
+from wslib.show import figures
+from wslib.show.tables import Table
+from wslib.training.fit import train_classifier
 
 device = pick_device(device)
 shapes = open_shapes(dataset, **counts, seed=seed)

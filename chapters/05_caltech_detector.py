@@ -72,19 +72,12 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from wslib import figures
-from wslib.classic import best_answer
 from wslib.data.caltech import LABELS, write_csv
 from wslib.data.datasets import open_caltech
 from wslib.data.duplicates import duplicate_groups
 from wslib.data.images import read_image
+from wslib.data.own_photos import read_strangers
 from wslib.data.splits import stratified_split, subset
-from wslib.data.strangers import read_strangers
-from wslib.detector_training import answer
-from wslib.device import pick_device
-from wslib.experiments import Experiments
-from wslib.haar import HaarFaces
-from wslib.hog_detectors import HogDetectors
 from wslib.metrics.single_box import (
     ERRORS,
     GOOD_IOU,
@@ -95,9 +88,16 @@ from wslib.metrics.single_box import (
     measure_boxes,
     table_of_runs,
 )
-from wslib.project import build_folder
-from wslib.tables import Table
-from wslib.views import Examples, squares
+from wslib.practical.classic import best_answer
+from wslib.practical.detector_training import answer
+from wslib.practical.haar import HaarFaces
+from wslib.practical.hog_detectors import HogDetectors
+from wslib.practical.lab import Experiments
+from wslib.practical.views import Examples, squares
+from wslib.runtime.device import pick_device
+from wslib.runtime.project import build_folder
+from wslib.show import figures
+from wslib.show.tables import Table
 
 device = pick_device(device)
 pictures = open_caltech(dataset, count, seed)
@@ -210,9 +210,9 @@ Markdown(
 # The practical's files have their counterparts here: `train.py`, `eval.py` and
 # `predict.py` are `wslib caltech train`, `eval` and `predict`; its network, data set
 # and loop are `wslib.models.detectors`, `wslib.data.caltech` and
-# `wslib.detector_training`. The `SimpleDetector` has three convolutions of 32, 64 and
-# 64 channels, each with batch norm, ReLU and a pooling of 4 by 4, and three linear
-# layers with dropout. Its loss is the cross-entropy of the three classes,
+# `wslib.practical.detector_training`. The `SimpleDetector` has three convolutions of
+# 32, 64 and 64 channels, each with batch norm, ReLU and a pooling of 4 by 4, and three
+# linear layers with dropout. Its loss is the cross-entropy of the three classes,
 # $$L_\text{class} = -\log \frac{e^{z_y}}{\sum_k e^{z_k}},$$ where $z_k$ are the logits
 # and $y$ is the true class. Boxes come in part 3; here their loss has the weight 0.
 #

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wslib import params
+from wslib.workbook import params
 from wslib.workbook.chapter import Chapter, code_cells
 
 ROOT = Path(__file__).resolve().parents[1]

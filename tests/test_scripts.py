@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wslib.project import build_folder, project_root
+from wslib.runtime.project import build_folder, project_root
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = next((ROOT / "chapters").glob("01_*.py"))
 SMALL = """
 import pandas as pd
-from wslib import figures
+from wslib.show import figures
 from wslib.data.folders import data_root, derived_root
-from wslib.tables import Table
+from wslib.show.tables import Table
 
 # %%
 fig, axes = figures.new_figure()

@@ -10,15 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from wslib import cli, training
+from wslib import cli
 from wslib.cli import caltech_predictions, caltech_training
 from wslib.data.caltech import LABELS, load_pixels, read_csv
-from wslib.detector_training import Answers, answer
 from wslib.metrics.bootstrap import wilson
 from wslib.models.checkpoints import read_checkpoint, save_checkpoint, save_classifier
 from wslib.models.classifiers import build_classifier
 from wslib.models.detector_files import load_detector, save_detector
 from wslib.models.detectors import build_detector
+from wslib.practical.detector_training import Answers, answer
+from wslib.training import fit
 
 SMALL = "--input-size 64 --epochs 2 --batch-size 4 --split 0.5,0.25,0.25 --device cpu"
 TRAIN = f"train --dataset caltech3 {SMALL} --seed 3"
@@ -58,7 +59,7 @@ def trained(tmp_path_factory):
     epoch and typed again, in `b`; and how each of the three lines ended."""
     folder, ends = tmp_path_factory.mktemp("caltech"), []
     write_caltech(folder / "data" / "caltech3")
-    epoch = training._train
+    epoch = fit._train
 
     def second_is_interrupted(model, *rest):
         if second_is_interrupted.epochs:
@@ -75,7 +76,7 @@ def trained(tmp_path_factory):
             ("b", second_is_interrupted),
             ("b", epoch),
         ):
-            patch.setattr(training, "_train", one_epoch)
+            patch.setattr(fit, "_train", one_epoch)
             argv = ["wslib", "caltech", *TRAIN.split(), "--out", out]
             patch.setattr(sys, "argv", argv)
             with pytest.raises(SystemExit) as end:
@@ -148,7 +149,7 @@ def test_before_the_first_epoch_ends_there_is_nothing_to_keep(caltech, monkeypat
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_train", interrupted)
+    monkeypatch.setattr(fit, "_train", interrupted)
     status, _, told = caltech(f"{TRAIN} --out c")
     assert status == 130 and "wslib: interrupted; the same command goes on" in told
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from wslib import cam, cli, evidence, losses, views
+from wslib import cam, cli
+from wslib.boxes import evidence
 from wslib.cli import names, segment_networks
 from wslib.data import voc
 from wslib.metrics import matching
 from wslib.models import classifiers, detectors, sam
+from wslib.practical import views
+from wslib.training import losses
 
 ROOT = Path(__file__).resolve().parents[2]
 

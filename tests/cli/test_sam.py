@@ -9,10 +9,11 @@ import sys
 import pandas as pd
 import pytest
 
-from wslib import cli, sam_training
+from wslib import cli
 from wslib.models import sam, sam_tiny
 from wslib.models.sam import NAMES, Weights, sam_predictor
 from wslib.models.sam_tiny import build_sam_tiny, save_sam_tiny
+from wslib.prompting import sam_training
 
 MiB = 2**20
 

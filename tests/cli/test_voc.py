@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 
 from wslib import cli
+from wslib.boxes.detections import Detections, load_detections, save_detections
+from wslib.boxes.recipe import KEPT
 from wslib.cli import voc_networks, voc_training
 from wslib.data.folders import data_root
-from wslib.detections import Detections, load_detections, save_detections
 from wslib.models.checkpoints import read_checkpoint, save_checkpoint
 from wslib.models.dense import load_detector
-from wslib.tuning import KEPT
 
 REAL = data_root() / "voc2007" / "VOCdevkit" / "VOC2007"
 RENDERED = "--dataset rendered --rendered train=10,val=6,test=4"

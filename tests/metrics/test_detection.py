@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from wslib.boxes import centre_box
+from wslib.boxes.boxes import centre_box
 from wslib.metrics.detection import PROTOCOLS, Protocol, evaluate, precision_recall
 
 EMPTY = np.zeros((0, 5))

@@ -28,8 +28,8 @@ from wslib.models.sam_tiny import (
     read_card,
     save_sam_tiny,
 )
-from wslib.sam_tasks import draw_task
-from wslib.sam_training import Promptable, examine, grid_iou
+from wslib.prompting.sam_tasks import draw_task
+from wslib.prompting.sam_training import Promptable, examine, grid_iou
 
 MEGABYTE = 10**6
 

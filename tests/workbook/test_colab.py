@@ -19,12 +19,12 @@ import pytest
 from nbclient import NotebookClient
 
 from wslib.cli.downloads import downloads
-from wslib.params import ParameterError
 from wslib.workbook.book import RenderError
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.colab import Course, make_notebook, write_notebook
 from wslib.workbook.colab_cells import field
 from wslib.workbook.colab_payload import needed_packages, packed
+from wslib.workbook.params import ParameterError
 from wslib.workbook.repository import git
 from wslib.workbook.run import Build, resolve
 

@@ -230,7 +230,7 @@ def test_data_that_were_read_are_a_dependency(project):
 
 def test_progress_bars_stay_out_of_the_notebook(project):
     bars = (
-        "from wslib.progress import progress\n"
+        "from wslib.runtime.progress import progress\n"
         "numbers = list(progress(range(limit), 'counting'))"
     )
     project.edit("chapters/02_two.py", "numbers = list(range(limit))", bars)
@@ -267,7 +267,7 @@ def test_chapters_side_by_side_share_the_processors(project):
 
 
 def test_tables_of_a_failed_run_do_not_reach_the_book(project):
-    table = "import pandas as pd\nfrom wslib.tables import Table\n\nTable("
+    table = "import pandas as pd\nfrom wslib.show.tables import Table\n\nTable("
     table += "pd.DataFrame({'scale': [scale]}), 'scales')"
     project.edit("chapters/01_one.py", "answer.value() * scale", table)
     assert project.make("chapter", "CH=01").returncode == 0

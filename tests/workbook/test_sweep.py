@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wslib.params import ParameterError, parse_overrides
 from wslib.workbook.gather import PointsFailed, gather, over_seeds, t_interval
+from wslib.workbook.params import ParameterError, parse_overrides
 from wslib.workbook.sweep import Sweep, parse_over, plan, read_sweep
 
 CHAPTER = """
@@ -26,7 +26,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from wslib.tables import Table
+from wslib.show.tables import Table
 
 if (width, seed) == (3, 1) and not Path("mended").exists():
     raise RuntimeError("on purpose")
@@ -301,7 +301,7 @@ def test_any_knobs_make_a_table_and_a_figure(root, over):
 
 
 def test_axes_of_the_figure(root, monkeypatch):
-    from wslib import figures
+    from wslib.show import figures
 
     kept = []
     monkeypatch.setattr(figures, "Picture", lambda fig, name: kept.append(fig) or fig)

@@ -15,7 +15,6 @@ import pandas as pd
 import typer
 from matplotlib.axes import Axes
 
-from wslib import figures
 from wslib.cli.caltech_predictions import UNKNOWN, Found, find_pictures, look_at
 from wslib.cli.caltech_reports import open_model
 from wslib.cli.options import check_out
@@ -23,7 +22,8 @@ from wslib.cli.printing import print_json
 from wslib.cli.voc_pictures import save_figure
 from wslib.data.images import read_image, resize_image
 from wslib.models.checkpoints import written_whole
-from wslib.progress import progress
+from wslib.runtime.progress import progress
+from wslib.show import figures
 
 BATCH = 32
 ON_SHEET, COLUMNS = 48, 6

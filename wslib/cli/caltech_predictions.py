@@ -16,9 +16,9 @@ from wslib.cli.caltech_reports import read_pictures
 from wslib.cli.segment_pictures import SUFFIXES
 from wslib.data.caltech import LABELS, Pictures
 from wslib.data.images import read_image, resize_image
-from wslib.detector_training import answer
 from wslib.metrics.single_box import measure_boxes
 from wslib.models.detectors import Detector
+from wslib.practical.detector_training import answer
 
 UNKNOWN = -1  # the label of a picture without an annotation
 MISSING = np.full((1, 4), np.nan)

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from wslib.cli.printing import print_json
 from wslib.data.caltech import LABELS, Pictures, load_pixels, read_caltech, read_csv
-from wslib.detector_training import Answers, answer
-from wslib.device import pick_device
 from wslib.metrics.bootstrap import Interval
 from wslib.metrics.single_box import GOOD_IOU, by_label, measure_boxes, summarise
 from wslib.models.detector_files import load_detector
 from wslib.models.detectors import Detector
-from wslib.progress import progress
-from wslib.views import Examples
+from wslib.practical.detector_training import Answers, answer
+from wslib.practical.views import Examples
+from wslib.runtime.device import pick_device
+from wslib.runtime.progress import progress
 
 PARTS = {"train": "train set", "val": "validation set", "test": "test set"}
 BOXES = ["iou", "good", "box_loss"]  # what a picture without a true box has not
@@ -86,7 +86,7 @@ def read_examples(pictures: Pictures, size: int, name: str) -> Examples:
 
 
 def look(detector: Detector, pixels: Tensor, mirrored: bool, desc: str) -> Answers:
-    """`wslib.detector_training.answer`, behind a progress bar."""
+    """`wslib.practical.detector_training.answer`, behind a progress bar."""
     batches = pixels.split(BATCH)
     told = [answer(detector, b, mirrored) for b in progress(batches, desc)]
     logits, boxes = ([getattr(t, k) for t in told] for k in ("logits", "boxes"))

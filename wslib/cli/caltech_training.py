@@ -17,14 +17,14 @@ from wslib.data.caltech import LABELS, Pictures, read_csv, write_csv
 from wslib.data.datasets import open_caltech
 from wslib.data.duplicates import duplicate_groups
 from wslib.data.splits import stratified_split, subset
-from wslib.detector_training import BEST, train_detector
-from wslib.device import pick_device
-from wslib.losses import DetectorLoss
 from wslib.models.checkpoints import written_whole
 from wslib.models.detector_files import about_detector
 from wslib.models.detectors import Detector, build_detector
-from wslib.runs import best_epoch
-from wslib.views import AUGMENTATIONS
+from wslib.practical.detector_training import BEST, train_detector
+from wslib.practical.views import AUGMENTATIONS
+from wslib.runtime.device import pick_device
+from wslib.training.losses import DetectorLoss
+from wslib.training.runs import best_epoch
 
 
 @dataclass(frozen=True)

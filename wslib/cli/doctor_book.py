@@ -10,7 +10,7 @@ from importlib import metadata
 
 from wslib.cli.doctor_findings import LESS, OK, Finding, install, of_book
 from wslib.cli.doctor_machine import compare, pins
-from wslib.project import project_root
+from wslib.runtime.project import project_root
 
 PAIRED = re.compile(r'^"?chapters/"?.*\n"?notebooks/"?', re.M)
 TRACKERS = ("tensorboard", "wandb")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wslib.cli import names
 from wslib.cli.doctor_findings import BAD, LESS, OK, Finding, install, short
-from wslib.project import project_root
+from wslib.runtime.project import project_root
 
 HUB = {"resnet18": 45, "resnet50": 98, "alexnet": 233}  # torchvision's weights, MiB
 SAM = {  # the published segmenters: the file below $WSLIB_DATA/sam, MiB
@@ -137,7 +137,7 @@ def _in_order(profile: Path) -> tuple[int, str]:
 
 def _needs(profile: Path) -> set[str]:
     """The data sets and weights that the parameters of a profile name."""
-    from wslib.params import read_yaml
+    from wslib.workbook.params import read_yaml
 
     needed = set()
     for file in profile.glob("*.yml"):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wslib.cli.errors import explain
-from wslib.project import project_root
+from wslib.runtime.project import project_root
 
 OK, LESS, BAD = "ok", "absent", "problem"
 MARKS = {OK: "ok", LESS: "-", BAD: "!!"}

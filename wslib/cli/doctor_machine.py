@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from wslib.cli.doctor_findings import BAD, LESS, Finding, gibibytes, install, short
-from wslib.project import project_root
+from wslib.runtime.project import project_root
 
 PINS = "requirements.txt"
 OLDEST_PYTHON = (3, 11)

@@ -150,7 +150,7 @@ def train_tiny(
     \b
     Example: wslib sam train-tiny --steps 9000 --out build/sam_tiny
     """
-    from wslib.sam_training import STEPS_AN_EPOCH, train
+    from wslib.prompting.sam_training import STEPS_AN_EPOCH, train
 
     path = out / "sam_tiny.pt"
     options.check_out(path)

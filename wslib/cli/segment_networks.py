@@ -15,14 +15,11 @@ from torch import nn
 from wslib.cam import METHODS
 from wslib.data.images import resize_image
 from wslib.data.voc import CLASSES
-from wslib.device import pick_device
-from wslib.mirrored import MirroredPipeline
 from wslib.models.checkpoints import load_classifier, naming
 from wslib.models.classifiers import build_classifier, imagenet_classes
 from wslib.models.sam import sam_predictor
-from wslib.points import background_points, innermost, prompt_box
-from wslib.prompts import Prompter
-from wslib.segment import (
+from wslib.prompting.mirrored import MirroredPipeline
+from wslib.prompting.pipelines import (
     BasicSamPipeline,
     BoxPipeline,
     ForegroundBackgroundPipeline,
@@ -30,6 +27,9 @@ from wslib.segment import (
     PointsBoxPipeline,
     RefinedPipeline,
 )
+from wslib.prompting.points import background_points, innermost, prompt_box
+from wslib.prompting.prompter import Prompter
+from wslib.runtime.device import pick_device
 
 DEFAULT = "efficientnet_lite0"
 FIND = {"foreground": innermost, "background": background_points, "box": prompt_box}

@@ -11,13 +11,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from wslib import figures
 from wslib.cli.options import check_out
 from wslib.cli.printing import plain
 from wslib.cli.segment_networks import Seen
 from wslib.data.images import read_image
 from wslib.models.checkpoints import written_whole
-from wslib.prompts import Segmentation
+from wslib.prompting.prompter import Segmentation
+from wslib.show import figures
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 ORIENTATION = 0x0112  # in EXIF; 1 is upright

@@ -280,8 +280,8 @@ def score_boxes(
     JSON: class, dataset, split, images, objects, boxes, model, recipe, protocol,
     measures [{metric, iou, value, low, high}], errors {iou, kinds [...]}
     """
+    from wslib.boxes.detections import load_detections
     from wslib.cli.voc_reports import report_score
-    from wslib.detections import load_detections
 
     detections = load_detections(file)
     if min_score is not None:
@@ -315,9 +315,9 @@ def show_boxes(
     \b
     Example: wslib voc show dogs.json --n 10 --seed 1 --out dogs.png
     """
+    from wslib.boxes.detections import load_detections
     from wslib.cli.voc_networks import open_network
     from wslib.cli.voc_pictures import choose, show
-    from wslib.detections import load_detections
 
     options.check_out(out)
     detections, network = load_detections(file), None

@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wslib.boxes.detections import Detections
+from wslib.boxes.evidence import KINDS, look
+from wslib.boxes.localisation import ClassMaps, class_maps
+from wslib.boxes.recipe import KEPT, Recipe
 from wslib.cam import GradCAM
 from wslib.data.datasets import open_voc2007
 from wslib.data.images import read_image
 from wslib.data.voc import CLASSES, VOC2007
-from wslib.detections import Detections
-from wslib.device import pick_device
-from wslib.evidence import KINDS, look
-from wslib.heads import pooled_features
-from wslib.localisation import ClassMaps, class_maps
 from wslib.models.checkpoints import fingerprint, load_classifier, naming
 from wslib.models.classifiers import Classifier
 from wslib.models.dense import load_detector
-from wslib.params import parse_overrides
-from wslib.tuning import KEPT, Recipe
+from wslib.models.heads import pooled_features
+from wslib.runtime.device import pick_device
+from wslib.workbook.params import parse_overrides
 
 PLAIN_THRESHOLD = 0.12  # of a plain classifier's Grad-CAM maps
 

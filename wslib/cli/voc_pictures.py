@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from wslib import figures
-from wslib.boxes import from_voc
+from wslib.boxes.boxes import from_voc
+from wslib.boxes.detections import Detections
 from wslib.cli.voc_networks import Look, Network
 from wslib.cli.voc_reports import truth_of
 from wslib.data.images import read_image
-from wslib.detections import Detections
 from wslib.metrics.matching import box_iou
 from wslib.models.checkpoints import written_whole
+from wslib.show import figures
 
 COLUMNS = 5  # images in a row
 RIGHT = 0.5  # IoU above which a box is right

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from wslib.boxes import to_voc
+from wslib.boxes.boxes import to_voc
 from wslib.cli.interrupted import goes_on
 from wslib.cli.printing import print_json
 from wslib.cli.voc_networks import open_voc
@@ -16,8 +16,8 @@ from wslib.data.proposal_files import read_proposals, write_proposals
 from wslib.data.voc import VOC2007
 from wslib.metrics.matching import Boxes
 from wslib.metrics.proposals import average_recall, proposal_recall
-from wslib.proposals import propose
-from wslib.tables import Table
+from wslib.show.tables import Table
+from wslib.weak.proposals import propose
 
 SAID = "VOC corners; share of the objects with a box of IoU ≥ the number, percent; AR: "
 SAID += "its mean over IoU 0.5 to 0.95; difficult objects left out"

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from wslib.boxes import centre_box
+from wslib.boxes.boxes import centre_box
+from wslib.boxes.detections import Detections, as_json, save_detections
 from wslib.cli.printing import print_json
 from wslib.data.datasets import open_voc2007
 from wslib.data.voc import CLASSES, VOC2007
-from wslib.detections import Detections, as_json, save_detections
 from wslib.metrics.bootstrap import evaluate_with_intervals
 from wslib.metrics.classification import mean_average_precision
 from wslib.metrics.detection import evaluate
 from wslib.metrics.errors import error_budget
 from wslib.metrics.localisation import corloc
 from wslib.metrics.matching import Boxes
-from wslib.tables import Table
+from wslib.show.tables import Table
 
 MEASURED = ("AP", "recall", "CorLoc")
 CLASSIFICATION = "average precision of each class, not interpolated, percent; images "
@@ -31,7 +31,7 @@ def baselines(
 ) -> dict[str, Boxes]:
     """The course's detectors that see no place; C where there are probabilities (N,).
 
-    The boxes are read as VOC corners as they are: see `wslib.boxes.centre_box`.
+    The boxes are read as VOC corners as they are: see `wslib.boxes.boxes.centre_box`.
     """
 
     def amid(image_id: str, score: float = 1.0) -> np.ndarray:

@@ -10,20 +10,20 @@ import torch
 import typer
 from torch import nn
 
+from wslib.boxes.evidence import learn
+from wslib.boxes.recipe import choose_thresholds
+from wslib.boxes.teaching import cross_fit, teach
 from wslib.cli.interrupted import STATUS
 from wslib.cli.voc_networks import Look, classify, open_network, open_voc
 from wslib.cli.voc_pictures import draw_curves
 from wslib.data.voc import CLASSES, VOC2007
-from wslib.device import pick_device
-from wslib.evidence import learn
-from wslib.heads import fit_heads
 from wslib.metrics.classification import mean_average_precision
 from wslib.models.checkpoints import about_classifier
 from wslib.models.classifiers import Classifier, build_classifier
 from wslib.models.dense import DenseClassifier, load_detector, save_detector
-from wslib.teaching import cross_fit, teach
-from wslib.training import fine_tune
-from wslib.tuning import choose_thresholds
+from wslib.models.heads import fit_heads
+from wslib.runtime.device import pick_device
+from wslib.training.fit import fine_tune
 
 PENALTY = 0.1  # of the head from which fine-tuning starts
 

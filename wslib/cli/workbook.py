@@ -56,8 +56,8 @@ def check_chapters(
     \b
     Example: wslib workbook check chapters/*.py --set "seed=1"
     """
-    from wslib.params import parse_overrides
     from wslib.workbook.chapter import Chapter
+    from wslib.workbook.params import parse_overrides
     from wslib.workbook.run import Build, check
 
     build = Build(profile, place=place)
@@ -94,7 +94,7 @@ def plan_sweep(
     \b
     Example: wslib workbook sweep plan chapters/NN_name.py --over "seed=0,1,2"
     """
-    from wslib.params import parse_overrides
+    from wslib.workbook.params import parse_overrides
     from wslib.workbook.sweep import plan, read_sweep
 
     points = plan(

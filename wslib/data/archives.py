@@ -13,7 +13,7 @@ from pathlib import Path
 from wslib.data.download import disk_is_full, fetch, mebibytes
 from wslib.data.folders import alone, data_root
 from wslib.data.voc import VOC2007
-from wslib.progress import progress
+from wslib.runtime.progress import progress
 
 VOC2007_URL = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/"
 VOC2007_FOLDER = Path("voc2007", "VOCdevkit", "VOC2007")  # below the root of the data

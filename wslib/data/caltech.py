@@ -22,7 +22,7 @@ from torch import Tensor
 
 from wslib.data.images import read_image, resize_image
 from wslib.data.voc import RENDERED
-from wslib.progress import progress
+from wslib.runtime.progress import progress
 
 LABELS = ("face", "motorcycle", "airplane")  # the practical's order
 COLUMNS = "NAME,x1,y1,x2,y2,label"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from wslib.data.caltech import LABELS, Pictures, read_caltech
 from wslib.data.caltech_archive import ANNOTATIONS, FOLDERS, IMAGES, read_caltech101
 from wslib.data.folders import data_root, dataset_folder, note_dependency
-from wslib.data.render import rendered_voc2007
-from wslib.data.render_caltech import rendered_caltech
-from wslib.data.render_shapes import SOURCES, rendered_shapes
+from wslib.data.rendered.caltech import rendered_caltech
+from wslib.data.rendered.shapes import SOURCES, rendered_shapes
+from wslib.data.rendered.voc import rendered_voc2007
 from wslib.data.shapes import ENDINGS, Shapes
 from wslib.data.voc import SPLITS, VOC2007
 
@@ -17,8 +17,8 @@ def open_voc2007(dataset: str = "voc2007", **rendered) -> VOC2007:
 
     The photographs must lie in `$WSLIB_DATA/voc2007/VOCdevkit/VOC2007`. The sample set
     is drawn if it is not there yet; the other arguments are those of
-    `wslib.data.render.rendered_voc2007` and mean nothing to the photographs. The counts
-    may be called `train`, `val`, `test` here, as the splits are.
+    `wslib.data.rendered.voc.rendered_voc2007` and mean nothing to the photographs. The
+    counts may be called `train`, `val`, `test` here, as the splits are.
     """
     if dataset == "voc2007":
         voc = VOC2007(dataset_folder("voc2007", "VOCdevkit/VOC2007/ImageSets/Main"))
@@ -47,7 +47,7 @@ def open_shapes(
 
     The course's set must lie in `$WSLIB_DATA/synthetic_shapes`, CIFAR-10 in
     `$WSLIB_DATA/cifar10` or `$WSLIB_DATA/cifar10_pictures.zip`. The other arguments
-    are those of `wslib.data.render_shapes.rendered_shapes` and mean nothing to the
+    are those of `wslib.data.rendered.shapes.rendered_shapes` and mean nothing to the
     course's set, whose counts they are by default.
 
     Raises FileNotFoundError, one line, where the data are not there, and ValueError
@@ -75,7 +75,7 @@ def open_caltech(
     here if it is not there yet (`rendered`).
 
     The pictures must lie in `$WSLIB_DATA/caltech3` or `$WSLIB_DATA/caltech101`. The
-    other arguments are those of `wslib.data.render_caltech.rendered_caltech` and mean
+    other arguments are those of `wslib.data.rendered.caltech.rendered_caltech` and mean
     nothing to them.
 
     Raises FileNotFoundError, one line, where the data are not there, and ValueError

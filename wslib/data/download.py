@@ -18,7 +18,7 @@ from http.client import BadStatusLine, HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 
-from wslib.progress import progress_bytes
+from wslib.runtime.progress import progress_bytes
 
 TIMEOUT = 30.0  # seconds in which nothing comes
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try

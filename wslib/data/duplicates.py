@@ -15,7 +15,7 @@ from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from wslib.data.caltech import Pictures, load_pixels
-from wslib.progress import progress
+from wslib.runtime.progress import progress
 
 SAME = 0.85  # correlation of two pictures from which on they are nearly the same
 AKIN = 0.7  # mean correlation that two parts of one group have

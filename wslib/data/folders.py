@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-from wslib.project import build_folder, project_root
+from wslib.runtime.project import build_folder, project_root
 
 try:
     import fcntl

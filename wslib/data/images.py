@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from wslib.progress import progress
+from wslib.runtime.progress import progress
 
 
 def read_image(path: Path | str) -> np.ndarray:

@@ -46,7 +46,7 @@ class Shapes:
     """The data set in the folder `root`. Files are read when they are asked for.
 
     An id is "SPLIT/NAME", such as "train/0001". `rendered` is true for a set that
-    `wslib.data.render_shapes` has drawn.
+    `wslib.data.rendered.shapes` has drawn.
 
     Raises FileNotFoundError where one of the folders images, masks, labels is missing.
     """

@@ -14,7 +14,7 @@ from wslib.data.cifar10 import BATCHES, BINARY, cifar10_pictures
 from wslib.data.download import disk_is_full, fetch, mebibytes
 from wslib.data.folders import build_once, data_root
 from wslib.data.shapes import ENDINGS, SPLITS, Shapes
-from wslib.progress import progress
+from wslib.runtime.progress import progress
 
 SHAPES_URL = "https://www.mimuw.edu.pl/~mwrochna/upload/"
 SHAPES_ZIP = "synthetic_shapes.zip"  # nobody has published its checksum

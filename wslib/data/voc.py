@@ -56,7 +56,7 @@ class VOC2007:
     """The data set below `root`: VOCdevkit, VOCdevkit/VOC2007 or a folder with these.
 
     Files are read when they are asked for, annotations only once. `rendered` is true
-    for a sample set that `wslib.data.render` has drawn.
+    for a sample set that `wslib.data.rendered.voc` has drawn.
 
     Raises FileNotFoundError where there is no VOC2007/ImageSets/Main.
     """

@@ -30,13 +30,14 @@ def max_box_acc(
     """Return MaxBoxAccV2 and the accuracies it is the mean of, in percent.
 
     boxes_by_threshold: {threshold of the map: {image id: (N, 4) or (N, 5) boxes}}, of
-    all components of each map, as `sweep` of `wslib.localisation` gives them. An image
-    is right if any of its boxes has IoU >= `iou` with any of its objects. The frame has
-    a row per IoU threshold: `iou`, `accuracy`, and the map's `threshold` that is best
-    there for the whole data set, the lowest of equals. (Choe et al., "Evaluating weakly
-    supervised object localization methods right", CVPR 2020 and TPAMI 2022,
-    https://arxiv.org/abs/2007.04178. The threshold is chosen on what is measured: the
-    number bounds what one threshold can give, and is no measurement of a detector.)
+    all components of each map, as `sweep` of `wslib.boxes.localisation` gives them. An
+    image is right if any of its boxes has IoU >= `iou` with any of its objects. The
+    frame has a row per IoU threshold: `iou`, `accuracy`, and the map's `threshold` that
+    is best there for the whole data set, the lowest of equals. (Choe et al.,
+    "Evaluating weakly supervised object localization methods right", CVPR 2020 and
+    TPAMI 2022, https://arxiv.org/abs/2007.04178. The threshold is chosen on what is
+    measured: the number bounds what one threshold can give, and is no measurement of a
+    detector.)
 
     Raises ValueError for no threshold, for no image with an object, for an IoU
     threshold outside (0, 1], and for boxes as `detection.evaluate` does.

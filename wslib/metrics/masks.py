@@ -3,7 +3,8 @@
 Masks are (H, W) bool, points rows (x, y) in pixels; a point belongs to the pixel in
 column floor(x + 0.5) and row floor(y + 0.5), the one whose middle is nearest. Shares
 and IoUs are 0 to 1. What is found in an image has the attributes of
-`wslib.segment.Segmentation`: `prompt` (points, labels, box), masks, scores, best.
+`wslib.prompting.pipelines.Segmentation`: `prompt` (points, labels, box), masks, scores,
+best.
 """
 
 from __future__ import annotations

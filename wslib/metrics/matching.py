@@ -1,7 +1,7 @@
 """Which detection belongs to which object, and which of them count.
 
 Boxes are VOC corners: x1, y1, x2, y2, 1-based, the last pixel included, so that a width
-is x2 - x1 + 1. `boxes.to_voc` makes them from half-open boxes.
+is x2 - x1 + 1. `wslib.boxes.boxes.to_voc` makes them from half-open boxes.
 
 The rules go back to Everingham et al., "The PASCAL Visual Object Classes (VOC)
 Challenge", IJCV 2010, https://doi.org/10.1007/s11263-009-0275-4, section 4.2, and to

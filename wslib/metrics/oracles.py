@@ -68,9 +68,10 @@ def oracle_threshold(
     """Return the detections, those of an image with an object from its best threshold.
 
     boxes_by_threshold: {threshold of the map: {image id: (N, 5)}}, as `sweep` of
-    `wslib.localisation` gives. Best is the largest mean, over the objects of the image,
-    of the IoU with the closest box; of equals fewer boxes, then the lower threshold.
-    Raises ValueError where there is no threshold, and for boxes as `match` does.
+    `wslib.boxes.localisation` gives. Best is the largest mean, over the objects of the
+    image, of the IoU with the closest box; of equals fewer boxes, then the lower
+    threshold. Raises ValueError where there is no threshold, and for boxes as `match`
+    does.
     """
     if not boxes_by_threshold:
         raise ValueError("boxes_by_threshold: empty, expected at least one threshold")

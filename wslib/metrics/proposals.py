@@ -1,10 +1,10 @@
 """How many objects could be found at all among the boxes that are proposed?
 
 What no proposal comes close to, a detector that chooses among them must miss. Boxes are
-VOC corners, as in `matching` (`boxes.to_voc` makes them), and the proposals of an image
-are listed best first; columns after the fourth are not read. Objects marked difficult
-(a fifth column of the ground truth) are left out. The images are those of the ground
-truth; one without proposals has no boxes.
+VOC corners, as in `matching` (`wslib.boxes.boxes.to_voc` makes them), and the proposals
+of an image are listed best first; columns after the fourth are not read. Objects marked
+difficult (a fifth column of the ground truth) are left out. The images are those of the
+ground truth; one without proposals has no boxes.
 """
 
 from __future__ import annotations

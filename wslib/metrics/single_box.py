@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from wslib.losses import generalised_iou, paired_iou
 from wslib.metrics.bootstrap import Interval, wilson
+from wslib.metrics.overlap import generalised_iou, paired_iou
 
 GOOD_IOU = 0.7
 WORST = 2.0  # 1 - GIoU of boxes that are infinitely far from each other

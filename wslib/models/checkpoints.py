@@ -152,8 +152,9 @@ def fingerprint(module: nn.Module) -> str:
 def about_classifier(classifier: Classifier, classes: Sequence[str]) -> dict:
     """What `load_classifier` must know of a classifier beside its weights.
 
-    Each of its `heads` has one output per class; see `wslib.heads.fit_heads`. Raises
-    ValueError for a name that comes twice, or where outputs and classes do not match.
+    Each of its `heads` has one output per class; see `wslib.models.heads.fit_heads`.
+    Raises ValueError for a name that comes twice, or where outputs and classes do not
+    match.
     """
     outputs, classes = classifier.head.out_features, list(classes)
     if not classes or outputs % len(classes) or len(set(classes)) < len(classes):

@@ -64,8 +64,8 @@ class DenseClassifier(nn.Module):
     - `place`: logits of the n classes and of the background at each place, from T.
 
     `classifier` keeps its own weights and head; `imagenet_head` (K -> 1000) is that
-    head unless another is given. The new heads are zeros until `wslib.teaching` fits
-    them. Raises ValueError for a head that is not ImageNet's.
+    head unless another is given. The new heads are zeros until `wslib.boxes.teaching`
+    fits them. Raises ValueError for a head that is not ImageNet's.
     """
 
     def __init__(

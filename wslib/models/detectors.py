@@ -35,7 +35,7 @@ class Detector(nn.Module):
 
     Boxes are x1, y1, x2, y2 as a ratio of the image, in (0, 1), as the last sigmoid
     gives them: their corners may come in the wrong order, see
-    `wslib.losses.sort_corners`. In place of images it takes `Maps`.
+    `wslib.training.losses.sort_corners`. In place of images it takes `Maps`.
 
     With `frozen`, the features are not trained: no gradient reaches them, and their
     batch norms stay as they are. With `bfloat16`, they are computed in that format,

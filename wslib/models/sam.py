@@ -18,8 +18,8 @@ from segment_anything.modeling import Sam
 
 from wslib.data.download import fetch
 from wslib.data.folders import alone, data_root, note_dependency
-from wslib.device import pick_device
 from wslib.models.checkpoints import load_weights, naming, read_checkpoint
+from wslib.runtime.device import pick_device
 
 META = "https://dl.fbaipublicfiles.com/segment_anything/"
 MOBILE = "https://github.com/ChaoningZhang/MobileSAM"

@@ -4,9 +4,9 @@ The prompt encoder, the mask decoder and the class around them are those of
 `segment_anything` (Kirillov et al. 2023, https://arxiv.org/abs/2304.02643), built
 small. In the place of the vision transformer stands a convolutional image encoder, as
 in EdgeSAM (Zhou et al. 2023, https://arxiv.org/abs/2312.06660). It was trained from
-scratch on pictures that code draws (`wslib.sam_training`): a toy of the real thing,
-with its interface, its ambiguity and its scores. Its card says what it can and cannot
-do.
+scratch on pictures that code draws (`wslib.prompting.sam_training`): a toy of the real
+thing, with its interface, its ambiguity and its scores. Its card says what it can and
+cannot do.
 """
 
 from __future__ import annotations

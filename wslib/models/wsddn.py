@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wslib.losses import paired_iou
+from wslib.metrics.overlap import paired_iou
 
 TINY = 1e-6
 BOUND = 8.0  # standard deviations from the mean; further out is noise

@@ -11,7 +11,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from wslib.params import Knob, ParameterError, declared_knobs
+from wslib.workbook.params import Knob, ParameterError, declared_knobs
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
 

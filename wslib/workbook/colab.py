@@ -21,7 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from wslib import params
+from wslib.workbook import params
 from wslib.workbook.book import load_book
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.colab_cells import (

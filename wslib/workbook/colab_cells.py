@@ -7,8 +7,8 @@ import json
 import re
 from typing import Literal, get_args, get_origin
 
-from wslib.params import Knob
 from wslib.workbook.chapter import Chapter
+from wslib.workbook.params import Knob
 
 FIELDS = {bool: "boolean", int: "integer", float: "number", str: "string"}
 

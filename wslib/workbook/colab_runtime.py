@@ -132,7 +132,7 @@ def settle(
     of the profile `shown`: what still has them takes the value of `profile`. Checked as
     the build checks parameters; SetupError, one line, for one that is missing or wrong.
     """
-    from wslib import params
+    from wslib.workbook import params
 
     if profile not in profiles:
         raise SetupError(f"profile {profile!r}, expected one of {', '.join(profiles)}")
@@ -218,7 +218,7 @@ def show_plain_tables() -> None:
 
     if shell := get_ipython():
         formatter = shell.display_formatter.formatters["text/markdown"]
-        for module in ("wslib.tables.Table", "IPython.core.display.Markdown"):
+        for module in ("wslib.show.tables.Table", "IPython.core.display.Markdown"):
             formatter.for_type_by_name(*module.rsplit(".", 1), _plain)
 
 

@@ -12,7 +12,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 
-from wslib.tables import Table
+from wslib.show.tables import Table
 from wslib.workbook.book import RenderError
 from wslib.workbook.results import headline, read_specification
 from wslib.workbook.sweep import Point, Sweep, as_yaml
@@ -187,7 +187,7 @@ def draw(frame, knobs: list[str], numbers: list[str]):
     """The first `numbers`, a panel each, over the first numeric knob; a series for each
     combination of the others, a pale dot for each run, their mean over the seeds and
     its interval. A knob that is no number is laid out in the order of its values."""
-    from wslib import figures
+    from wslib.show import figures
 
     across, others = _roles(frame, knobs)
     groups = list(frame.groupby(others, sort=False)) if others else [((), frame)]

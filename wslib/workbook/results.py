@@ -15,7 +15,7 @@ import pandas as pd
 import pydantic
 import yaml
 
-from wslib.tables import MISSING, Table
+from wslib.show.tables import MISSING, Table
 from wslib.workbook.book import RenderError
 
 SPECIFICATION = "report/results.yml"

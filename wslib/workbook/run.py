@@ -25,8 +25,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from wslib import params
-from wslib.workbook import dependencies, provenance
+from wslib.workbook import dependencies, params, provenance
 from wslib.workbook.badges import colab_url
 from wslib.workbook.chapter import Chapter, code_cells, code_of
 

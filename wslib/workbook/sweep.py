@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from wslib import params
+from wslib.workbook import params
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.results import read_specification
 from wslib.workbook.run import Build, check

@@ -1,0 +1,215 @@
+"""The rendered sample of the Caltech practical: layout, boxes, the same each time."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wslib.data import backgrounds
+from wslib.data.images import read_image
+from wslib.data.rendered import caltech as module
+from wslib.data.rendered import voc
+from wslib.data.rendered.caltech import (
+    label_counts,
+    render_caltech,
+    rendered_caltech,
+)
+from wslib.data.rendered.drawn import caltech, photographs
+from wslib.data.rendered.drawn.caltech import layers, photos
+from wslib.data.rendered.drawn.caltech.pictures import CYCLES, PLANES, draw_picture
+from wslib.data.rendered.drawn.drawing import Drawing
+
+LABELS = ("face", "motorcycle", "airplane")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return render_caltech(tmp_path_factory.mktemp("drawn"), 15, seed=4, workers=2)
+
+
+def rows(folder: Path, label: str) -> list[list[str]]:
+    with open(folder / "annotations" / f"{label}.csv", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_counts_are_in_the_real_proportions():
+    assert label_counts(2033) == {"face": 435, "motorcycle": 798, "airplane": 800}
+    assert label_counts(3) == dict.fromkeys(LABELS, 1)
+    for count in (4, 5, 7, 60, 599, 600):
+        counts = label_counts(count)
+        assert sum(counts.values()) == count and min(counts.values()) >= 1
+        assert abs(counts["motorcycle"] - counts["airplane"]) <= 1
+    assert label_counts(600) == {"face": 129, "motorcycle": 235, "airplane": 236}
+
+
+def test_layout_and_rows(folder):
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "RENDERED.json", "annotations", "images",
+    ]  # fmt: skip
+    for label, count in label_counts(15).items():
+        names = [f"image_{k:04d}.jpg" for k in range(1, count + 1)]
+        found = sorted(p.name for p in (folder / "images" / label).iterdir())
+        table = rows(folder, label)
+        assert found == names == [row[0] for row in table]
+        for row in table:
+            assert len(row) == 6 and row[5] == label
+            x1, y1, x2, y2 = map(int, row[1:5])
+            image = read_image(folder / "images" / label / row[0])
+            height, width = image.shape[:2]
+            assert 0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height
+            assert 180 <= width <= 270 and 60 <= height <= 210
+
+
+def test_it_says_that_it_is_rendered(folder):
+    about = json.loads((folder / "RENDERED.json").read_text())
+    assert about["seed"] == 4 and about["count"] == 15
+    assert [about[label] for label in LABELS] == list(label_counts(15).values())
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file()
+    }
+
+
+def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
+    one, four = (files(render_caltech(tmp_path / str(w), 5, 2, w)) for w in (1, 4))
+    assert one == four
+    other = files(render_caltech(tmp_path / "other", 3, seed=3))
+    for label in LABELS:
+        name = f"images/{label}/image_0001.jpg"
+        assert one[name] != other[name]
+
+
+def test_more_pictures_leave_the_others_as_they_are(folder, tmp_path):
+    few = render_caltech(tmp_path, 4, seed=4)
+    for label in LABELS:
+        table = rows(few, label)
+        assert table == rows(folder, label)[: len(table)]
+        for row in table:
+            mine, theirs = (f / "images" / label / row[0] for f in (few, folder))
+            assert mine.read_bytes() == theirs.read_bytes()
+
+
+def test_boxes_are_tight_round_the_mask(folder):
+    for place, label in enumerate(LABELS):
+        for k, row in enumerate(rows(folder, label), 1):
+            image, mask = draw_picture(label, np.random.default_rng((4, place, k)))
+            assert mask.shape == image.shape[:2] and image.dtype == np.uint8
+            x1, y1, x2, y2 = map(int, row[1:5])
+            inside = mask[y1:y2, x1:x2]
+            assert inside.sum() == mask.sum() > 0
+            assert inside[0].any() and inside[-1].any()
+            assert inside[:, 0].any() and inside[:, -1].any()
+
+
+def test_extent_of_one_pixel_and_of_a_block():
+    mask = np.zeros((20, 30), bool)
+    mask[4, 7] = True
+    assert layers.extent(mask) == (7, 4, 8, 5)
+    mask[4:9, 7:12] = True
+    assert layers.extent(mask) == (7, 4, 12, 9)
+
+
+def test_sheets_put_the_origin_where_it_is_asked_for():
+    drawing = Drawing()
+    drawing.polygon([(0, 0), (2, 0), (2, 1), (0, 1)], (200, 100, 0), puff=0, grain=0)
+    for finer in (1, 2):
+        top = layers.sheet(drawing, 10, (5, 30), (40, 50), finer=finer)
+        assert top.shape == (50, 40, 4)
+        x1, y1, x2, y2 = layers.extent(top[:, :, 3] >= 0.5)
+        assert np.abs(np.subtract((x1, y1, x2, y2), (5, 20, 25, 30))).max() <= 1
+        np.testing.assert_allclose(top[25, 15], (200, 100, 0, 1), atol=0.5)
+    view = np.full((50, 40, 3), 50, np.float32)
+    layers.cover(view, top)
+    assert view[25, 15].tolist() == [200, 100, 0] and (view[:, 30:] == 50).all()
+
+
+def test_objects_are_large_and_lie_in_different_places():
+    for place, label in enumerate(LABELS):
+        centres, areas = [], []
+        for k in range(12):
+            _, mask = draw_picture(label, np.random.default_rng((8, place, k)))
+            height, width = mask.shape
+            x1, y1, x2, y2 = layers.extent(mask)
+            centres.append(((x1 + x2) / 2 / width, (y1 + y2) / 2 / height))
+            areas.append((x2 - x1) * (y2 - y1) / width / height)
+            assert 0.05 < areas[-1] < 0.9
+        assert np.std(centres, axis=0).min() > 0.02 and np.std(areas) > 0.04
+
+
+@pytest.mark.parametrize("draw", CYCLES, ids=lambda f: f.__name__)
+def test_motorcycles_stand_on_two_wheels(draw):
+    for seed in range(3):
+        drawing = Drawing()
+        draw(drawing, np.random.default_rng(seed))
+        low, high = drawing.extent()
+        assert abs(low[1]) < 0.02 and 1.2 < (high - low)[0] / (high - low)[1] < 2.2
+        assert low[0] < -0.7 and high[0] > 0.9
+
+
+@pytest.mark.parametrize("draw", PLANES, ids=lambda f: f.__name__)
+def test_airplanes_are_long_and_have_wheels_on_the_ground(draw):
+    for seed in range(3):
+        extents = []
+        for landed in (True, False):
+            drawing = Drawing()
+            draw(drawing, np.random.default_rng(seed), landed)
+            extents.append(np.subtract(*drawing.extent()[::-1]))
+        assert all(wide > 1.8 * high for wide, high in extents)
+
+
+def test_reserved_photographs_are_not_used(monkeypatch, tmp_path):
+    seen = set()
+
+    def noted(path):
+        seen.add(Path(path).name)
+        return read_image(path)
+
+    for reader in (photos, photographs):
+        monkeypatch.setattr(reader, "read_image", noted)
+    for cached in (photos.piece, photographs.photograph, photographs._relief):
+        cached.cache_clear()
+    for name in photos.PIECES:
+        photos.piece(name)
+    render_caltech(tmp_path, 30, seed=1)
+    assert seen and not seen & {*backgrounds.RESERVED, "motorcycle_left.png"}
+    assert seen <= set(backgrounds.OTHERS)
+
+
+def test_bad_arguments(tmp_path):
+    for count in (2, 0, -5):
+        with pytest.raises(ValueError, match=f"count is {count}, expected 3 or more"):
+            render_caltech(tmp_path, count)
+        with pytest.raises(ValueError, match="expected 3 or more"):
+            rendered_caltech(count)
+    with pytest.raises(ValueError, match="seed is -1, expected 0 or more"):
+        render_caltech(tmp_path, 3, seed=-1)
+    with pytest.raises(ValueError, match="workers is 0, expected 1 or more"):
+        render_caltech(tmp_path, 3, workers=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_drawn_only_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("WSLIB_BUILD", str(tmp_path / "build" / "smoke"))
+    first = rendered_caltech(3, seed=1)
+    assert first.parent == tmp_path / "build" / "data"
+    assert first.name.startswith("caltech3-rendered-") and len(files(first)) == 7
+
+    def never(*args, **options):
+        raise AssertionError("drawn twice")
+
+    monkeypatch.setattr(module, "render_caltech", never)
+    assert rendered_caltech(3, seed=1) == first
+    with pytest.raises(AssertionError):
+        rendered_caltech(3, seed=2)
+
+
+def test_what_draws_is_part_of_the_hash_and_not_of_the_voc_sets():
+    own = set(Path(caltech.__file__).parent.glob("*.py"))
+    assert own <= set(module.CODE) and len(own) > 8
+    assert not own & set(voc.DRAWN.glob("*.py"))

@@ -1,0 +1,75 @@
+"""The overlap of pairs of boxes: by hand, beside torchvision's, and where it leads."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import wslib  # noqa: F401  torchvision imports after it
+from wslib.metrics.overlap import areas, generalised_iou, paired_iou
+
+UNIT = [0.0, 0.0, 1.0, 1.0]
+BY_HAND = [  # box, other, IoU, generalised IoU
+    (UNIT, UNIT, 1, 1),
+    (UNIT, [2.0, 0.0, 3.0, 1.0], 0, -1 / 3),  # a gap of 1: hull 3, covered 2
+    (UNIT, [0.0, 2.0, 1.0, 3.0], 0, -1 / 3),  # the same, one above the other
+    (UNIT, [1.0, 0.0, 2.0, 1.0], 0, 0),  # an edge in common
+    (UNIT, [1.0, 1.0, 2.0, 2.0], 0, -1 / 2),  # a corner: hull 4, covered 2
+    (UNIT, [0.25, 0.25, 0.75, 0.75], 1 / 4, 1 / 4),  # inside: the hull is covered
+    (UNIT, [0.5, 0.0, 1.5, 1.0], 1 / 3, 1 / 3),
+    ([0, 0, 2.0, 2.0], [1.0, 1.0, 3.0, 3.0], 1 / 7, 1 / 7 - 2 / 9),
+    ([0, 0, 4.0, 1.0], [3.0, 0.0, 4.0, 5.0], 1 / 8, 1 / 8 - 12 / 20),  # x is not y
+    (UNIT, [0.5, 0.5, 0.5, 0.5], 0, 0),  # a point inside
+    (UNIT, [0.5, 0.0, 0.5, 1.0], 0, 0),  # a line inside
+    ([0.0, 0, 0, 0], [1.0, 1.0, 1.0, 1.0], 0, -1),  # two points: nothing is covered
+    ([1.0, 1, 1, 1], [1.0, 1.0, 1.0, 1.0], 0, -1),  # one point twice: no hull
+]
+
+
+def random_boxes(count, seed):
+    generator = torch.Generator().manual_seed(seed)
+    corners = torch.rand(count, 2, 2, generator=generator).sort(1).values
+    return corners.flatten(1)  # (N, 4)
+
+
+@pytest.mark.parametrize("scale", [1, 300])  # as a ratio of the image, and in pixels
+def test_boxes_by_hand(scale):
+    boxes, others, ious, generalised = map(
+        torch.tensor, zip(*BY_HAND, strict=True)
+    )  # (N, 4), (N, 4), (N,), (N,)
+    for pair in ((boxes, others), (others, boxes)):
+        pair = [scale * part for part in pair]
+        torch.testing.assert_close(paired_iou(*pair), ious)
+        torch.testing.assert_close(generalised_iou(*pair), generalised)
+
+
+def test_area_is_nothing_for_corners_in_the_wrong_order():
+    boxes = [[1.0, 2, 4, 4], [4.0, 2, 1, 4], [1.0, 4, 4, 2], [4.0, 4, 1, 2], UNIT]
+    assert areas(torch.tensor(boxes)).tolist() == [6, 0, 0, 0, 1]
+
+
+def test_agree_with_torchvision():
+    from torchvision.ops import box_iou, generalized_box_iou
+
+    boxes, others = random_boxes(200, 0), random_boxes(200, 1)
+    mine = generalised_iou(boxes, others)
+    assert mine.min() < -0.5 and mine.max() > 0.4
+    torch.testing.assert_close(mine, generalized_box_iou(boxes, others).diag())
+    torch.testing.assert_close(paired_iou(boxes, others), box_iou(boxes, others).diag())
+
+
+def test_the_generalised_iou_pulls_boxes_that_do_not_touch():
+    target = torch.tensor([[0.7, 0.6, 0.9, 0.8]])
+    box = torch.tensor([[0.1, 0.2, 0.3, 0.3]], requires_grad=True)
+    (1 - generalised_iou(box, target)).sum().backward()
+    # downhill: the corner that is nearer grows toward the target
+    assert (box.grad[0, 2:] < 0).all()
+    step = (box - 0.05 * box.grad).detach()
+    assert generalised_iou(step, target) > generalised_iou(box, target)
+    other = torch.tensor([[0.1, 0.2, 0.3, 0.3]])
+    turned = (1 - other[:, [2, 3, 0, 1]]).requires_grad_()  # from the other side
+    (1 - generalised_iou(turned, 1 - target[:, [2, 3, 0, 1]])).sum().backward()
+    torch.testing.assert_close(turned.grad, -box.grad[:, [2, 3, 0, 1]])
+    flat = torch.tensor([[0.1, 0.2, 0.3, 0.3]], requires_grad=True)
+    paired_iou(flat, target).sum().backward()
+    assert not flat.grad.any()  # the plain IoU does not know where to go

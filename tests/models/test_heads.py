@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from wslib.models.heads import fit_heads, logistic_regression, pooled_features
+
+
+class Tiny(nn.Module):
+    """A classifier of the package's form: features, pool, head, normalize."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.features = nn.Conv2d(3, 4, 3, padding=1)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.head = nn.Linear(4, 2)
+
+    def normalize(self, images):
+        return images - 0.5
+
+    def forward(self, images):
+        return self.head(self.pool(self.features(images)))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Twelve files, red ones (class 0) and green ones (class 1) by turns."""
+    paths = []
+    for i in range(12):
+        pixels = np.zeros((20, 30, 3), np.uint8)
+        pixels[..., i % 2] = 200
+        pixels[:, :10] = 90  # the left third differs, so that mirroring shows
+        paths.append(tmp_path / f"{i}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    labels = torch.tensor([[1, 0] if i % 2 == 0 else [0, 1] for i in range(12)])
+    return paths, labels
+
+
+def test_logistic_regression_agrees_with_scikit_learn():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(200, 5, generator=generator) * torch.tensor([1, 2, 0.5, 1, 9.0])
+    y = (x[:, :1] + torch.randn(200, 1, generator=generator) > 0.3).long()
+    penalty = 0.02
+    head = logistic_regression(x, y, penalty)
+    mean, std = x.mean(0), x.std(0) + 1e-2
+    peer = LogisticRegression(C=1 / (penalty * 200), tol=1e-8)
+    peer.fit(((x - mean) / std).numpy(), y[:, 0].numpy())
+    told = peer.decision_function(((x - mean) / std).numpy())
+    np.testing.assert_allclose(head(x)[:, 0].detach(), told, atol=2e-3)
+
+
+def test_logistic_regression_passes_over_unknown_labels():
+    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(1))
+    y = torch.stack([x[:, 0] > 0, x[:, 1] > 0], 1).long()
+    some = y.clone()
+    some[::2, 1] = -1
+    one, two = logistic_regression(x, some, 0.1), logistic_regression(x, y, 0.1)
+    assert torch.allclose(one.weight[0], two.weight[0], atol=2e-3)
+    assert not torch.allclose(one.weight[1], two.weight[1], atol=2e-2)
+
+
+def test_logistic_regression_needs_a_penalty():
+    with pytest.raises(ValueError, match="penalty is 0"):
+        logistic_regression(torch.zeros(4, 2), torch.zeros(4, 1), 0)
+
+
+def test_pooled_features_of_images_then_mirror_images(pictures):
+    model = Tiny()
+    paths, _ = pictures
+    features = pooled_features(model, paths, size=16, batch_size=5, flip=True)
+    assert features.shape == (24, 4)
+    kernel = model.features.weight.detach().clone()
+    model.features.weight.data = kernel.flip(3)  # mirrored filters see mirrored images
+    mirrored = pooled_features(model, paths, size=16, batch_size=12)
+    torch.testing.assert_close(mirrored, features[12:], rtol=1e-4, atol=1e-5)
+
+
+def test_heads_learn_and_the_backbone_stays(pictures):
+    model, (paths, labels) = Tiny(), pictures
+    before = model.features.weight.detach().clone()
+    fit_heads(model, paths, labels, 16, penalties=[1e-3, 1.0], batch_size=5)
+    assert torch.equal(model.features.weight, before)
+    with torch.no_grad():
+        logits = model.head(pooled_features(model, paths, 16, 5))  # (12, 2 + 2)
+    assert torch.equal(logits[:, :2] > 0, labels.bool())
+    free, pressed = model.head.weight.detach().split(2)
+    assert pressed.norm() < free.norm() / 2

@@ -1,0 +1,146 @@
+"""Figures: the same bytes each time, drawn where the numbers say."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from wslib.show import figures
+
+
+@pytest.fixture(autouse=True)
+def build_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("WSLIB_BUILD", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+
+
+def example(image):
+    fig, axes = figures.image_grid([image, image], ["one", "two"], columns=2)
+    figures.draw_boxes(axes[0], true=[[1, 2, 20, 10]], labels={"true": ["dog"]})
+    figures.draw_points(axes[1], foreground=[[3, 4]], background=[[9, 9]])
+    return fig
+
+
+@pytest.mark.parametrize("vector", [False, True])
+def test_picture_is_shown_and_saved_with_the_same_bytes(build_folder, image, vector):
+    first = figures.Picture(example(image), "example", vector)
+    second = figures.Picture(example(image), "again", vector)
+    assert first.data == second.data
+    assert (
+        first.path == build_folder / "figures" / f"example.{'svg' if vector else 'png'}"
+    )
+    assert first.path.read_bytes() == first.data
+    bundle = first._repr_mimebundle_()
+    if vector:
+        assert list(bundle) == ["image/svg+xml"]
+        assert "<text" not in bundle["image/svg+xml"]  # letters are paths
+    else:
+        assert list(bundle) == ["image/png"]
+        assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+
+
+def test_png_has_120_dots_an_inch(image):
+    fig, _ = figures.new_figure(1, 1, figures.NARROW, 2.0)
+    data = figures.Picture(fig, "small").data
+    width, height = (int.from_bytes(data[i : i + 4], "big") for i in (16, 20))
+    assert (width, height) == (int(3.1 * 120), 240)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x.png"])
+def test_names_are_plain(name):
+    fig, _ = figures.new_figure()
+    with pytest.raises(ValueError, match="picture name"):
+        figures.Picture(fig, name)
+
+
+def test_no_pyplot_and_any_backend(image):
+    code = (
+        "import sys; from wslib.show import figures; import numpy as np;"
+        "fig, axes = figures.image_grid([np.zeros((4, 4))]);"
+        "figures.Picture(fig, 'x'); assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_images_of_all_kinds(image):
+    np.testing.assert_array_equal(figures.as_pixels(image), image)
+    tensor = torch.from_numpy(image).permute(2, 0, 1) / 255  # (C, H, W)
+    np.testing.assert_allclose(figures.as_pixels(tensor), image / 255, atol=1e-6)
+    assert figures.as_pixels(image[..., :1]).shape == (30, 40)
+    assert figures.as_grey(image).shape == (30, 40)
+    white = np.full((2, 2, 3), 255, np.uint8)
+    np.testing.assert_allclose(figures.as_grey(white), 1)
+    with pytest.raises(ValueError, match="expected HW, HWC or CHW"):
+        figures.as_pixels(np.zeros((1, 2, 3, 4)))
+
+
+def test_boxes_are_drawn_in_the_images_pixels(image):
+    fig, axes = figures.image_grid([image])
+    boxes = {"true": [[0, 5, 40, 30]], "found": [[1, 2, 4, 8, 0.9]], "wrong": []}
+    figures.draw_boxes(axes[0], **boxes)
+    true, found = axes[0].patches
+    assert true.get_bbox().extents.tolist() == [0, 5, 40, 30]
+    assert found.get_bbox().extents.tolist() == [1, 2, 4, 8]
+    assert to_hex(true.get_edgecolor()) == figures.TEAL
+    assert to_hex(found.get_edgecolor()) == figures.ORANGE
+    assert axes[0].get_xlim() == (0, 40) and axes[0].get_ylim() == (30, 0)
+
+
+def test_points_sit_at_pixel_centres(image):
+    _, axes = figures.image_grid([image])
+    figures.draw_points(axes[0], foreground=[[3, 4], [5, 6]], background=[])
+    discs, crosses = axes[0].lines
+    assert discs.get_xydata().tolist() == [[3.5, 4.5], [5.5, 6.5]]
+    assert len(crosses.get_xydata()) == 0
+
+
+def test_mask_outline_follows_the_masks_edge(image):
+    _, axes = figures.image_grid([image])
+    mask = np.zeros((30, 40), bool)
+    mask[10:20, 0:8] = True
+    figures.draw_mask(axes[0], mask)
+    outline = np.concatenate([p.vertices for p in axes[0].collections[0].get_paths()])
+    np.testing.assert_allclose(outline.min(0), [0, 10], atol=0.01)
+    np.testing.assert_allclose(outline.max(0), [8, 20], atol=0.01)
+
+
+def test_heatmap_is_stretched_over_the_image(image):
+    fig, axes = figures.new_figure(1, 2)
+    drawn = figures.heatmap_overlay(axes[0, 0], image, np.zeros((3, 4)), alpha=0.4)
+    assert drawn.get_extent() == [0, 40, 30, 0] and drawn.get_alpha() == 0.4
+    assert drawn.get_clim() == (0, 1)
+    alone = figures.heatmap_overlay(axes[0, 1], None, np.zeros((3, 4)))
+    assert alone.get_alpha() == 1
+    figures.add_colour_bar(fig, drawn, axes, "Grad-CAM")
+    assert fig.axes[-1].get_ylabel() == "Grad-CAM"
+
+
+def test_grid_hides_what_is_left_over(image):
+    fig, axes = figures.image_grid([image] * 5, columns=3, heatmaps=[None] * 5)
+    assert len(axes) == 5 and len(fig.axes) == 6
+    assert not fig.axes[-1].axison
+    with pytest.raises(ValueError, match="no images"):
+        figures.image_grid([])
+
+
+def test_lines_and_bars():
+    fig, axes = figures.new_figure(1, 2)
+    series = {"a": ([0, 1], [2, 3]), "b": ([0, 1], [1, 1])}
+    figures.draw_lines(axes[0, 0], series, "x", "y", bands={"a": ([1, 2], [3, 4])})
+    assert [line.get_label() for line in axes[0, 0].lines] == ["a", "b"]
+    assert to_hex(axes[0, 0].lines[0].get_color()) == figures.TEAL
+    assert axes[0, 0].get_legend() is not None and len(axes[0, 0].collections) == 1
+    figures.draw_bars(axes[0, 1], ["p", "q"], [1, 2.5], intervals=[(0, 2), (2, 4)])
+    assert [bar.get_width() for bar in axes[0, 1].patches] == [1, 2.5]
+    assert [text.get_text() for text in axes[0, 1].texts] == ["1.0", "2.5"]

@@ -1,0 +1,486 @@
+"""Runs of weak localisation: trained once, kept, and the same after an interruption."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from wslib.models import localizers
+from wslib.models.checkpoints import fingerprint
+from wslib.models.classifiers import IMAGENET_MEAN_STD
+from wslib.models.features import FeatureMaps
+from wslib.training import fit
+from wslib.training.runs import Run
+from wslib.weak import runs as module
+from wslib.weak.localizer_training import locate
+from wslib.weak.regions import Regions
+from wslib.weak.runs import Watch, keep_array, read_array, run_localizer, run_wsddn
+from wslib.weak.wsddn_training import measured, score_regions
+
+COUNT, P, D = 10, 4, 3
+LABELS = np.array([[k % 2, k // 2 % 2] for k in range(COUNT)])
+
+
+@pytest.fixture(autouse=True)
+def build(tmp_path, monkeypatch):
+    """Runs go to a folder of their own; a backbone that changes nothing."""
+    monkeypatch.setenv("WSLIB_BUILD", str(tmp_path / "smoke"))
+    tiny = lambda pretrained: (nn.Identity(), 2, IMAGENET_MEAN_STD)  # noqa: E731
+    monkeypatch.setitem(localizers.BACKBONES, "tiny", tiny)
+    return tmp_path
+
+
+def some_maps(count=COUNT, digest="maps", seed=0) -> FeatureMaps:
+    """Maps whose channel 1 + c is lit somewhere where class c is there."""
+    rng = np.random.default_rng(seed)
+    values = 0.1 * rng.random((count, 3, 5, 6))
+    for k, c in np.argwhere(LABELS[:count]):
+        values[k, 1 + c, rng.integers(1, 4), rng.integers(1, 5)] += 2
+    values = np.stack([values, values[..., ::-1]]).astype(np.float16)
+    sizes = np.tile([[60, 50]], (count, 1))
+    return FeatureMaps([f"im{k}" for k in range(count)], sizes, values, digest)
+
+
+def some_regions(digest="regions", seed=0) -> Regions:
+    """Regions of which one of each image looks like the classes that are there."""
+    rng = np.random.default_rng(seed)
+    features = 0.1 * rng.standard_normal((COUNT, P, 2, D))
+    features[:, 1, 0, :2] += 2 * LABELS
+    low = rng.integers(0, 20, (COUNT, P, 2))
+    boxes = np.concatenate([low, low + 20], 2).astype(np.float32)
+    features = features.reshape(COUNT, P, 2 * D)
+    views = np.stack([features, features + 0.05]).astype(np.float16)
+    ids, sizes = [f"im{k}" for k in range(COUNT)], np.tile([[60, 50]], (COUNT, 1))
+    real = np.ones((COUNT, P), bool)
+    return Regions(ids, sizes, boxes, real, views, digest)
+
+
+def localizer_run(**changes):
+    data = {
+        "pooling": "average",
+        "train": (some_maps(), LABELS),
+        "examine": (some_maps(6, "examined", seed=1), LABELS[:6]),
+        "watched": some_maps(2, "watched", seed=2),
+    }
+    how = {"backbone": "tiny", "epochs": 3, "batch_size": 4}
+    return run_localizer(**{**data, **how, **changes})
+
+
+def wsddn_run(**changes):
+    examined = some_regions("examined", seed=1)
+    data = {"train": (some_regions(), LABELS), "examine": (examined, LABELS)}
+    return run_wsddn(**{**data, "epochs": 3, "batch_size": 4, **changes})
+
+
+RUNS = {"localizer": localizer_run, "wsddn": wsddn_run}
+both = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+
+
+def network(result) -> nn.Module:
+    return result.localizer if hasattr(result, "localizer") else result.model
+
+
+def folders(root) -> list[str]:
+    return sorted(folder.name for folder in (root / "runs").iterdir())
+
+
+def no_training(monkeypatch):
+    def train(*args):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(fit, "_train", train)
+
+
+def assert_same(one, other):
+    """The same training, but for the time that it took."""
+    a, b = (result.history.drop(columns="seconds") for result in (one, other))
+    assert a.equals(b)
+    assert fingerprint(network(one)) == fingerprint(network(other))
+    for epoch in a["epoch"]:
+        np.testing.assert_array_equal(one.watch.at(epoch), other.watch.at(epoch))
+    if hasattr(one, "first_steps"):
+        np.testing.assert_array_equal(one.first_steps, other.first_steps)
+        np.testing.assert_array_equal(one.located.logits, other.located.logits)
+        np.testing.assert_array_equal(one.located.places, other.located.places)
+    else:
+        np.testing.assert_array_equal(one.scores, other.scores)
+
+
+# What is watched
+
+
+def test_arrays_are_kept_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "array.npy"
+    keep_array(path, np.arange(3))
+    assert read_array(path).tolist() == [0, 1, 2]
+
+    def half(file, array):
+        file.write(b"half of it")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(np, "save", half)
+    with pytest.raises(OSError, match="array.npy: cannot be written"):
+        keep_array(path, np.arange(4))
+    assert read_array(path).tolist() == [0, 1, 2]
+    assert [file.name for file in path.parent.iterdir()] == ["array.npy"]
+
+
+def test_a_watch_looks_at_the_epoch_that_comes_next(tmp_path):
+    said = iter(np.arange(1.0, 4.0))
+    watch = Watch(tmp_path, lambda: np.array([next(said)]))
+    watch.look()
+    watch.look()  # the epoch was not kept, and is trained again
+    for epoch in (1.0, 2.0):  # rows of a history hold floats
+        watch.note({"epoch": epoch, "loss": 0.5})
+    watch.look()
+    assert watch.at(1).tolist() == [2] and watch.at(3).tolist() == [3]
+    assert Watch(tmp_path, list).at(3).tolist() == [3]
+
+
+def test_what_was_not_kept(tmp_path):
+    watch = Watch(tmp_path, lambda: np.zeros(1))
+    with pytest.raises(FileNotFoundError, match=r"epoch-003\.npy: not there; remove"):
+        watch.at(3)
+
+
+# What a run gives
+
+
+def test_a_run_of_a_localizer():
+    result = localizer_run()
+    history = result.history
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert {"loss", "mAP", "recall", "val_loss"} <= set(history)
+    assert result.localizer.pooling == "average" and not result.localizer.training
+    assert len(result.first_steps) == 3  # 10 images by 4
+    assert result.first_steps.mean() == pytest.approx(history["loss"][0], abs=1e-6)
+    examined, watched = some_maps(6, seed=1), some_maps(2, seed=2)
+    located = locate(result.localizer, examined)
+    np.testing.assert_array_equal(result.located.logits, located.logits)
+    np.testing.assert_array_equal(result.located.places, located.places)
+    plain = locate(result.localizer, examined, flip=False).measured(LABELS[:6])
+    for column, value in plain.items():
+        assert history[column].iloc[-1] == pytest.approx(value, rel=1e-6)
+    shown = [result.watch.at(epoch) for epoch in (1, 2, 3)]
+    assert {(of.shape, of.dtype.name) for of in shown} == {((2, 2, 5, 6), "float16")}
+    seen = locate(result.localizer, watched).places
+    np.testing.assert_array_equal(shown[2], seen)
+    assert (shown[0] != shown[1]).any() and (shown[1] != shown[2]).any()
+
+
+def test_a_run_of_wsddn():
+    result = wsddn_run()
+    history, examined = result.history, some_regions(seed=1)
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert {"loss", "mAP", "val_loss"} <= set(history)
+    assert not result.model.training
+    assert len(result.model.mean) == D and result.model.contrast
+    np.testing.assert_array_equal(result.scores, score_regions(result.model, examined))
+    plain = score_regions(result.model, examined, flip=False)
+    assert (plain != result.scores).any()
+    for column, value in measured(plain, LABELS).items():
+        assert history[column].iloc[-1] == pytest.approx(value, rel=1e-6)
+    shown = [result.watch.at(epoch) for epoch in (1, 2, 3)]
+    assert all(of.shape == (COUNT, P, 2) for of in shown)
+    np.testing.assert_allclose(shown[2], plain, rtol=1e-3, atol=1e-7)
+    assert (shown[0] != shown[1]).any() and (shown[1] != shown[2]).any()
+
+
+def test_settings_reach_the_networks():
+    of = localizer_run(pooling="max", batch_size=5, epochs=2, bfloat16=True)
+    assert of.localizer.pooling == "max" and of.localizer.bfloat16
+    assert len(of.first_steps) == 2 and len(of.history) == 2
+    assert of.history["learning_rate"][0] == 1e-3
+    assert localizer_run(learning_rate=0.02).history["learning_rate"][0] == 0.02
+    assert not localizer_run().localizer.bfloat16
+    of = wsddn_run(contrast=False, hidden=5, epochs=2, learning_rate=0.04)
+    assert not of.model.contrast and of.model.read.out_features == 5
+    assert len(of.history) == 2 and of.history["learning_rate"][0] == 0.04
+    without, little = (wsddn_run(hidden=5, spatial=s) for s in (0.0, 3.0))
+    assert without.history["loss"][0] < little.history["loss"][0]  # it costs something
+
+
+@both
+def test_the_labels_and_features_are_those_that_were_given(run):
+    history = run(epochs=8, learning_rate=0.05).history
+    assert history["mAP"].iloc[-1] > 85
+    train = some_maps() if run is localizer_run else some_regions()
+    turned = run(epochs=8, learning_rate=0.05, train=(train, 1 - LABELS)).history
+    assert turned["mAP"].iloc[-1] < 60  # measured on the labels as they are
+
+
+@both
+def test_a_label_that_nobody_knows(run):
+    unknown = LABELS.copy()
+    unknown[0] = -1
+    train = some_maps() if run is localizer_run else some_regions()
+    assert np.isfinite(run(train=(train, unknown)).history["loss"]).all()
+
+
+# Kept
+
+
+@both
+def test_a_run_is_kept_and_not_trained_again(run, build, monkeypatch):
+    first = run()
+    (folder,) = folders(build)
+    name = "localizer-average-" if run is localizer_run else "wsddn"
+    assert folder.startswith(name)
+    no_training(monkeypatch)
+    assert_same(run(), first)
+    assert folders(build) == [folder]
+
+
+@both
+def test_the_same_run_elsewhere_is_the_same(run, tmp_path, monkeypatch):
+    torch.manual_seed(1)
+    first = run()
+    monkeypatch.setenv("WSLIB_BUILD", str(tmp_path / "other/smoke"))
+    torch.manual_seed(2)
+    assert_same(run(), first)
+
+
+@both
+def test_the_seed_changes_the_training(run):
+    losses = [run(seed=seed).history["loss"].tolist() for seed in (0, 1)]
+    assert losses[0] != losses[1]
+
+
+def test_the_seed_draws_the_first_weights_and_the_order_of_a_localizer(monkeypatch):
+    drawn, real = [], module.MapBatches
+    monkeypatch.setattr(
+        module, "MapBatches", lambda *args: drawn.append(args[-1]) or real(*args)
+    )
+    runs = [localizer_run(seed=seed, learning_rate=1e-9) for seed in (0, 1)]
+    assert drawn == [0, 1]
+    one, other = (run.localizer.head[0].weight for run in runs)
+    assert not torch.allclose(one, other)
+
+
+def test_the_seed_draws_the_hidden_layer():
+    one, other = (wsddn_run(hidden=3, seed=s, learning_rate=1e-9) for s in (0, 1))
+    assert not torch.allclose(one.model.read.weight, other.model.read.weight)
+
+
+OTHER_LOCALIZERS = {
+    "pooling": {"pooling": "max"},
+    "epochs": {"epochs": 2},
+    "rate": {"learning_rate": 2e-3},
+    "batch": {"batch_size": 5},
+    "bfloat16": {"bfloat16": True},
+    "seed": {"seed": 1},
+    "backbone": {"backbone": "tiny as well"},
+    "maps": {"train": (some_maps(digest="others"), LABELS)},
+    "labels": {"train": (some_maps(), 1 - LABELS)},
+    "examined": {"examine": (some_maps(6, "others", 1), LABELS[:6])},
+    "examined labels": {"examine": (some_maps(6, "examined", 1), 1 - LABELS[:6])},
+    "watched": {"watched": some_maps(2, "others", seed=2)},
+}
+OTHER_WSDDNS = {
+    "contrast": {"contrast": False},
+    "hidden": {"hidden": 3},
+    "epochs": {"epochs": 2},
+    "rate": {"learning_rate": 2e-3},
+    "batch": {"batch_size": 5},
+    "seed": {"seed": 1},
+    "regions": {"train": (some_regions("others"), LABELS)},
+    "labels": {"train": (some_regions(), 1 - LABELS)},
+    "examined": {"examine": (some_regions("others", 1), LABELS)},
+    "examined labels": {"examine": (some_regions("examined", 1), 1 - LABELS)},
+}
+
+
+@pytest.mark.parametrize("changes", OTHER_LOCALIZERS.values(), ids=OTHER_LOCALIZERS)
+def test_another_localizer_has_another_folder(changes, build, monkeypatch):
+    tiny = localizers.BACKBONES["tiny"]
+    monkeypatch.setitem(localizers.BACKBONES, "tiny as well", tiny)
+    localizer_run()
+    localizer_run(**changes)
+    assert len(folders(build)) == 2
+
+
+@pytest.mark.parametrize("changes", OTHER_WSDDNS.values(), ids=OTHER_WSDDNS)
+def test_another_wsddn_has_another_folder(changes, build):
+    wsddn_run()
+    wsddn_run(**changes)
+    assert len(folders(build)) == 2
+
+
+def test_the_spatial_weight_has_a_folder_of_its_own(build):
+    wsddn_run(hidden=3)
+    wsddn_run(hidden=3, spatial=0.5)
+    assert len(folders(build)) == 2
+
+
+@both
+def test_other_code_has_another_folder(run, build, monkeypatch, tmp_path):
+    source = tmp_path / "code.py"
+    monkeypatch.setattr(module, "CODE", [SimpleNamespace(__file__=str(source))])
+    for text in ("one", "two", "one"):
+        source.write_text(text)
+        run()
+    assert len(folders(build)) == 2
+    monkeypatch.setattr(module, "__file__", str(source))
+    source.write_text("two")  # that of this module counts, too
+    run()
+    assert len(folders(build)) == 3
+
+
+# Interrupted
+
+
+class Killed(Exception):
+    pass
+
+
+def die(done: list, last: int) -> None:
+    if len(done) == last - 1:
+        raise Killed
+
+
+def killed(monkeypatch, where: str, call: int) -> None:
+    """Stop at the `call`-th call of a function of `wslib.weak.runs`, from 1."""
+    calls, real = [], getattr(module, where)
+
+    def function(*args, **options):
+        calls.append(1)
+        if len(calls) == call:
+            raise Killed
+        return real(*args, **options)
+
+    monkeypatch.setattr(module, where, function)
+
+
+@pytest.mark.parametrize(
+    ("run", "where", "call"),
+    [
+        (localizer_run, "locate", 1),  # twice an epoch, before it is kept
+        (localizer_run, "locate", 4),
+        (localizer_run, "locate", 7),  # examined at the end
+        (wsddn_run, "score_regions", 1),
+        (wsddn_run, "score_regions", 2),
+        (wsddn_run, "score_regions", 4),
+    ],
+)
+def test_a_killed_run_goes_on(run, where, call, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        killed(patch, where, call)
+        with pytest.raises(Killed):
+            run()
+    epochs, real = [], fit._train
+    monkeypatch.setattr(fit, "_train", lambda *args: epochs.append(1) or real(*args))
+    torch.manual_seed(5)
+    went_on = run()
+    assert len(epochs) == 3 - (call - 1) // (2 if run is localizer_run else 1)
+    monkeypatch.setenv("WSLIB_BUILD", str(tmp_path / "other/smoke"))
+    assert_same(went_on, run())
+
+
+@both
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_killed_as_soon_as_an_epoch_is_kept(run, epoch, tmp_path, monkeypatch):
+    """Between the checkpoint and whatever is told of the epoch."""
+    with monkeypatch.context() as patch:
+        saved = []
+        patch.setattr(
+            Run, "_save_history", lambda self: saved.append(die(saved, epoch))
+        )
+        with pytest.raises(Killed):
+            run()
+    went_on = run()
+    monkeypatch.setenv("WSLIB_BUILD", str(tmp_path / "other/smoke"))
+    assert_same(went_on, run())
+
+
+def test_ctrl_c_ends_it_and_the_same_call_goes_on(tmp_path, monkeypatch):
+    """`fit` ends early without an error, and with the epochs that there are."""
+    for run in RUNS.values():
+        with monkeypatch.context() as patch:
+            real, epochs = fit._train, []
+
+            def train(*args, real=real, epochs=epochs):
+                epochs.append(1)
+                if len(epochs) == 3:
+                    raise KeyboardInterrupt
+                return real(*args)
+
+            patch.setattr(fit, "_train", train)
+            with pytest.raises(KeyboardInterrupt):
+                run()
+        went_on = run()
+        with monkeypatch.context() as patch:
+            patch.setenv("WSLIB_BUILD", str(tmp_path / "other/smoke"))
+            assert_same(went_on, run())
+
+
+# Tracked
+
+
+def record(monkeypatch) -> list:
+    """Note what a tracker is told, in place of a tracker."""
+    told = []
+
+    @contextmanager
+    def tracker(kind, folder, name, settings):
+        told.append((kind, folder, name, settings))
+        yield SimpleNamespace(row=lambda row: told.append(dict(row)))
+
+    monkeypatch.setattr(module, "open_tracker", tracker)
+    return told
+
+
+@both
+def test_no_tracker_leaves_nothing(run, build):
+    run()
+    assert [path.name for path in build.iterdir()] == ["runs"]
+
+
+@both
+def test_a_tracker_is_told_the_history(run, build, monkeypatch):
+    told = record(monkeypatch)
+    history = run(tracker="tensorboard", seed=3).history
+    (kind, folder, name, settings), *rows = told
+    assert kind == "tensorboard" and [name] == folders(build)
+    assert str(folder).startswith(str(build)) and "runs" not in str(folder)
+    assert settings["seed"] == 3 and settings["epochs"] == 3
+    assert rows == history.to_dict("records")
+
+
+@both
+def test_a_run_that_is_kept_can_be_tracked_later(run, build, monkeypatch):
+    history = run().history
+    told = record(monkeypatch)
+    no_training(monkeypatch)
+    run(tracker="wandb")
+    assert told[0][0] == "wandb" and told[1:] == history.to_dict("records")
+    assert len(folders(build)) == 1
+
+
+# Bad input
+
+
+@both
+def test_another_tracker(run):
+    with pytest.raises(ValueError, match="tracker 'paper'"):
+        run(tracker="paper")
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="9 labels for 10 images"):
+        localizer_run(train=(some_maps(), LABELS[1:]))
+    with pytest.raises(ValueError, match="9 labels for 10 images"):
+        wsddn_run(train=(some_regions(), LABELS[1:]))
+    with pytest.raises(ValueError, match="pooling 'median'"):
+        localizer_run(pooling="median")
+    with pytest.raises(ValueError, match="backbone 'vgg'"):
+        localizer_run(backbone="vgg")
+    with pytest.raises(ValueError, match="spatial is 1"):
+        wsddn_run(spatial=1.0)
+    for run in RUNS.values():
+        with pytest.raises(ValueError, match="epochs is 0"):
+            run(epochs=0)

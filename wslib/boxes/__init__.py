@@ -1,0 +1,1 @@
+"""Idea 2: heat maps to scored boxes."""

@@ -1,0 +1,193 @@
+"""One pass over many images: class scores and maps, then boxes at any threshold.
+
+The pass is what costs. Its result is small, so that thresholds can be swept and boxes
+drawn again without running the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from wslib.boxes.boxes import boxes_from_heatmap, to_voc
+from wslib.cam import ClassActivationMap
+from wslib.data.images import ImageBatches
+from wslib.metrics.matching import box_iou
+from wslib.runtime.progress import progress
+
+TRACE = 1e-3  # of a map's maximum
+SAME = 0.85  # IoU from which two boxes say the same
+
+
+@dataclass(frozen=True)
+class ClassMaps:
+    """What one pass says of N images.
+
+    `raw` (N, h, w) float32: evidence for the class `target` at each place of the
+    feature map, as it comes; `probabilities` (N, outputs), each by itself; `sizes`
+    (N, 2): (W, H) of the images in pixels.
+    """
+
+    ids: list[str]
+    target: int
+    raw: np.ndarray
+    probabilities: np.ndarray
+    sizes: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The probability of the class that the maps are of, (N,)."""
+        return self.probabilities[:, self.target]
+
+    def heatmap(self, index: int) -> np.ndarray:
+        """The map of one image at its own size, (H, W) float32: what speaks against
+        the class cut off, the maximum 1. Zeros where nothing speaks for it."""
+        size = tuple(int(side) for side in self.sizes[index])
+        resized = cv2.resize(self.raw[index], size, interpolation=cv2.INTER_LINEAR)
+        resized = resized.clip(0)  # (H, W)
+        peak = resized.max()
+        return resized / peak if peak > 0 else resized
+
+    def peaks(self) -> dict[str, tuple[int, int]]:
+        """Where each image's map is highest: {id: (x, y)}, 0-based pixels; no entry
+        for a map of zeros."""
+        peaks = {}
+        for index, image_id in enumerate(self.ids):
+            heatmap = self.heatmap(index)
+            if heatmap.any():
+                y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
+                peaks[image_id] = int(x), int(y)
+        return peaks
+
+
+def class_maps(
+    cam: ClassActivationMap,
+    ids: list[str],
+    paths: list[Path],
+    target: int,
+    size: int,
+    batch_size: int = 8,
+    flip: bool = True,
+    explain: int | None = None,
+) -> ClassMaps:
+    """Explain class `target` in each image, read at `size` x `size` pixels.
+
+    `explain` names another output whose map is taken, where one head of the network
+    tells the class and another one shows it. With `flip`, maps and logits are means
+    over the image and its mirror image (the map mirrored back). Probabilities are
+    sigmoids of the logits. The maps, at their own resolution, are those of the
+    cam's first target layer.
+    """
+    device = next(cam.model.parameters()).device
+    explain = target if explain is None else explain
+    raw, logits, sizes = [], [], []
+    for images, image_sizes in ImageBatches(paths, size, batch_size, desc="maps"):
+        images = cam.model.normalize(images.to(device))  # (B, 3, S, S)
+        views = [images, images.flip(3)] if flip else [images]
+        told = [cam.explain(view, [explain] * len(view)) for view in views]
+        maps = [t.raw[0].flip(2) if i else t.raw[0] for i, t in enumerate(told)]
+        raw.append(torch.stack(maps).mean(0))  # (B, h, w)
+        logits.append(torch.stack([t.logits for t in told]).mean(0))  # (B, classes)
+        sizes.append(image_sizes)
+    return ClassMaps(
+        list(ids),
+        target,
+        torch.cat(raw).numpy().astype(np.float32),
+        torch.cat(logits).sigmoid().numpy(),
+        torch.cat(sizes).numpy(),
+    )
+
+
+def detect(
+    maps: ClassMaps,
+    threshold: float,
+    max_boxes: int = 1,
+    area_power: float = 0.0,
+    second: float = 0.0,
+) -> dict[str, np.ndarray]:
+    """Boxes of each image: {id: (N, 5)}, VOC corners and a score, best first.
+
+    `threshold` is relative to each map's maximum. The score of a box is
+
+        class probability * (mass / mass of the heaviest box) * (area share)^area_power
+
+    where mass is the map's sum in the box's component and the area share that of the
+    box in the image. A positive `area_power` puts small boxes, which more often hold a
+    part than the whole, behind large ones. A positive `second` adds, with the mass
+    times `second`, second guesses: up to `max_boxes` at half and at twice the threshold
+    each, but for those that are nearly (IoU >= 0.85) a box of the image already.
+    """
+    return sweep(maps, [threshold], max_boxes, area_power, second)[threshold]
+
+
+def sweep(
+    maps: ClassMaps,
+    thresholds: Iterable[float],
+    max_boxes: int = 1,
+    area_power: float = 0.0,
+    second: float = 0.0,
+) -> dict[float, dict[str, np.ndarray]]:
+    """What `detect` gives at each of the `thresholds`. No network runs, and each map is
+    resized once."""
+    found: dict[float, dict] = {threshold: {} for threshold in thresholds}
+    for index, image_id in enumerate(maps.ids):
+        heatmap = maps.heatmap(index)
+        for threshold, detections in found.items():
+            boxes = boxes_from_heatmap(heatmap, threshold, max_boxes)
+            if second:
+                boxes = _with_second_guesses(
+                    boxes, heatmap, threshold, max_boxes, second
+                )
+            detections[image_id] = _scored(boxes, maps, index, area_power)
+    return found
+
+
+def _with_second_guesses(
+    boxes: np.ndarray, heatmap: np.ndarray, threshold: float, max_boxes: int, weight
+) -> np.ndarray:
+    """Add what other thresholds see otherwise: parts apart, or more of the whole."""
+    for other in (threshold / 2, min(2 * threshold, (1 + threshold) / 2)):
+        guesses = boxes_from_heatmap(heatmap, other, max_boxes)
+        guesses[:, 4] *= weight
+        same = box_iou(guesses[:, None], boxes[None]) >= SAME  # (M, N)
+        boxes = np.concatenate([boxes, guesses[~same.any(1)]])
+    return boxes
+
+
+def detect_masks(
+    maps: ClassMaps,
+    read: Callable[[str], np.ndarray],
+    segment: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    max_boxes: int = 1,
+    area_power: float = 0.0,
+) -> dict[str, np.ndarray]:
+    """As `detect`, but with the boxes of masks: {id: (N, 5)}.
+
+    `read(id)` gives an image (H, W, 3) uint8, `segment(image, heatmap)` the mask (H, W)
+    bool that the heat map (H, W) suggests. Components, mass and score are those of the
+    heat map inside of the mask, and where it is 0 of a trace.
+    """
+    found = {}
+    for index, image_id in enumerate(progress(maps.ids, "masks")):
+        heatmap = maps.heatmap(index)
+        mask = segment(read(image_id), heatmap)
+        inside = np.where(mask, heatmap.clip(TRACE), 0)
+        boxes = boxes_from_heatmap(inside, TRACE, max_boxes)
+        found[image_id] = _scored(boxes, maps, index, area_power)
+    return found
+
+
+def _scored(
+    boxes: np.ndarray, maps: ClassMaps, index: int, area_power: float
+) -> np.ndarray:
+    """Half-open boxes with their mass, the heaviest first -> VOC corners with their
+    score, best first."""
+    if len(boxes):
+        area = (boxes[:, 2:4] - boxes[:, :2]).prod(1) / maps.sizes[index].prod()
+        boxes[:, 4] *= maps.scores[index] / boxes[0, 4] * area**area_power
+    return to_voc(boxes[np.argsort(-boxes[:, 4], kind="stable")])

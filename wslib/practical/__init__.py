@@ -1,0 +1,1 @@
+"""Idea 5: a class and a box for each picture."""

@@ -1,0 +1,1 @@
+"""Idea 4: heat maps to points, points to masks."""

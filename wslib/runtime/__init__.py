@@ -1,0 +1,1 @@
+"""Where and on what it runs: device, memory, progress, project folders."""

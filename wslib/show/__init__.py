@@ -1,0 +1,1 @@
+"""Numbers to tables, arrays to figures."""

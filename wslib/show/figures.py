@@ -1,0 +1,321 @@
+"""One look for all figures: colours, sizes and the few kinds of picture in the book.
+
+Figures are made without pyplot and its global state, drawn at the size at which they
+are printed, and shown through `Picture`, which also saves them. Images may be HWC or HW
+arrays (uint8, or float in [0, 1]) or CHW tensors. Axes over images count pixels from
+the first pixel's upper left corner, so that half-open boxes are drawn where they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from wslib.runtime.project import results_folder, tell
+
+WIDE, NARROW = 6.3, 3.1  # inches: the width of the text, and of half of it
+DPI = 120
+
+TEAL, ORANGE, VERMILION = "#00756f", "#e69f00", "#d55e00"
+BLUE, SKY, PURPLE = "#0072b2", "#56b4e9", "#cc79a7"
+INK, GREY, PALE = "#222222", "#767676", "#d9d9d9"
+SERIES = (TEAL, ORANGE, BLUE, PURPLE, VERMILION, SKY)
+MAP = "inferno"
+
+BOX_STYLES = {
+    "true": {"edgecolor": TEAL, "linestyle": (0, (3.5, 1.8))},
+    "found": {"edgecolor": ORANGE, "linestyle": "-"},
+    "wrong": {"edgecolor": VERMILION, "linestyle": "-"},
+}
+
+STYLE = {
+    "font.family": "serif",
+    "font.serif": ["STIXGeneral"],
+    "mathtext.fontset": "stix",
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 9),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 8),
+    **dict.fromkeys(("text.color", "axes.labelcolor"), INK),
+    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), GREY),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
+    "axes.titlepad": 4,
+    "axes.prop_cycle": cycler(color=SERIES),
+    "axes.axisbelow": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.5,
+    "lines.markersize": 4,
+    "figure.dpi": DPI,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "wslib",
+}
+
+
+def use_house_style() -> None:
+    """Set the house look for all matplotlib figures made from here on."""
+    matplotlib.rcParams.update(STYLE)
+
+
+class Picture:
+    """A finished figure that a notebook shows as PNG (120 dpi) or as SVG.
+
+    It is saved at once to `$WSLIB_BUILD/figures/NAME.png|svg` (`build/interactive` by
+    default); a chapter that runs as a plain script says so. The same figure gives the
+    same bytes. Raises ValueError for a name that is no plain file name.
+    """
+
+    def __init__(self, fig: Figure, name: str, vector: bool = False):
+        if not re.fullmatch(r"[\w-]+", name):
+            raise ValueError(
+                f"picture name is {name!r}, expected letters, digits, - and _"
+            )
+        self.fig, self.name, self.vector = fig, name, vector
+        self.data = _render(fig, vector)
+        folder = results_folder() / "figures"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{name}.{'svg' if vector else 'png'}"
+        self.path.write_bytes(self.data)
+        tell(f"\nfigure: {self.path}")
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        if self.vector:
+            return {"image/svg+xml": self.data.decode()}
+        return {"image/png": base64.b64encode(self.data).decode()}
+
+    def __repr__(self) -> str:
+        width, height = self.fig.get_size_inches()
+        return f"Picture({self.name!r}, {width:.1f} x {height:.1f} in)"
+
+
+def _render(fig: Figure, vector: bool) -> bytes:
+    """The figure as a file, without date and without the name of the program."""
+    file, kind = io.BytesIO(), "svg" if vector else "png"
+    dated = ("Date", "Creator") if vector else ("Software",)
+    with matplotlib.rc_context(STYLE):
+        fig.savefig(file, format=kind, dpi=DPI, metadata=dict.fromkeys(dated))
+    return file.getvalue()
+
+
+def new_figure(
+    rows: int = 1,
+    columns: int = 1,
+    width: float = WIDE,
+    height: float | None = None,
+    **options,
+) -> tuple[Figure, np.ndarray]:
+    """A figure in the house look and its axes, always an array (rows, columns).
+
+    Sizes are in inches; `options` go to `Figure.subplots`: `width_ratios=[2, 1]`.
+    """
+    use_house_style()
+    size = (width, height or rows * width / columns / 1.5)
+    fig = Figure(figsize=size, layout="constrained")
+    return fig, fig.subplots(rows, columns, squeeze=False, **options)
+
+
+def new_mosaic(layout, width: float = WIDE, height: float = 3.0, **options):
+    """A figure in the house look and its axes by name: `new_mosaic("ab;cc")`."""
+    fig, axes = new_figure(1, 1, width, height)
+    fig.delaxes(axes[0, 0])
+    return fig, fig.subplot_mosaic(layout, **options)
+
+
+def as_pixels(image) -> np.ndarray:
+    """HW, HWC or CHW, array or tensor -> HW or HWC, uint8 or float in [0, 1]."""
+    pixels = np.asarray(image)
+    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4):
+        pixels = pixels.transpose(1, 2, 0)  # (C, H, W) -> (H, W, C)
+    if pixels.ndim not in (2, 3):
+        raise ValueError(f"image has shape {pixels.shape}, expected HW, HWC or CHW")
+    pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    return pixels if pixels.dtype == np.uint8 else np.clip(pixels, 0, 1)
+
+
+def as_grey(image) -> np.ndarray:
+    """The picture's luminance (H, W) in [0, 1], ITU-R BT.601 weights."""
+    pixels = as_pixels(image)
+    pixels = pixels / 255 if pixels.dtype == np.uint8 else pixels
+    weights = [0.299, 0.587, 0.114]
+    return pixels if pixels.ndim == 2 else pixels[..., :3] @ weights
+
+
+def show_image(axis: Axes, image, title: str | None = None) -> None:
+    """Draw an image without ticks and frame; a bool mask or a grey one in grey."""
+    pixels = as_pixels(image)
+    _draw(axis, pixels, cmap="gray", vmin=0, vmax=255 if pixels.max() > 1 else 1)
+    axis.set_title(title or "")
+
+
+def heatmap_overlay(
+    axis: Axes,
+    image,
+    heatmap: np.ndarray,
+    alpha: float = 0.5,
+    title: str | None = None,
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> ScalarMappable:
+    """Draw a heat map (any size, stretched to the image) over its lightened grey
+    picture; `image=None` draws the map alone. Returns what `add_colour_bar` wants."""
+    if image is None:
+        image, alpha = np.zeros(np.shape(heatmap)), 1.0
+    grey = 0.2 + 0.8 * as_grey(image)
+    _draw(axis, grey, cmap="gray", vmin=0, vmax=1)
+    look = {"cmap": MAP, "vmin": limits[0], "vmax": limits[1], "alpha": alpha}
+    drawn = _draw(axis, np.asarray(heatmap), grey.shape, **look)
+    axis.set_title(title or "")
+    return drawn
+
+
+def _draw(axis: Axes, pixels: np.ndarray, size=None, **look):
+    height, width = (size or pixels.shape)[:2]
+    drawn = axis.imshow(pixels, extent=(0, width, height, 0), **look)
+    axis.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
+    axis.spines[:].set_visible(False)
+    return drawn
+
+
+def add_colour_bar(fig: Figure, drawn: ScalarMappable, axes, label: str) -> None:
+    """A slim, opaque colour bar beside the given axes."""
+    solid = ScalarMappable(norm=drawn.norm, cmap=drawn.cmap)
+    bar = fig.colorbar(solid, ax=axes, fraction=0.035, pad=0.015, aspect=25)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
+def image_grid(
+    images: Sequence,
+    titles: Sequence[str] | None = None,
+    columns: int = 4,
+    width: float = WIDE,
+    heatmaps: Sequence | None = None,
+) -> tuple[Figure, list[Axes]]:
+    """Images in rows of `columns`, each with its title, and with its heat map over it
+    where there is one (None for none). Returns the figure and one axis an image."""
+    if not len(images):
+        raise ValueError("image_grid got no images")
+    columns, count = min(columns, len(images)), len(images)
+    shapes = [as_pixels(image).shape for image in images]
+    rows = [shapes[i : i + columns] for i in range(0, count, columns)]
+    tall = [max(high / wide for high, wide, *_ in row) for row in rows]
+    lines = [0] * len(rows)
+    for i, title in enumerate(titles or []):
+        lines[i // columns] = max(lines[i // columns], len(title.splitlines()))
+    height = sum(tall) * (width / columns - 0.05) + 0.16 * sum(lines) + 0.06 * len(rows)
+    fig, axes = new_figure(len(rows), columns, width, height, height_ratios=tall)
+    fig.get_layout_engine().set(w_pad=0.02, h_pad=0.03, wspace=0.01, hspace=0.01)
+    for axis in axes.flat[count:]:
+        axis.set_axis_off()
+    for i, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
+        axis.set_anchor("N")
+        title = titles[i] if titles else None
+        if heatmaps is None or heatmaps[i] is None:
+            show_image(axis, image, title)
+        else:
+            heatmap_overlay(axis, image, heatmaps[i], title=title)
+    return fig, list(axes.flat[:count])
+
+
+def draw_boxes(axis: Axes, true=(), found=(), wrong=(), labels=None) -> None:
+    """Boxes (N, 4) or (N, 5), xyxy half-open in the image's pixels: true ones dashed
+    teal, found ones solid orange, wrong ones solid vermilion. `labels` maps a kind to
+    its boxes' captions: `{"found": ["0.93"]}`."""
+    for kind, boxes in (("true", true), ("found", found), ("wrong", wrong)):
+        captions = (labels or {}).get(kind, ())
+        for i, (x1, y1, x2, y2, *_) in enumerate(np.asarray(boxes, float).tolist()):
+            look = {"linewidth": 1.6, "fill": False, **BOX_STYLES[kind]}
+            halo = [withStroke(linewidth=2.8, foreground="white", alpha=0.85)]
+            box = Rectangle((x1, y1), x2 - x1, y2 - y1, path_effects=halo, **look)
+            axis.add_patch(box)
+            if i < len(captions):
+                _caption_box(axis, x1, y1, captions[i], BOX_STYLES[kind]["edgecolor"])
+
+
+def _caption_box(axis: Axes, x: float, y: float, text: str, colour: str) -> None:
+    """A caption inside the box's upper left corner."""
+    backing = {"facecolor": colour, "edgecolor": "none", "pad": 1.2}
+    look = {"textcoords": "offset points", "va": "top", "fontsize": 7.5}
+    ink = INK if colour == ORANGE else "white"
+    axis.annotate(text, (x, y), (2.5, -2.5), color=ink, bbox=backing, **look)
+
+
+def draw_points(axis: Axes, foreground=(), background=()) -> None:
+    """Points (N, 2) as (x, y) pixel indices: foreground ones as white-rimmed discs,
+    background ones as white-rimmed crosses, drawn at the pixels' centres."""
+    discs = np.asarray(foreground, float).reshape(-1, 2) + 0.5
+    axis.plot(*discs.T, "o", ms=5.5, mfc=ORANGE, mec="white", mew=1.2, zorder=4)
+    crosses = np.asarray(background, float).reshape(-1, 2) + 0.5
+    rim = [withStroke(linewidth=3.2, foreground="white")]
+    axis.plot(*crosses.T, "x", ms=5.5, c=VERMILION, mew=1.8, path_effects=rim, zorder=4)
+
+
+def draw_mask(axis: Axes, mask: np.ndarray, kind: str = "found") -> None:
+    """The outline of a bool mask (H, W), in the colours of the boxes."""
+    style = BOX_STYLES[kind]
+    y, x = (np.arange(n + 2) - 0.5 for n in np.shape(mask))
+    look = {"colors": style["edgecolor"], "linestyles": [style["linestyle"]]}
+    inside = np.pad(np.asarray(mask, float), 1)
+    axis.contour(x, y, inside, levels=[0.5], linewidths=1.4, **look)
+
+
+def draw_lines(
+    axis: Axes,
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    x_label: str = "",
+    y_label: str = "",
+    bands: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    marker: str = "",
+) -> None:
+    """Line series `name -> (x, y)` with a grid and, where there are several, a legend.
+
+    `bands` adds a pale interval `name -> (low, high)` around a series of that name.
+    """
+    for i, (name, (x, y)) in enumerate(series.items()):
+        colour, dashes = SERIES[i % len(SERIES)], ("-", "--", ":")[i // len(SERIES) % 3]
+        axis.plot(x, y, dashes, color=colour, marker=marker, label=name)
+        if bands and name in bands:
+            axis.fill_between(x, *bands[name], color=colour, alpha=0.15, linewidth=0)
+    axis.set(xlabel=x_label, ylabel=y_label)
+    axis.grid(True)
+    if len(series) > 1:
+        axis.legend()
+
+
+def draw_bars(
+    axis: Axes,
+    names: Iterable[str],
+    values: Sequence[float],
+    x_label: str = "",
+    intervals: Sequence[tuple[float, float]] | None = None,
+    number_format: str = "{:.1f}",
+) -> None:
+    """Horizontal bars from top to bottom, each with its value at its end.
+
+    `intervals` gives (low, high) of each value and is drawn as a thin line.
+    """
+    places, values = np.arange(len(values)), np.asarray(values, float)
+    axis.barh(places, values, height=0.62, color=TEAL)
+    ends = values
+    if intervals is not None:
+        low, high = np.asarray(intervals, float).T
+        axis.hlines(places, low, high, color=INK, linewidth=1.0)
+        ends = np.maximum(values, high)
+    for place, value, end in zip(places, values, ends, strict=True):
+        text = number_format.format(value)
+        look = {"textcoords": "offset points", "va": "center", "fontsize": 8}
+        axis.annotate(text, (end, place), (4, 0), **look)
+    axis.set(yticks=places, yticklabels=list(names), xlabel=x_label)
+    axis.set_xlim(right=1.15 * max(ends.max(), 1e-9))
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    axis.invert_yaxis()

@@ -1,0 +1,1 @@
+"""Loops, losses, runs that are kept and resumed, trackers."""

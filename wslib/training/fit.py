@@ -1,0 +1,252 @@
+"""Training: one loop for every network of the book."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wslib.data.images import ImageBatches, resize_batch
+from wslib.runtime.progress import progress
+from wslib.training.runs import Best, Run
+
+Batches = Iterable[tuple[Tensor, Any]]
+Validate = Callable[[nn.Module], dict[str, float]]
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches,
+    loss: Callable[[Any, Any], Tensor],
+    optimizer: torch.optim.Optimizer,
+    epochs: int,
+    validate: Validate | None = None,
+    best: Best | None = None,
+    keep: Path | str | None = None,
+    about: dict | None = None,
+    desc: str = "training",
+    on_epoch: Callable[[dict[str, float]], object] | None = None,
+) -> pd.DataFrame:
+    """Train `model` in place and return its history, one row an epoch.
+
+    `batches` is iterated once an epoch and yields (inputs, targets); `loss(outputs,
+    targets)` is a scalar. The learning rate falls along half a cosine to 0 (Loshchilov
+    & Hutter 2017, equation 5, https://arxiv.org/abs/1608.03983). `validate(model)`, in
+    eval mode, adds its numbers to each row. Columns: epoch (from 1), loss (mean over
+    the batches), seconds (of training, without validation), learning_rate (of the first
+    group of parameters), and what `validate` gives.
+
+    At the end, in eval mode, the model holds the weights of the best epoch by `best`: a
+    column and "max" or "min", such as ("mAP", "max"), or several, each to decide among
+    equals of those before; then the earliest. Without `best` these are the last ones.
+
+    With a folder `keep`, each epoch leaves `last.pt`, `best.pt` and `history.csv` there
+    (see `wslib.training.runs.Run`; `about` describes the run). Called again in the same
+    way, fit goes on after the last whole epoch, and ends as if it had never stopped, as
+    long as all random numbers are those of PyTorch and of `batches.generator`. More
+    epochs are another run: the cosine cannot be stretched.
+
+    `on_epoch(row)` is told each row once it is kept, and when fit goes on, first those
+    of the epochs before; see `wslib.training.trackers`. It must draw no random numbers.
+
+    Ctrl-C ends the training early, with a note on standard error: the model holds the
+    best weights so far. In the first epoch, with nothing to keep, it is raised.
+
+    Raises RuntimeError when the loss is no longer finite; ValueError for no batches, a
+    column of `best` that is not there, or a folder that holds another run.
+    """
+    if epochs < 1:
+        raise ValueError(f"{desc}: epochs is {epochs}, expected 1 or more")
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    run = Run(model, optimizer, schedule, batches, epochs, best, keep, about or {})
+    run.resume()
+    interrupted = False
+    tell = (lambda row: None) if on_epoch is None else on_epoch
+    try:
+        for row in run.rows:
+            tell(dict(row))
+        for epoch in progress(range(len(run.rows) + 1, epochs + 1), desc):
+            row = {"epoch": epoch, **_train(model, batches, loss, optimizer)}
+            if not math.isfinite(row["loss"]):
+                raise RuntimeError(
+                    f"{desc}: the loss is {row['loss']} in epoch {epoch}; "
+                    "lower the learning rate"
+                )
+            schedule.step()
+            row.update(_numbers(validate(model), row) if validate else {})
+            run.end_epoch(row)
+            tell(dict(row))
+    except KeyboardInterrupt:
+        if not run.rows:
+            raise
+        interrupted = True
+    if interrupted:  # told here, where the progress bars are gone
+        print(f"{desc}: {run.stopped()}", file=sys.stderr)
+    model.load_state_dict(run.weights)
+    model.eval()
+    return pd.DataFrame(run.rows)
+
+
+def _train(model, batches, loss, optimizer) -> dict[str, float]:
+    """One epoch; then the model is in eval mode."""
+    started, rate = time.perf_counter(), float(optimizer.param_groups[0]["lr"])
+    model.train()
+    losses = [_step(model, batch, loss, optimizer) for batch in batches]
+    if not losses:
+        raise ValueError("no batches to train on")
+    mean = float(torch.stack(losses).mean())
+    model.eval()
+    seconds = time.perf_counter() - started
+    return {"loss": mean, "seconds": seconds, "learning_rate": rate}
+
+
+def _step(model, batch, loss, optimizer) -> Tensor:
+    inputs, targets = batch
+    optimizer.zero_grad()
+    value = loss(model(inputs), targets)
+    value.backward()
+    optimizer.step()
+    return value.detach()
+
+
+def _numbers(validated: dict[str, float], row: dict) -> dict[str, float]:
+    taken = sorted(validated.keys() & row.keys())
+    if taken:
+        raise ValueError(f"validate gives {taken[0]!r}, a column that training has")
+    return {name: float(value) for name, value in validated.items()}
+
+
+def multilabel_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Binary cross-entropy with logits (B, n), averaged over the labels (B, n) that are
+    1 or 0; a label of -1 says nothing (VOC: only difficult objects of that class)."""
+    known = labels >= 0
+    return F.binary_cross_entropy_with_logits(logits[known], labels[known].float())
+
+
+class AugmentedBatches:
+    """Shuffled batches of normalised images (B, 3, S, S) and their labels, read from
+    files; each time another crop of 76.5 to 100 % of the area, mirrored or not."""
+
+    def __init__(self, model, paths, labels: Tensor, size: int, batch_size: int, seed):
+        self.model, self.paths, self.labels = model, list(paths), labels
+        self.size, self.batch_size = size, batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        device = next(self.model.parameters()).device
+        order = torch.randperm(len(self.paths), generator=self.generator)
+        paths = [self.paths[i] for i in order]
+        batches = ImageBatches(paths, self.size, self.batch_size, desc="images")
+        for (images, _), rows in zip(
+            batches, order.split(self.batch_size), strict=True
+        ):
+            images = random_crop_and_flip(images, self.generator).to(device)
+            yield self.model.normalize(images), self.labels[rows].to(device)
+
+
+class PixelBatches:
+    """Shuffled batches of normalised images and their labels (N,), from memory:
+    `images` (N, 3, H, W) uint8, resized to `size` = (height, width), mirrored or not.
+    Raises ValueError for another number of labels."""
+
+    def __init__(self, model, images: Tensor, labels: Tensor, size, batch_size, seed):
+        if len(labels) != len(images):
+            counts = f"{len(labels)} labels for {len(images)} images"
+            raise ValueError(f"{counts}, expected one each")
+        self.model, self.images, self.labels = model, images, labels
+        self.size, self.batch_size = size, batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        device = next(self.model.parameters()).device
+        order = torch.randperm(len(self.images), generator=self.generator)
+        for rows in order.split(self.batch_size):
+            mirrored = torch.rand(len(rows), generator=self.generator) < 0.5
+            images = resize_batch(self.images[rows], self.size)
+            images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
+            yield self.model.normalize(images.to(device)), self.labels[rows].to(device)
+
+
+def random_crop_and_flip(
+    images: Tensor, generator: torch.Generator, least_area: float = 0.765
+) -> Tensor:
+    """Images (B, C, H, W) -> the same shape: of each a random part of its aspect, of
+    `least_area` to 1 of its area, mirrored with probability 1/2."""
+    draws = torch.rand(4, len(images), generator=generator)
+    side = (least_area + (1 - least_area) * draws[0]).sqrt()  # (B,) of the whole
+    theta = torch.zeros(len(images), 2, 3)
+    theta[:, 0, 0] = side * torch.where(draws[1] < 0.5, -1, 1)
+    theta[:, 1, 1] = side
+    theta[:, :, 2] = ((1 - side) * (2 * draws[2:] - 1)).T  # centres, in [-1, 1]
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False, padding_mode="border")
+
+
+def fine_tune(
+    model,
+    paths: list[Path],
+    labels: Tensor,
+    size: int,
+    epochs: int,
+    learning_rate: float = 1e-4,
+    weight_decay: float = 0.05,
+    batch_size: int = 16,
+    seed: int = 0,
+    validate: Validate | None = None,
+    best: Best | None = None,
+    keep: Path | str | None = None,
+    about: dict | None = None,
+) -> pd.DataFrame:
+    """Train the whole classifier on augmented images, from where its head is already
+    trained. `labels` (N, classes) in 1, 0, -1. Returns the history.
+
+    `validate`, `best`, `keep`, `about`, and errors: as `fit`. With an `about` that is
+    `wslib.models.checkpoints.about_classifier`, `load_classifier` reads `best.pt`.
+    """
+    batches = AugmentedBatches(model, paths, labels, size, batch_size, seed)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=learning_rate, weight_decay=weight_decay
+    )
+    about = {**(about or {}), "images": len(paths), "size": size, "seed": seed}
+    about["batch_size"] = batch_size
+    return fit(
+        *(model, batches, multilabel_loss, optimizer, epochs),
+        *(validate, best, keep, about),
+        desc="fine-tuning",
+    )
+
+
+def train_classifier(
+    model,
+    images: Tensor,
+    labels: Tensor,
+    size: tuple[int, int],
+    epochs: int = 5,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 0.05,
+    batch_size: int = 128,
+    seed: int = 0,
+    validate: Validate | None = None,
+    best: Best | None = None,
+) -> pd.DataFrame:
+    """Train the whole classifier to tell the one class of each image, by cross-entropy.
+
+    `images` (N, 3, H, W) uint8, `labels` (N,) int64; shown at `size` = (height, width),
+    mirrored or not. Returns the history. `validate`, `best` and errors: as `fit`, and
+    ValueError for another number of labels."""
+    batches = PixelBatches(model, images, labels, size, batch_size, seed)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=learning_rate, weight_decay=weight_decay
+    )
+    return fit(
+        *(model, batches, F.cross_entropy, optimizer, epochs, validate, best),
+        desc="training",
+    )

@@ -1,0 +1,1 @@
+"""Idea 3: boxes chosen, not drawn: proposals, localizers, WSDDN."""

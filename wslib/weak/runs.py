@@ -1,0 +1,222 @@
+"""The trainings of weak localisation: each is run once, kept, and watched as it learns.
+
+A training is kept in `derived_root()/runs/NAME-HASH`, a name that stands for all it
+depends on: the features, the labels, the settings, the code and PyTorch. So it goes on
+where it was stopped, and is run anew after a change; `make clean` removes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from wslib.data.folders import derived_root, recipe_hash
+from wslib.metrics import classification
+from wslib.models import localizers, wsddn
+from wslib.models.checkpoints import written_whole
+from wslib.models.features import FeatureMaps
+from wslib.models.localizers import Localizer, build_localizer
+from wslib.models.wsddn import WSDDN
+from wslib.training import fit, runs
+from wslib.training.trackers import open_tracker
+from wslib.weak import localizer_training, wsddn_training
+from wslib.weak.localizer_training import Located, MapBatches, locate, train_localizer
+from wslib.weak.regions import Regions
+from wslib.weak.wsddn_training import measured, score_regions, train_wsddn
+
+CODE = (localizer_training, wsddn_training, localizers, wsddn, fit, runs)
+CODE += (classification,)
+STEPS = "first-steps.npy"
+
+
+@dataclass
+class Watch:
+    """What a network says after each epoch, kept beside its training.
+
+    `ask()` gives an array. `look` asks and keeps it, before the epoch itself is kept:
+    whenever the training is stopped, no whole epoch is without it. `note` is told each
+    row of the history, those of epochs before first, and so knows where it stands.
+    """
+
+    folder: Path
+    ask: Callable[[], np.ndarray]
+    epoch: int = 0
+
+    def look(self) -> None:
+        """Keep what the network says after the epoch that comes next."""
+        keep_array(self._file(self.epoch + 1), self.ask())
+
+    def note(self, row: Mapping[str, float]) -> None:
+        """The epoch of this row is kept."""
+        self.epoch = int(row["epoch"])
+
+    def at(self, epoch: int) -> np.ndarray:
+        """What was said after `epoch`, from 1. Errors as `read_array`."""
+        return read_array(self._file(epoch))
+
+    def _file(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:03d}.npy"
+
+
+def keep_array(path: Path, array: np.ndarray) -> None:
+    """Write an array, whole or not at all."""
+    with written_whole(path) as part, open(part, "wb") as file:
+        np.save(file, array)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Read an array that a training has left. Raises FileNotFoundError where it was
+    stopped before it did."""
+    if not path.is_file():
+        text = f"{path}: not there; remove the folder to train again"
+        raise FileNotFoundError(text)
+    return np.load(path)
+
+
+@dataclass
+class LocalizerRun:
+    """A trained localizer, its history, the loss of each step of the first epoch, what
+    it says of the images to examine, and its maps of some of them after each epoch,
+    (W, n, h, w) float16."""
+
+    localizer: Localizer
+    history: pd.DataFrame
+    first_steps: np.ndarray
+    located: Located
+    watch: Watch
+
+
+@dataclass
+class WSDDNRun:
+    """A trained WSDDN, its history, and the scores (N, P, n) of the proposals of the
+    images to examine: at the end, and after each epoch (those of the images as they
+    are, without their mirror images)."""
+
+    model: WSDDN
+    history: pd.DataFrame
+    scores: np.ndarray
+    watch: Watch
+
+
+def run_localizer(
+    pooling: str,
+    train: tuple[FeatureMaps, np.ndarray],
+    examine: tuple[FeatureMaps, np.ndarray],
+    watched: FeatureMaps,
+    backbone: str = "efficientnet_lite0",
+    epochs: int = 12,
+    learning_rate: float = 1e-3,
+    batch_size: int = 32,
+    bfloat16: bool = False,
+    seed: int = 0,
+    tracker: str = "none",
+) -> LocalizerRun:
+    """Train the map of a localizer on feature maps and labels (N, n) in 1, 0, -1.
+
+    After each epoch it is measured on those to examine, by which nothing is chosen: the
+    last epoch counts. `tracker`: see `wslib.training.trackers`. Errors as
+    `train_localizer`.
+    """
+    maps, labels = train
+    localizer = build_localizer(backbone, labels.shape[1], pooling, seed=seed)
+    localizer.bfloat16 = bfloat16
+    settings = {"backbone": backbone, "epochs": epochs, "learning_rate": learning_rate}
+    settings |= {"batch_size": batch_size, "bfloat16": bfloat16, "seed": seed}
+    folder = _folder(f"localizer-{pooling}", settings, train, examine, (watched,))
+    watch = Watch(folder, lambda: locate(localizer, watched).places)
+    losses: list[float] = []
+
+    def validate(model: Localizer) -> dict[str, float]:
+        if watch.epoch == 0:
+            keep_array(folder / STEPS, np.array(losses))
+        watch.look()
+        return locate(model, examine[0], flip=False).measured(examine[1])
+
+    def on_epoch(row: dict[str, float]) -> None:
+        watch.note(row)
+        track.row(row)
+
+    known = torch.from_numpy(labels)
+    batches = MapBatches(maps, known, localizer.channels, batch_size, seed)
+    with open_tracker(tracker, _tracking(), folder.name, settings) as track:
+        history = train_localizer(
+            *(localizer, batches, epochs, learning_rate),
+            **{"validate": validate, "keep": folder},
+            **{"on_epoch": on_epoch, "on_step": losses.append},
+        )
+    _check_done(history, epochs)
+    located, steps = locate(localizer, examine[0]), read_array(folder / STEPS)
+    return LocalizerRun(localizer, history, steps, located, watch)
+
+
+def run_wsddn(
+    train: tuple[Regions, np.ndarray],
+    examine: tuple[Regions, np.ndarray],
+    contrast: bool = True,
+    hidden: int = 0,
+    spatial: float = 0.0,
+    epochs: int = 8,
+    learning_rate: float = 3e-3,
+    batch_size: int = 16,
+    seed: int = 0,
+    tracker: str = "none",
+) -> WSDDNRun:
+    """Train WSDDN on regions and labels (N, n) in 1, 0, -1; else as `run_localizer`."""
+    regions, labels = train
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inputs = regions.features.shape[3] // 2
+        model = WSDDN(inputs, labels.shape[1], contrast, hidden)
+    settings = {"contrast": contrast, "hidden": hidden, "spatial": spatial}
+    settings |= {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
+    settings |= {"batch_size": batch_size}
+    folder = _folder("wsddn", settings, train, examine)
+    said: list[np.ndarray] = []
+    watch = Watch(folder, lambda: said[0])
+
+    def validate(model: WSDDN) -> dict[str, float]:
+        said[:] = [score_regions(model, examine[0], flip=False)]
+        watch.look()
+        return measured(said[0], examine[1])
+
+    def on_epoch(row: dict[str, float]) -> None:
+        watch.note(row)
+        track.row(row)
+
+    with open_tracker(tracker, _tracking(), folder.name, settings) as track:
+        history = train_wsddn(
+            *(model, regions, torch.from_numpy(labels), epochs, learning_rate),
+            **{"batch_size": batch_size, "spatial": spatial, "seed": seed},
+            **{"validate": validate, "keep": folder, "on_epoch": on_epoch},
+        )
+    _check_done(history, epochs)
+    return WSDDNRun(model, history, score_regions(model, examine[0]), watch)
+
+
+def _check_done(history: pd.DataFrame, epochs: int) -> None:
+    if len(history) < epochs:  # stopped by Ctrl-C, as `fit` has said
+        raise KeyboardInterrupt
+
+
+def _tracking() -> Path:
+    return derived_root() / "tracking"
+
+
+def _folder(name: str, settings: dict, *data: tuple) -> Path:
+    """Where a training is kept, by all that it and its record depend on."""
+    parts = [part for pair in data for part in pair]
+    digests = [getattr(part, "digest", None) or _digest(part) for part in parts]
+    code = [__file__, *(module.__file__ for module in CODE)]
+    name = f"{name}-{recipe_hash({**settings, 'data': digests}, code, torch, np)}"
+    return derived_root() / "runs" / name
+
+
+def _digest(labels: np.ndarray) -> str:
+    content = np.ascontiguousarray(labels)
+    return hashlib.blake2b(content.data, digest_size=8).hexdigest()

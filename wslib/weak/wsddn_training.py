@@ -1,0 +1,140 @@
+"""Training WSDDN on regions that are kept, and what it detects with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from wslib.boxes.boxes import to_voc
+from wslib.boxes.nms import nms_of_classes
+from wslib.metrics.classification import mean_average_precision
+from wslib.metrics.matching import Boxes
+from wslib.models.wsddn import WSDDN, Scored, image_loss, spatial_regulariser
+from wslib.runtime.progress import progress
+from wslib.training.fit import Validate, fit
+from wslib.weak.regions import Regions
+
+STANDARD = 200  # images that the features are standardised by
+
+
+class RegionBatches:
+    """Shuffled batches of regions, each image as it is or mirrored, and what their loss
+    needs: the labels (B, n) and the boxes (B, P, 4) as a ratio of the image."""
+
+    def __init__(self, regions: Regions, labels: Tensor, batch_size: int, seed: int):
+        if len(labels) != len(regions):
+            counts = f"{len(labels)} labels for {len(regions)} images"
+            raise ValueError(f"{counts}, expected one each")
+        self.regions, self.labels, self.batch_size = regions, labels, batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __iter__(self) -> Iterator[tuple]:
+        count = len(self.regions)
+        order = torch.randperm(count, generator=self.generator)
+        views = torch.randint(2, (count,), generator=self.generator)
+        for rows in order.split(self.batch_size):
+            picked = rows.numpy()
+            batch = self.regions.batch(picked, views[rows].numpy())
+            yield batch, (self.labels[rows], self.regions.ratios(picked))
+
+
+def train_wsddn(
+    model: WSDDN,
+    regions: Regions,
+    labels: Tensor,
+    epochs: int,
+    learning_rate: float = 3e-3,
+    weight_decay: float = 1e-4,
+    batch_size: int = 16,
+    spatial: float = 0.0,
+    seed: int = 0,
+    validate: Validate | None = None,
+    keep: Path | str | None = None,
+    on_epoch: Callable[[dict[str, float]], object] | None = None,
+) -> pd.DataFrame:
+    """Train from image labels (N, n) in 1, 0, -1. Returns the history.
+
+    The loss is `image_loss` plus `spatial` times `spatial_regulariser`, which acts on
+    the hidden layer. The model keeps the weights of the last epoch; `validate`, `keep`,
+    `on_epoch` and errors as `fit`, and ValueError for another number of labels, and for
+    a regulariser without a hidden layer.
+    """
+    if spatial and not list(model.read.parameters()):
+        raise ValueError(f"spatial is {spatial}, but without a hidden layer of its own")
+    batches = RegionBatches(regions, labels, batch_size, seed)
+    some = np.linspace(0, len(regions) - 1, min(STANDARD, len(regions))).astype(int)
+    model.standardise(regions.batch(some))
+
+    def loss(scored: Scored, truth: tuple[Tensor, Tensor]) -> Tensor:
+        labels, boxes = truth
+        value = image_loss(scored, labels)
+        if not spatial:
+            return value
+        return value + spatial * spatial_regulariser(scored, labels, boxes)
+
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=learning_rate, weight_decay=weight_decay
+    )
+    about = {"images": len(regions), "seed": seed, "spatial": spatial}
+    about["contrast"] = model.contrast
+    return fit(
+        *(model, batches, loss, optimizer, epochs, validate),
+        **{"keep": keep, "about": {**about, "batch_size": batch_size}},
+        **{"desc": "WSDDN", "on_epoch": on_epoch},
+    )
+
+
+@torch.inference_mode()
+def score_regions(
+    model: WSDDN, regions: Regions, batch_size: int = 32, flip: bool = True
+) -> np.ndarray:
+    """The scores of all proposals, (N, P, n) float32; with `flip` the mean over the
+    image and its mirror image. The scores of an image are their sum over proposals."""
+    model.eval()
+    parts = []
+    for rows in np.array_split(np.arange(len(regions)), -(-len(regions) // batch_size)):
+        seen = [model(regions.batch(rows, view)).proposals for view in range(1 + flip)]
+        parts.append(torch.stack(seen).mean(0))
+    return torch.cat(parts).numpy()
+
+
+def measured(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """What the scores of proposals (N, P, n) say of the images: mAP in percent, and the
+    loss; labels (N, n) in 1, 0, -1."""
+    image = scores.sum(1).clip(0, 1)  # (N, n)
+    seen = Scored(torch.from_numpy(image), torch.empty(0), torch.empty(0))
+    loss = image_loss(seen, torch.from_numpy(labels))
+    mean = mean_average_precision(image, labels)[0]
+    return {"mAP": 100 * mean, "val_loss": float(loss)}
+
+
+def detect_regions(
+    regions: Regions,
+    scores: np.ndarray,
+    classes: Sequence[str],
+    iou_threshold: float = 0.4,
+) -> dict[str, Boxes]:
+    """Boxes of each class: {class: {id: (K, 5)}}, VOC corners and a score, best first.
+
+    Of the proposals of an image that overlap, the best of each class remain (`nms`). No
+    score is too low: average precision reads the whole list. Errors as `nms`, and
+    ValueError for scores that are not (N, P, n).
+    """
+    expected = (*regions.real.shape, len(classes))
+    if scores.shape != expected:
+        raise ValueError(f"scores {scores.shape}: expected {expected}")
+    found: dict[str, Boxes] = {name: {} for name in classes}
+    for k, image_id in enumerate(progress(regions.ids, "boxes")):
+        real = regions.real[k]
+        boxes, of = torch.from_numpy(regions.boxes[k, real]), scores[k, real]
+        kept = nms_of_classes(boxes, torch.from_numpy(of), iou_threshold).numpy()
+        for name, column, keep in zip(classes, of.T, kept.T, strict=True):
+            rows = np.column_stack([boxes[keep], column[keep]]).astype(float)
+            order = np.argsort(-rows[:, 4], kind="stable")
+            found[name][image_id] = to_voc(rows[order])
+    return found
