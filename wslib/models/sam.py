@@ -17,9 +17,10 @@ from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 
 from wslib.data.download import fetch
-from wslib.data.folders import alone, data_root, note_dependency
+from wslib.data.folders import alone, data_root
 from wslib.models.checkpoints import load_weights, naming, read_checkpoint
 from wslib.runtime.device import pick_device
+from wslib.runtime.project import note_dependency
 
 META = "https://dl.fbaipublicfiles.com/segment_anything/"
 MOBILE = "https://github.com/ChaoningZhang/MobileSAM"
