@@ -162,7 +162,7 @@ def record_run(
 
 @app.command("headline")
 def write_headline() -> None:
-    """Write the results of the README from report/recorded/ between its markers.
+    """Write the results of the README from the recorded runs.
 
     \b
     Example: wslib workbook headline
