@@ -92,10 +92,13 @@ def test_what_is_not_in_order_is_refused(cats, break_it, words, said):
 
 def test_rendered_data_are_refused(cats):
     cats.edit("chapters/01_one.py", "photographs of cats", "rendered pictures, test")
+    cats.edit("chapters/01_one.py", 'folder = dataset_folder("cats", "a.txt")', "")
     commit(cats)
     done = record(cats)
     assert done.returncode != 0
-    assert "wslib: data: rendered pictures, test; only runs on real data" in done.stdout
+    assert (
+        "wslib: data: rendered pictures, test; only real data are kept" in done.stdout
+    )
 
 
 def test_a_run_of_other_code_is_refused(cats):

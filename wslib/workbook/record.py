@@ -27,7 +27,7 @@ def record(chapter: Chapter, build: Build, name: str, looks: str, command: str) 
 
     `looks` says how often the images on which it was measured had been looked at
     before. Raises NotRecorded for a run that is not there or out of date, for rendered
-    data, and for a tree that differs from its commit.
+    data (it read no data set), and for a tree that differs from its commit.
     """
     if not NAME.fullmatch(name):
         raise NotRecorded(f"NAME={name}: expected a name such as unseen or five_fold")
@@ -74,13 +74,13 @@ def _table(folder: Path, name: str) -> RecordedTable:
 def _data(tables: dict[str, RecordedTable], run: dict, looks: str) -> RecordedData:
     """The data that the tables' notes name, with a digest of the files' names and
     sizes."""
+    files = _files(run["data_read"], Path(run["data"] or "data").resolve())
     notes = [table.note or "" for table in tables.values()]
     named = [found[1] for note in notes if (found := DATA.search(note))]
-    rendered = [what for what in named if "rendered" in what]
-    if rendered or not named:
-        what = rendered[0] if rendered else "no table says which"
-        raise NotRecorded(f"data: {what}; only runs on real data are kept")
-    files = _files(run["data_read"], Path(run["data"] or "data").resolve())
+    if not files:
+        raise NotRecorded(f"data: {(named or ['none'])[0]}; only real data are kept")
+    if not named:
+        raise NotRecorded("data: no table has a note `Data: ...` that says which")
     sizes = [f"{name} {size}\n" for name, size in files]
     return RecordedData(
         what=named[0],
