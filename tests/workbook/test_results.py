@@ -113,6 +113,17 @@ def test_row_that_counts_stands_above_the_one_to_be_beaten(tmp_path):
     assert "| 1.2 [[0.0–2.4]]{.small} | 3.0 [[2.0–4.0]]{.small} | – |" in beaten
 
 
+def test_last_row_counts_whatever_it_is_called_there(tmp_path):
+    spec = {key: value for key, value in SPEC.items() if key != "headline"}
+    project(tmp_path, spec, recorded="07_photos")
+    keep(tmp_path, [*PHOTOS, ["another", 50, 40, 60, 9]])
+    page = page_of(tmp_path)
+    assert cells(page, "@sec-cats")[2:5] == [
+        "the chain", "62.5 [[48.0–76.2]]{.small}", "50.0 [[40.0–60.0]]{.small}",
+    ]  # fmt: skip
+    assert "on photographs 50.0 against 3.0." in page
+
+
 def test_sentence_has_the_numbers_and_photographs_only_where_recorded(tmp_path):
     project(tmp_path, recorded="07_photos")
     keep(tmp_path, PHOTOS)

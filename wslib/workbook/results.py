@@ -72,6 +72,10 @@ class Entry(pydantic.BaseModel, extra="forbid"):
         """The columns that hold the ends of its interval."""
         return self.intervals.get(column, (f"{column} low", f"{column} high"))
 
+    def words(self, row: str) -> str:
+        """What the row is called here."""
+        return self.rows.get(row, row)
+
     def number(self, value: float | None) -> str:
         return MISSING if pd.isna(value) else format(value, self.format)
 
@@ -98,9 +102,9 @@ class Result:
     note: str
     recorded: Recorded | None
 
-    @property
-    def row(self) -> str:
-        return self.entry.headline or self.frame.index[-1]
+    def row(self, frame: pd.DataFrame) -> str:
+        """The row that counts; by default the last, whatever it is called there."""
+        return self.entry.headline or frame.index[-1]
 
     @property
     def there(self) -> pd.DataFrame | None:
@@ -181,21 +185,19 @@ def _read_table(tables: Path, chapter: str, entry: Entry) -> tuple[pd.DataFrame,
 
 def _sentence(result: Result) -> str:
     """The chapter's sentence with its numbers."""
-    entry = result.entry
-
-    def plain(frame, row):
-        known = frame is not None and row in frame.index and entry.measure in frame
-        return entry.number(frame.loc[row, entry.measure]) if known else MISSING
-
-    text = entry.sentence
-    if result.there is not None:
-        text = f"{text.strip().rstrip('.')}; {entry.on_photographs}"
+    entry, there, text = result.entry, result.there, result.entry.sentence.strip()
+    if there is not None:
+        text = f"{text.rstrip('.')}; {entry.on_photographs}"
     return text.format(
-        here=plain(result.frame, result.row),
-        baseline=plain(result.frame, entry.baseline),
-        recorded=plain(result.there, result.row),
-        recorded_baseline=plain(result.there, entry.baseline),
-    ).strip()
+        here=_number(entry, result.frame, result.row(result.frame)),
+        baseline=_number(entry, result.frame, entry.baseline),
+        recorded=None if there is None else _number(entry, there, result.row(there)),
+        recorded_baseline=_number(entry, there, entry.baseline),
+    )
+
+
+def _number(entry: Entry, frame: pd.DataFrame | None, row: str | None) -> str:
+    return entry.value(frame, row).partition(" ")[0]
 
 
 def _table(results: list[Result]) -> Table:
@@ -206,19 +208,18 @@ def _table(results: list[Result]) -> Table:
 
 def _rows(result: Result) -> list[list[str]]:
     """The row that counts, and the one to be beaten."""
-    entry, others = result.entry, result.entry.published[-1:]
-    theirs = (
-        entry.number(getattr(others[0], entry.measure, None)) if others else MISSING
-    )
-
-    def row(name: str, published: str, *head: str) -> list[str]:
-        numbers = [entry.value(frame, name) for frame in (result.frame, result.there)]
-        return [*head, entry.rows.get(name, name), *numbers, published]
-
-    measure = entry.columns[entry.measure]
-    rows = [row(result.row, theirs, f"@{entry.chapter}", measure)]
-    if entry.baseline:
-        rows.append(row(entry.baseline, MISSING, "", ""))
+    entry, here, there = result.entry, result.frame, result.there
+    best = result.row(here)
+    best_there = MISSING if there is None else entry.value(there, result.row(there))
+    theirs = [
+        entry.number(getattr(other, entry.measure, None))
+        for other in entry.published[-1:]
+    ]
+    head = [f"@{entry.chapter}", entry.columns[entry.measure], entry.words(best)]
+    rows = [[*head, entry.value(here, best), best_there, *(theirs or [MISSING])]]
+    if name := entry.baseline:
+        values = [entry.value(frame, name) for frame in (here, there)]
+        rows.append(["", "", entry.words(name), *values, MISSING])
     return rows
 
 
