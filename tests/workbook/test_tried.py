@@ -29,6 +29,6 @@ def test_without_the_file_there_is_no_page(tmp_path):
 def test_another_form_is_named(tmp_path):
     (tmp_path / "report").mkdir()
     file = tmp_path / "report/tried.yml"
-    file.write_text("02: {chapter: sec-a, measure: b, tried: {}}\n")
-    with pytest.raises(RenderError, match="report/tried.yml: 02.tried: Dictionary"):
+    file.write_text("02_a: {chapter: sec-a, measure: b, tried: {}}\n")
+    with pytest.raises(RenderError, match="report/tried.yml: 02_a.tried: Dictionary"):
         write_page(tmp_path, tmp_path / "tried.qmd")

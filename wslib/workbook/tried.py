@@ -14,9 +14,9 @@ from wslib.workbook.book import RenderError
 FILE = "report/tried.yml"
 HEAD = """# What was tried {#sec-tried}
 
-Most ideas do not pay. These were tried while the chapters grew, and left out again. Their
-numbers are notes of the day, not runs of this book and not recorded ones: they say in
-which direction an idea went, on images that were there for choosing."""
+Most ideas do not pay. These were tried while the chapters grew, and left out again.
+Their numbers are notes of the day, not runs of this book and not recorded ones: they
+say in which direction an idea went, on images that were there for choosing."""
 
 
 class Tried(pydantic.BaseModel, extra="forbid"):
