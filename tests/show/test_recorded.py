@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from wslib.show.recorded import read_all, read_recorded, verdict
+from wslib.show.recorded import read_all, read_recorded, verdict, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = pd.DataFrame({"AP": [40.0, 30.0]}, index=["chain", "WSDDN"])
@@ -33,6 +33,14 @@ def chain_wins(table):
 )
 def test_verdict_compares_the_two_tables(here, recorded, words):
     assert verdict(chain_wins, here, recorded) == f"*({words})*"
+
+
+def test_verdicts_are_a_list():
+    text = verdicts({"The chain wins": chain_wins, "All": lambda _: True}, HERE, REVERSED)
+    assert text.splitlines() == [
+        "- The chain wins. *(reversed on photographs)*",
+        "- All. *(holds on photographs)*",
+    ]
 
 
 def test_every_recorded_run_of_the_project_has_the_form():

@@ -125,6 +125,17 @@ def verdict(
     return f"*({_WORDS[now, there]})*"
 
 
+def verdicts(
+    claims: dict[str, Callable[[pd.DataFrame], bool]],
+    here: pd.DataFrame,
+    recorded: pd.DataFrame | None,
+) -> str:
+    """A list in Markdown of the `claims` by their words, each with its verdict."""
+    return "\n".join(
+        f"- {words}. {verdict(claim, here, recorded)}" for words, claim in claims.items()
+    )
+
+
 _WORDS = {
     (True, True): "holds on photographs",
     (True, False): "reversed on photographs",
