@@ -36,7 +36,8 @@ def test_verdict_compares_the_two_tables(here, recorded, words):
 
 
 def test_verdicts_are_a_list():
-    text = verdicts({"The chain wins": chain_wins, "All": lambda _: True}, HERE, REVERSED)
+    claims = {"The chain wins": chain_wins, "All": lambda _: True}
+    text = verdicts(claims, HERE, REVERSED)
     assert text.splitlines() == [
         "- The chain wins. *(reversed on photographs)*",
         "- All. *(holds on photographs)*",

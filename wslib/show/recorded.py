@@ -131,9 +131,8 @@ def verdicts(
     recorded: pd.DataFrame | None,
 ) -> str:
     """A list in Markdown of the `claims` by their words, each with its verdict."""
-    return "\n".join(
-        f"- {words}. {verdict(claim, here, recorded)}" for words, claim in claims.items()
-    )
+    found = {words: verdict(claim, here, recorded) for words, claim in claims.items()}
+    return "\n".join(f"- {words}. {judged}" for words, judged in found.items())
 
 
 _WORDS = {
