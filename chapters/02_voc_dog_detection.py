@@ -416,40 +416,52 @@ figures.Picture(fig, "voc-sweep", vector=True)
 # - **precision** is the share of right boxes among those seen so far,
 # - **recall** the share of true boxes that have been found so far.
 #
-# **Average precision** is the area below precision as a function of recall. It rewards
-# a list whose beginning is right, and needs no cut-off. The last recall says how many
-# objects are found at all, whatever else is found.
+# **Average precision** is the area below precision as a function of recall, but not
+# quite: a list whose first box is wrong and whose next three are right gets *better* as
+# it goes on, and is not to be punished for its beginning twice. So at each recall the
+# best precision that is reached there or later counts, the *envelope*. The all-point
+# rule of VOC2010 takes the area below it; the eleven-point rule of VOC2007 its mean at
+# recall 0, 0.1, ..., 1. Average precision rewards a list whose beginning is right, and
+# needs no cut-off. The last recall says how many objects are found at all. (The AP of
+# the classification above has no envelope; that is the custom there.)
 #
-# By hand: five dogs, ten boxes, in the order of their scores right, right, wrong,
-# right, wrong, wrong, right, wrong, wrong, wrong (@tbl-example). At each of the four
-# finds recall gains 1/5; precision there is 1, 1, 3/4 and 4/7. All-point AP adds
-# $\tfrac15 \left(1 + 1 + \tfrac34 + \tfrac47\right)$. The eleven-point AP of VOC2007
-# looks at recall 0, 0.1, ..., 1: five times 1, twice 3/4, twice 4/7, and twice nothing.
+# By hand, for four dogs and that list:
+
+# %%
+#| code-fold: false
+right = np.array([False, True, True, True])  # is each box right? best score first
+precision = np.cumsum(right) / np.arange(1, 5)  # 0, 1/2, 2/3, 3/4
+recall = np.cumsum(right) / 4  # 0, 1/4, 2/4, 3/4
+envelope = np.maximum.accumulate(precision[::-1])[::-1]  # the best from here on
+all_point = np.sum(np.diff(recall, prepend=0) * envelope)
+eleven = [max(precision[recall >= k / 10], default=0) for k in range(11)]
+without = np.sum(np.diff(recall, prepend=0) * precision)
+
+# %% [markdown]
+# @tbl-example has the same list, counted by the code that measures the detector.
 
 # %%
 #| label: tbl-example
 #| tbl-cap: "The example, counted by the same code that measures the detector."
-right = [True, True, False, True, False, False, True, False, False, False]
-dogs = np.array([[20 * k, 0, 20 * k + 9, 9] for k in range(5)], float)
-finds = np.cumsum(right) - 1  # the dog that a right box finds; a wrong one lies below
+dogs = np.array([[20 * k, 0, 20 * k + 9, 9] for k in range(4)], float)
+finds = np.maximum(np.cumsum(right) - 1, 0)  # the dog that a right box finds
 corners = dogs[finds] + np.where(right, 0, 50)[:, None] * [0, 1, 0, 1]
-boxes = {"x": np.column_stack([corners, np.linspace(0.95, 0.05, 10)])}
+boxes = {"x": np.column_stack([corners, np.linspace(0.95, 0.65, 4)])}
 example = precision_recall(boxes, {"x": dogs}, 0.5, "course")
 example.insert(0, "right", right)
 Table(example, "voc-example", formats={"score": ".2f"}, save=False)
 
 # %%
 #| echo: false
-points = {
-    p: evaluate(boxes, {"x": dogs}, [0.5], p)[0.5]["ap"] for p in ("voc10", "voc07")
-}
-by_hand = {"voc10": (2 + 3 / 4 + 4 / 7) / 5, "voc07": (5 + 2 * 3 / 4 + 2 * 4 / 7) / 11}
+by_hand = {"voc10": all_point, "voc07": np.mean(eleven)}
+points = {p: evaluate(boxes, {"x": dogs}, [0.5], p)[0.5]["ap"] for p in by_hand}
 agree = all(np.isclose(points[p], 100 * by_hand[p]) for p in points)
 Markdown(
-    f"All-point AP is **{points['voc10']:.1f} %** and eleven-point AP "
-    f"**{points['voc07']:.1f} %** by the code, {100 * by_hand['voc10']:.1f} % and "
-    f"{100 * by_hand['voc07']:.1f} % by hand: they "
-    f"{'agree' if agree else '**do not agree**'}."
+    f"All-point AP is **{points['voc10']:.2f} %** and eleven-point AP "
+    f"**{points['voc07']:.2f} %** by the code, {100 * all_point:.2f} % and "
+    f"{100 * np.mean(eleven):.2f} % by hand: they "
+    f"{'agree' if agree else '**do not agree**'}. Without the envelope it would be "
+    f"{100 * without:.2f} %."
 )
 
 # %% [markdown]
@@ -538,7 +550,7 @@ figures.Picture(fig, "voc-precision-recall", vector=True)
 # **CorLoc**: is the first box right, at IoU 0.5 [@deselaers2012]? **Pointing game**:
 # does the map's peak lie on the object, give or take 15 pixels [@zhang2018]?
 # **MaxBoxAccV2**: is any box at one threshold right, at the threshold that is best for
-# these very images, averaged over IoU 0.3, 0.5 and 0.7 [@choe2020]? **PxAP**: the
+# these very images, averaged over IoU 0.3, 0.5 and 0.7 [@choe2023]? **PxAP**: the
 # average precision of all pixels, where somebody has segmented the images.
 
 # %%
@@ -845,7 +857,7 @@ Markdown(
 # ::: {.callout-note title="What are recall and average precision?" collapse="true"}
 # See the worked example of @tbl-example. Recall is the share of the objects that were
 # found, precision the share of the boxes that are right, and average precision the area
-# below precision as a function of recall, as the list is read from its best score on.
+# below the envelope of precision as a function of recall.
 # :::
 #
 # ::: {.callout-note title="How would you improve it?" collapse="true"}
