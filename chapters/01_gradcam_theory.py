@@ -472,9 +472,9 @@ kept = [i for i in range(len(places)) if places[i : i + 2] != [places[i]] * 2]
 # %%
 #| label: fig-layers
 #| fig-cap: "From early to late. Above Grad-CAM, below LayerCAM, at the last stage of
-#|   each resolution. A channel is the same filter everywhere, but early on its influence
-#|   on the class differs from place to place. Grad-CAM averages that away; LayerCAM
-#|   weighs each place by itself. At the end the two agree."
+#|   each resolution. A channel is the same filter everywhere, but early on its
+#|   influence on the class differs from place to place. Grad-CAM averages that away;
+#|   LayerCAM weighs each place by itself. At the end the two agree."
 shown = min(1, len(photos) - 1)
 names = list(stages)
 fig, axes = figures.image_grid(
