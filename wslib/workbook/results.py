@@ -7,7 +7,6 @@ are those that its last run left in `build/<profile>/tables/`.
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pandas as pd
 import pydantic
 import yaml
 
+from wslib.runtime.kept import write_text
 from wslib.show.tables import MISSING, Table
 from wslib.workbook.book import RenderError
 
@@ -115,9 +115,7 @@ def write_page(root: Path, profile: str, chapters: list[str], page: Path) -> Non
     overview = Table(rows, "glance", save=False, markdown=head)
     sections = [_section(*chapter) for chapter in found]
     parts = [HEAD, _float("tbl-glance", overview, OVERVIEW), *sections]
-    scratch = page.with_suffix(".tmp")
-    scratch.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    os.replace(scratch, page)
+    write_text(page, "\n\n".join(parts) + "\n")
 
 
 def _read_table(tables: Path, chapter: str, entry: Entry) -> tuple[pd.DataFrame, str]:
