@@ -17,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import UnsupportedOperation
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -44,13 +45,14 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     """Yield a name beside `path` to write to; at the end what is there becomes `path`,
     with the permissions of the file that it replaces, and after an error it is removed.
 
-    Raises NotWritten, and ValueError where `path` is a folder or a device.
+    Raises NotWritten, and UnsupportedOperation, an OSError and a ValueError, where
+    `path` is a folder or a device.
     """
     path = Path(path)
     ours = f"{os.getpid()}-{threading.get_ident()}"  # others may write `path` as well
     part = path.with_name(f".{path.name}.part-{ours}")
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: is no file, and is not replaced by one")
+        raise UnsupportedOperation(f"{path}: is no file, and is not replaced by one")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
