@@ -21,7 +21,7 @@ from wslib.cli.options import check_out
 from wslib.cli.printing import print_json
 from wslib.cli.voc_pictures import save_figure
 from wslib.data.images import read_image, resize_image
-from wslib.models.checkpoints import written_whole
+from wslib.runtime.kept import write_text
 from wslib.runtime.progress import progress
 from wslib.show import figures
 
@@ -116,8 +116,7 @@ def write_predictions(path: Path, shown: Sequence[Found]) -> None:
         [found.row for found in shown],
         columns=[*columns, "true_label", "iou"] if known else columns,
     )
-    with written_whole(path) as part:
-        frame.to_csv(part, index=False)
+    write_text(path, frame.to_csv(index=False))
 
 
 def draw(found: Found, out: Path) -> None:

@@ -17,12 +17,12 @@ from wslib.data.caltech import LABELS, Pictures, read_csv, write_csv
 from wslib.data.datasets import open_caltech
 from wslib.data.duplicates import duplicate_groups
 from wslib.data.splits import stratified_split, subset
-from wslib.models.checkpoints import written_whole
 from wslib.models.detector_files import about_detector
 from wslib.models.detectors import Detector, build_detector
 from wslib.practical.detector_training import BEST, train_detector
 from wslib.practical.views import AUGMENTATIONS
 from wslib.runtime.device import pick_device
+from wslib.runtime.kept import write_json
 from wslib.training.losses import DetectorLoss
 from wslib.training.runs import best_epoch
 
@@ -160,5 +160,4 @@ class Training:
                 raise ValueError(f"{path}: {text}; {advice}")
 
     def _note_split(self, told: dict) -> None:
-        with written_whole(self.out / "split.json") as part:
-            part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        write_json(self.out / "split.json", told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +14,9 @@ from wslib.cli.options import check_out
 from wslib.cli.printing import plain
 from wslib.cli.segment_networks import Seen
 from wslib.data.images import read_image
-from wslib.models.checkpoints import written_whole
 from wslib.prompting.prompter import Segmentation
+from wslib.runtime import kept
+from wslib.runtime.kept import written_whole
 from wslib.show import figures
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
@@ -123,6 +123,5 @@ def write_map(path: Path, heatmap: np.ndarray) -> None:
 
 
 def write_json(path: Path, content: dict) -> None:
-    with written_whole(path) as part:
-        text = json.dumps(plain(content), indent=1, allow_nan=False)
-        part.write_text(text + "\n", encoding="utf-8")
+    """Write what `plain` makes of a dictionary."""
+    kept.write_json(path, plain(content))

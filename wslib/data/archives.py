@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wslib.data.download import disk_is_full, fetch, mebibytes
-from wslib.data.folders import alone, data_root
+from wslib.data.folders import data_root
 from wslib.data.voc import VOC2007
+from wslib.runtime.kept import alone, move
 from wslib.runtime.progress import progress
 
 VOC2007_URL = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/"
@@ -118,7 +119,7 @@ def fetch_voc2007(
         return folder
     _check_room(store, [VOC2007_PARTS[part] for part in todo], keep_archives)
     store.mkdir(parents=True, exist_ok=True)
-    with alone(root / ".voc2007.lock"):
+    with alone(root / VOC2007_FOLDER.parts[0]):
         for part in todo:
             if voc2007_contents(part, folder).missing:  # no other process was first
                 _fetch_part(part, folder, store, base_url, keep_archives)
@@ -206,6 +207,4 @@ def _move(source: Path, folder: Path, splits: Sequence[str]) -> None:
     last = {source / LISTS / f"{split}.txt" for split in splits}
     files = [path for path in source.rglob("*") if path.is_file()]
     for path in sorted(files, key=lambda path: (path in last, path)):
-        target = folder / path.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, target)
+        move(path, folder / path.relative_to(source))

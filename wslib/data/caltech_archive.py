@@ -12,8 +12,9 @@ from scipy.io import loadmat
 from wslib.data.archives import unpack_tar
 from wslib.data.caltech import Pictures, Row, gather
 from wslib.data.download import fetch
-from wslib.data.folders import build_once, data_root
+from wslib.data.folders import data_root
 from wslib.data.shapes_archive import clear_away, is_complete, unpack_zip
+from wslib.runtime.kept import build_once, move
 
 CALTECH101_URL = "https://data.caltech.edu/records/mzrjq-6wc02/files/"
 CALTECH101_ZIP = "caltech-101.zip"  # 131 MiB
@@ -141,6 +142,5 @@ def _unpack(archive: Path, part: Path) -> None:
     for pictures, boxes in FOLDERS.values():
         for folder in (Path(IMAGES, pictures), Path(ANNOTATIONS, boxes)):
             if (inside / folder).is_dir():
-                (part / folder).parent.mkdir(exist_ok=True)
-                os.replace(inside / folder, part / folder)
+                move(inside / folder, part / folder)
     shutil.rmtree(inside)

@@ -12,8 +12,9 @@ from pathlib import Path, PureWindowsPath
 from wslib.data.archives import unpack_tar
 from wslib.data.cifar10 import BATCHES, BINARY, cifar10_pictures
 from wslib.data.download import disk_is_full, fetch, mebibytes
-from wslib.data.folders import build_once, data_root
+from wslib.data.folders import data_root
 from wslib.data.shapes import ENDINGS, SPLITS, Shapes
+from wslib.runtime.kept import build_once, move
 from wslib.runtime.progress import progress
 
 SHAPES_URL = "https://www.mimuw.edu.pl/~mwrochna/upload/"
@@ -205,5 +206,5 @@ def _hoist(folder: Path, up: Path) -> None:
     """Move everything in `folder` to `up`, and remove it."""
     if folder.is_dir():
         for path in folder.iterdir():
-            os.replace(path, up / path.name)
+            move(path, up / path.name)
         folder.rmdir()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import dropwhile
@@ -11,6 +10,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from wslib.runtime.kept import digest, hash_bytes
 from wslib.workbook.params import Knob, ParameterError, declared_knobs
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
@@ -36,7 +36,7 @@ class Chapter:
     def blob(self) -> str:
         """The id that git gives to this text (`git hash-object`)."""
         data = self.text.encode()
-        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        return hash_bytes(b"blob %d\0" % len(data), data, kind="sha1")
 
     def notebook(self) -> nbformat.NotebookNode:
         """The chapter as a notebook without outputs. Reading never touches the file."""
@@ -107,9 +107,9 @@ def code_of(notebook: nbformat.NotebookNode) -> str:
     """A digest of what is executed. The options `#| fig-cap: ...` that head a cell are
     words for the reader, and do not count; nor does the cell of injected parameters,
     which are compared by themselves."""
-    digest = hashlib.sha256()
+    cells = []
     for cell in code_cells(notebook):
         if "injected-parameters" not in cell.metadata.get("tags", []):
-            lines = dropwhile(lambda line: line[:2] == "#|", cell.source.splitlines())
-            digest.update("\n".join([*lines, "# %%\n"]).encode())
-    return digest.hexdigest()
+            lines = cell.source.splitlines()
+            cells.append(list(dropwhile(lambda line: line[:2] == "#|", lines)))
+    return digest(cells)

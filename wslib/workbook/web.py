@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import re
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_output
 
+from wslib.runtime.kept import digest
 from wslib.workbook import embedded
 from wslib.workbook.book import Book, Page, RenderError, load_book
 from wslib.workbook.chapter import Chapter, code_cells
@@ -173,7 +173,7 @@ class WebBookMaker:
         def rename(found: re.Match) -> str:
             file = self.folder / html.unescape(found[2])
             content = file.read_bytes()
-            name = hashlib.sha256(content).hexdigest()[:16] + file.suffix
+            name = digest(content) + file.suffix
             pictures[name] = content
             return f'{found[1]}picture/{name}"'
 

@@ -17,17 +17,16 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from wslib.data.folders import build_once, derived_root, recipe_hash
+from wslib.data.folders import derived_root
 from wslib.data.rendered.drawn import scenes
 from wslib.data.rendered.drawn.scenes import Thing, render_scene
 from wslib.data.voc import CLASSES, RENDERED, Annotation, VocObject
+from wslib.runtime.kept import keep
 from wslib.runtime.progress import progress
 
 RENDERED_CLASSES = tuple(sorted(scenes.KINDS))
 DATABASE = "rendered by wslib"
 ASPECTS = (4 / 3, 3 / 2, 1, 3 / 4, 2 / 3)  # width to height
-DRAWN = Path(scenes.__file__).parent
-OTHERS = ("segments", "shapes")  # in `DRAWN`, but these draw for others
 
 
 def rendered_voc2007(
@@ -36,14 +35,13 @@ def rendered_voc2007(
     """Return the folder of a rendered set, drawn now if it is not there yet.
 
     It lies in `derived_root()/data/voc2007-rendered-HASH`; the hash is that of the
-    arguments, of the modules that draw and of the libraries that they use. The folders
+    arguments, of the code that draws and of the libraries that it uses. The folders
     of older recipes are left alone; to be rid of them, delete `build/data`.
     """
-    recipe = {"n_train": n_train, "n_val": n_val, "n_test": n_test, "seed": seed}
-    drawing = [path for path in sorted(DRAWN.glob("*.py")) if path.stem not in OTHERS]
-    folder = f"voc2007-rendered-{recipe_hash(recipe, [__file__, *drawing], cv2, np)}"
-    return build_once(
-        derived_root() / "data" / folder, lambda part: render_voc2007(part, **recipe)
+    settings = {"n_train": n_train, "n_val": n_val, "n_test": n_test, "seed": seed}
+    return keep(
+        *(derived_root() / "data" / "voc2007-rendered", settings),
+        *(lambda part: render_voc2007(part, **settings), cv2, np),
     )
 
 
