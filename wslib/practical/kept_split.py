@@ -1,0 +1,66 @@
+"""A split of the pictures that is made once, in files, and then stays as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from wslib.data.caltech import Pictures, read_csv, write_csv
+from wslib.data.duplicates import duplicate_groups
+from wslib.data.splits import stratified_split, subset
+from wslib.models.checkpoints import written_whole
+
+PARTS = {"train": "train set", "val": "validation set", "test": "test set"}
+ADVICE = "choose another --out, or remove it"
+
+
+def keep_split(
+    folder: Path, pictures: Pictures, settings: Mapping[str, object]
+) -> dict[str, Pictures]:
+    """Split pictures into train.csv, val.csv and test.csv in `folder`, which are
+    written where they are not there yet; return the pictures of each part.
+
+    `settings`: `split`, the share of each part; `share`, that of the training set which
+    is kept; `seed`; and what else makes it this split: all of it goes into split.json.
+    Pictures that are nearly the same stay in one part. Raises ValueError, one line that
+    names the file, where another split is there.
+    """
+    settings = {**settings, "pictures": len(pictures)}
+    files = {part: folder / f"{part}.csv" for part in PARTS}
+    _check_same(folder / "split.json", files, settings)
+    if not all(file.is_file() for file in files.values()):
+        rows = _divide(pictures, settings)
+        with written_whole(folder / "split.json") as part:
+            part.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        for name, file in files.items():
+            write_csv(file, pictures.take(rows[name]))
+    return {name: read_csv(file) for name, file in files.items()}
+
+
+def _divide(pictures: Pictures, settings: Mapping) -> dict[str, np.ndarray]:
+    """Draw the rows of each part; of the training set only the share that is wanted."""
+    groups, seed = duplicate_groups(pictures), settings["seed"]
+    rows = stratified_split(pictures.labels, settings["split"], seed, groups)
+    some = subset(pictures.labels[rows["train"]], settings["share"], seed)
+    return {**rows, "train": rows["train"][some]}
+
+
+def _check_same(path: Path, files: Mapping[str, Path], settings: Mapping) -> None:
+    """Raise ValueError where there is a split, and not this one."""
+    if not path.is_file():
+        for file in files.values():
+            if file.exists():
+                text = "a split that no split.json tells of"
+                raise ValueError(f"{file}: {text}; {ADVICE}")
+        return
+    try:
+        known = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise ValueError(f"{path}: damaged; {ADVICE}") from None
+    for key, value in settings.items():
+        if known.get(key) != value:
+            text = f"another split, with {key} {known.get(key)}, not {value}"
+            raise ValueError(f"{path}: {text}; {ADVICE}")
