@@ -53,12 +53,13 @@ class VocNetwork(ABC):
         self.order = [about["classes"].index(name) for name in CLASSES]
         self.fingerprint = fingerprint(network)
 
-    @abstractmethod
     def probabilities(
         self, paths: Sequence[Path], size: int | None = None, batch_size: int = 8
     ) -> np.ndarray:
         """Ask for each class of VOC in each image, (N, 20). `size`: the side at which
-        images are read, by default the network's own."""
+        images are read, by default the network's own. Raises ValueError below 32."""
+        check_size(size or self.size)
+        return self._classify(paths, size or self.size, batch_size)[:, self.order]
 
     def class_probabilities(self, paths: Sequence[Path], class_name: str) -> np.ndarray:
         """Ask for one class in each image, (N,)."""
@@ -66,9 +67,13 @@ class VocNetwork(ABC):
 
     @abstractmethod
     def class_maps(
-        self, ids, paths, class_name: str, kind: str, size: int, batch_size: int = 8
+        self, ids, paths, target: int, kind: str, size: int, batch_size: int = 8
     ) -> ClassMaps:
-        """Make the maps of one class, of a `kind`."""
+        """Make the maps of one output, of a `kind`."""
+
+    @abstractmethod
+    def _classify(self, paths, size: int, batch_size: int) -> np.ndarray:
+        """Ask for each output, (N, outputs)."""
 
     @abstractmethod
     def default_threshold(self, class_name: str, kind: str) -> float:
@@ -102,8 +107,9 @@ class VocNetwork(ABC):
         """Find the boxes of a class in all images, in one pass. `size` as above."""
         size = size or self.size
         check_size(size)
-        options = (images.paths, class_name, recipe.kind, size, batch_size)
-        maps = self.class_maps(images.ids, *options)
+        target = self.order[CLASSES.index(class_name)]
+        options = (target, recipe.kind, size, batch_size)
+        maps = self.class_maps(images.ids, images.paths, *options)
         path = dict(zip(images.ids, images.paths, strict=True))
         boxes = recipe.detect_in(maps, lambda i: read_image(path[i]))
         settings = {**asdict(recipe), "size": size, "flip": True}
@@ -120,11 +126,10 @@ class VocNetwork(ABC):
         if self.fingerprint != detections.model:
             text = f"its boxes were found by network {detections.model}, not by "
             raise ValueError(f"{text}{self.path}, which is {self.fingerprint}")
-        recipe = self.make_recipe(
-            detections.class_name, detections.recipe.get("kind"), threshold=1.0
-        )
+        kind = detections.recipe.get("kind", self.kinds[0])
         size = detections.recipe.get("size", self.size)
-        maps = self.class_maps(ids, paths, detections.class_name, recipe.kind, size)
+        target = self.order[CLASSES.index(detections.class_name)]
+        maps = self.class_maps(ids, paths, target, kind, size)
         return [maps.heatmap(index) for index in range(len(ids))]
 
 
@@ -138,13 +143,13 @@ class DenseNetwork(VocNetwork):
         network, about = load_detector(path)
         super().__init__(path, network.to(device), about, about.get("size", SIZE))
 
-    def probabilities(self, paths, size=None, batch_size=8):
-        evidence = self._evidence(map(str, paths), paths, size, batch_size)
-        return evidence.probabilities()[:, self.order]
+    def class_maps(self, ids, paths, target, kind, size, batch_size=8):
+        evidence = look(self.network, ids, paths, size, batch_size)
+        return evidence.class_maps(target, kind)
 
-    def class_maps(self, ids, paths, class_name, kind, size, batch_size=8):
-        target = self.order[CLASSES.index(class_name)]
-        return self._evidence(ids, paths, size, batch_size).class_maps(target, kind)
+    def _classify(self, paths, size, batch_size):
+        evidence = look(self.network, map(str, paths), paths, size, batch_size)
+        return evidence.probabilities()
 
     def default_threshold(self, class_name, kind):
         try:
@@ -152,11 +157,6 @@ class DenseNetwork(VocNetwork):
         except (KeyError, TypeError, ValueError):
             text = f"no threshold for {class_name} on {kind} maps; give --threshold"
             raise ValueError(f"{self.path}: {text}") from None
-
-    def _evidence(self, ids, paths, size, batch_size):
-        size = size or self.size
-        check_size(size)
-        return look(self.network, ids, paths, size, batch_size)
 
 
 class PlainNetwork(VocNetwork):
@@ -172,18 +172,15 @@ class PlainNetwork(VocNetwork):
         size = about.get("size", about["input_size"])
         super().__init__(path, network.to(device), about, size)
 
-    def probabilities(self, paths, size=None, batch_size=8):
-        size = size or self.size
-        check_size(size)
-        return classify_files(self.network, paths, size, batch_size)[:, self.order]
-
-    def class_maps(self, ids, paths, class_name, kind, size, batch_size=8):
-        target = self.order[CLASSES.index(class_name)]
+    def class_maps(self, ids, paths, target, kind, size, batch_size=8):
         # Where one head classifies and another one is for the maps, that is the last.
         first = (self.about["heads"] - 1) * len(self.about["classes"])
         cam = GradCAM(self.network, [self.network.target_layer])
         read = (size, batch_size)
         return class_maps(cam, list(ids), paths, target, *read, explain=first + target)
+
+    def _classify(self, paths, size, batch_size):
+        return classify_files(self.network, paths, size, batch_size)
 
     def default_threshold(self, class_name, kind):
         return PLAIN_THRESHOLD

@@ -122,14 +122,11 @@ def train_network(
     \b
     Example: wslib caltech train --network deeper --epochs 50 --augmentation crop
     """
-    from wslib.data.caltech import LABELS
     from wslib.data.datasets import open_caltech
-    from wslib.models.detector_files import about_detector
     from wslib.models.detectors import build_detector
-    from wslib.practical.detector_training import BEST, train_detector
-    from wslib.practical.evaluation import measure_set
-    from wslib.practical.kept_split import PARTS, keep_split
-    from wslib.practical.views import Examples
+    from wslib.practical.detector_training import BEST
+    from wslib.practical.evaluation import PARTS, measure_set
+    from wslib.practical.kept_training import train_kept
     from wslib.runtime.device import pick_device
     from wslib.show.pictures import draw_history
     from wslib.training.losses import DetectorLoss
@@ -146,31 +143,22 @@ def train_network(
     place = pick_device(device)
     model = build_detector(network, seed, **switches, input_size=input_size).to(place)
     model.bfloat16 = bfloat16
-    about = {"dataset": dataset, "split": _parse_shares(split, PARTS), "share": share}
+    settings = {"dataset": dataset, "split": _parse_shares(split), "share": share}
     drawn = {"count": count} if dataset == "rendered" else {}
+    settings |= {**drawn, "seed": seed}
+    training = {"epochs": epochs, "learning_rate": learning_rate}
+    training |= {"batch_size": batch_size, "augmentation": augmentation}
+    training |= {"box_loss": box_loss, "box_weight": box_weight}
     with resumable():
         pictures = open_caltech(dataset, **drawn)
         _print_notes(pictures.notes)
-        sets = keep_split(out, pictures, {**about, **drawn, "seed": seed})
-        train, val = (
-            Examples.read(sets[part], input_size, f"reading {PARTS[part]}")
-            for part in ("train", "val")
-        )
-        history = train_detector(
-            *(model, train, val, epochs, learning_rate),
-            batch_size=batch_size,
-            box_loss=box_loss,
-            box_weight=box_weight,
-            augmentation=augmentation,
-            seed=seed,
-            keep=out,
-            about={**about, **drawn, **about_detector(model, LABELS)},
-        )
+        trained = train_kept(model, pictures, out, settings, **training)
+    history, sets, val = trained
     save_figure(draw_history(history, PANELS), out / "curves.png")
     if len(history) < epochs:  # `fit` has said so
         raise typer.Exit(INTERRUPTED)
     best = f"epoch {best_epoch(history, BEST)} of {epochs}"
-    learnt = f"learnt from {len(train)} pictures"
+    learnt = f"learnt from {len(sets['train'])} pictures"
     print(f"{out / 'best.pt'}: {network}, {best}, {learnt}")
     _print_sets([measure_set(model, sets["val"], PARTS["val"], val)])
 
@@ -307,16 +295,16 @@ def _check_options(augmentation: str, frozen: bool, share: float) -> None:
         raise ValueError(f"--share {share}, expected above 0 and up to 1")
 
 
-def _parse_shares(split: str, parts) -> dict[str, float]:
+def _parse_shares(split: str) -> dict[str, float]:
     """Read `--split`; that the shares add up is checked where it is made."""
     try:
         shares = [float(word) for word in split.split(",")]
     except ValueError:
         shares = []
-    if len(shares) != len(parts):
+    if len(shares) != 3:
         text = "expected three shares, such as 0.8,0.1,0.1"
         raise ValueError(f"--split {split}: {text}")
-    return dict(zip(parts, shares, strict=True))
+    return dict(zip(("train", "val", "test"), shares, strict=True))
 
 
 def _plan_copies(files: list[Path], out: Path) -> dict[Path, Path]:

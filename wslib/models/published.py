@@ -96,23 +96,20 @@ def _data_sets() -> dict[str, dict]:
     from wslib.data.caltech_archive import CALTECH101_FOLDER
     from wslib.data.cifar10 import BINARY, ZIP
     from wslib.data.download import mebibytes
+    from wslib.data.inventory import SOURCES
     from wslib.data.shapes_archive import CIFAR10_SIZE, SHAPES_FOLDER
 
     voc = mebibytes(sum(part.size for part in VOC2007_PARTS.values()))
-    cifar10 = mebibytes(CIFAR10_SIZE)
     rows = {
-        "voc2007": ("VOC2007", voc, VOC2007_FOLDER, "archives"),
-        "cifar10": ("CIFAR-10", cifar10, BINARY, "shapes_archive"),
-        "synthetic_shapes": (
-            *("the course's shapes", "size unknown"),
-            *(SHAPES_FOLDER, "shapes_archive"),
-        ),
-        "caltech101": ("Caltech-101", "131 MiB", CALTECH101_FOLDER, "caltech_archive"),
+        "voc2007": ("VOC2007", voc, VOC2007_FOLDER),
+        "cifar10": ("CIFAR-10", mebibytes(CIFAR10_SIZE), BINARY),
+        "synthetic_shapes": ("the course's shapes", "size unknown", SHAPES_FOLDER),
+        "caltech101": ("Caltech-101", "131 MiB", CALTECH101_FOLDER),
     }
-    listed = {
-        name: _row(what, size, "data", path, f"wslib.data.{module}.fetch_{name}")
-        for name, (what, size, path, module) in rows.items()
-    }
+    listed = {}
+    for name, (what, size, path) in rows.items():
+        fetch = f"wslib.data.{SOURCES[name][0]}.fetch_{name}"
+        listed[name] = _row(what, size, "data", path, fetch)
     listed["cifar10"]["instead"] = str(ZIP)
     return listed
 

@@ -17,12 +17,12 @@ from wslib.metrics.single_box import GOOD_IOU, by_label, summarise
 from wslib.models.detector_files import load_detector
 from wslib.models.detectors import Detector
 from wslib.practical.detector_training import Answers, answer
-from wslib.practical.kept_split import PARTS
 from wslib.practical.lab import compare
 from wslib.practical.views import Examples
 from wslib.runtime.device import pick_device
 from wslib.runtime.progress import progress
 
+PARTS = {"train": "train set", "val": "validation set", "test": "test set"}
 BOXES = ["iou", "good", "box_loss"]  # what a picture without a true box has not
 BATCH = 64
 

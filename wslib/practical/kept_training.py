@@ -1,4 +1,4 @@
-"""A split of the pictures that is made once, in files, and then stays as it is."""
+"""A split of the pictures and a training on it: in a folder, made once, gone on with."""
 
 from __future__ import annotations
 
@@ -7,14 +7,43 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from wslib.data.caltech import Pictures, read_csv, write_csv
+from wslib.data.caltech import LABELS, Pictures, read_csv, write_csv
 from wslib.data.duplicates import duplicate_groups
 from wslib.data.splits import stratified_split, subset
 from wslib.models.checkpoints import written_whole
+from wslib.models.detector_files import about_detector
+from wslib.models.detectors import Detector
+from wslib.practical.detector_training import train_detector
+from wslib.practical.evaluation import PARTS
+from wslib.practical.views import Examples
 
-PARTS = {"train": "train set", "val": "validation set", "test": "test set"}
 ADVICE = "choose another --out, or remove it"
+
+
+def train_kept(
+    detector: Detector,
+    pictures: Pictures,
+    folder: Path,
+    settings: Mapping[str, object],
+    **training,
+) -> tuple[pd.DataFrame, dict[str, Pictures], Examples]:
+    """Split pictures in `folder`, train a detector on `train` and keep it there, or go
+    on with both; return the history, the parts, and `val` decoded.
+
+    `settings`: those of `keep_split`; `training`: arguments of `train_detector`. Errors
+    of both.
+    """
+    sets, examples = keep_split(folder, pictures, settings), {}
+    for part in ("train", "val"):
+        desc = f"reading {PARTS[part]}"
+        examples[part] = Examples.read(sets[part], detector.input_size, desc)
+    about = {**settings, **about_detector(detector, LABELS)}
+    data = (detector, examples["train"], examples["val"])
+    seed = settings["seed"]
+    history = train_detector(*data, seed=seed, keep=folder, about=about, **training)
+    return history, sets, examples["val"]
 
 
 def keep_split(
