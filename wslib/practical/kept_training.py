@@ -1,4 +1,4 @@
-"""A split of the pictures and a training on it: in a folder, made once, gone on with."""
+"""A split of the pictures and a training on it, kept in a folder and gone on with."""
 
 from __future__ import annotations
 
