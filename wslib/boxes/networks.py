@@ -128,6 +128,7 @@ class VocNetwork(ABC):
             raise ValueError(f"{text}{self.path}, which is {self.fingerprint}")
         kind = detections.recipe.get("kind", self.kinds[0])
         size = detections.recipe.get("size", self.size)
+        check_size(size)
         target = self.order[CLASSES.index(detections.class_name)]
         maps = self.class_maps(ids, paths, target, kind, size)
         return [maps.heatmap(index) for index in range(len(ids))]

@@ -195,8 +195,8 @@ def evaluate_network(
         for name, pictures in open_sets(model, data or []).items()
     ]
     if as_json:
-        told = {"model": str(model), "network": about["network"], "mirrored": mirrored}
-        return print_json({**told, "sets": [each.record for each in measured]})
+        head = {"model": str(model), "network": about["network"], "mirrored": mirrored}
+        return print_json({**head, "sets": [each.record for each in measured]})
     _print_sets(measured, mirrored)
 
 
@@ -259,9 +259,9 @@ def predict_pictures(
     batches = np.array_split(np.arange(count), math.ceil(count / BATCH))
     for rows in progress(batches, "predicting"):
         some = targets.take(rows)
-        found, complaints = predictions.predict_files(detector, some, mirrored)
+        some, complaints = predictions.predict_files(detector, some, mirrored)
         unread += complaints
-        for one in found:
+        for one in some:
             if not (only_failures and one.good):
                 caption = ", ".join(one.captions)
                 drawn = draw_prediction(one.image, caption, one.drawn_boxes)

@@ -211,7 +211,8 @@ def show_boxes(
     if network:
         with naming(file):
             heatmaps = network.heatmaps(ids, paths, detections)
-    rows = [detections.above(min_score).boxes[image_id] for image_id in ids]
+    shown = detections.above(min_score)
+    rows = [shown.boxes[image_id] for image_id in ids]
     judged = [
         scoring.judge_boxes(boxes, truth.get(image_id))
         for image_id, boxes in zip(ids, rows, strict=True)
