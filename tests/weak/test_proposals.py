@@ -15,7 +15,6 @@ from PIL import Image
 from wslib.data.folders import data_root
 from wslib.weak import proposals
 from wslib.weak.proposals import (
-    measure_recall,
     most_confident,
     propose,
     selective_search,
@@ -453,15 +452,3 @@ def test_ctrl_c_ends_soon_and_what_is_done_is_kept(tmp_path):
     assert process.returncode != 0 and b"KeyboardInterrupt" in said
     assert 2 <= len(kept(tmp_path)) <= 30
     assert not list(tmp_path.glob("build/*/.*.part"))
-
-
-def test_recall_of_proposals_by_hand():
-    """In half-open pixels beside VOC's corners: the second box is the object."""
-    boxes = np.array([[60, 40, 90, 60, 0.9], [15, 10, 45, 30, 0.5]])
-    truth = {"a": np.array([[16, 11, 45, 30, 0], [1, 1, 2, 2, 1]])}  # one is difficult
-    frame = measure_recall({"a": boxes}, truth, [2, 1, 2], [1.0])
-    assert frame.to_dict("list") == {
-        **{"count": [1, 2], "recall 1.0": [0, 100], "AR": [0, 100], "boxes": [1, 2]}
-    }
-    with pytest.raises(ValueError, match=r"IoU threshold 2.0: expected above 0"):
-        measure_recall({}, {}, [1], [2.0])

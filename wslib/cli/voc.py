@@ -22,7 +22,7 @@ from wslib.cli.contents import Contents
 
 BUILD = Path("build/voc")
 IOUS = [0.3, 0.4, 0.5]
-COUNTS = [10, 30, 100, 300, 1000]
+COUNTS = [*names_in("metrics.proposals", "COUNTS")]
 PROPOSAL_IOUS = [0.5, 0.7]
 CLASSIFICATION = (
     "average precision of each class, not interpolated, percent; images with difficult "
@@ -242,10 +242,12 @@ def propose_boxes(
     JSON: dataset, split, images, objects, longest or proposals, protocol,
     recall [{count, recall IOU, AR, boxes}]
     """
+    from wslib.boxes.boxes import to_voc
     from wslib.data.image_sets import ImageSet
     from wslib.data.proposal_files import check_name, read_proposals, write_proposals
+    from wslib.metrics.proposals import measure_recall
     from wslib.show.tables import Table
-    from wslib.weak.proposals import measure_recall, propose
+    from wslib.weak.proposals import propose
 
     if out:
         check_name(out)
@@ -262,7 +264,8 @@ def propose_boxes(
     if out:
         write_proposals(out, proposals)
     truth = images.objects()
-    frame = measure_recall(proposals, truth, count, iou)
+    corners = {i: to_voc(boxes) for i, boxes in proposals.items()}
+    frame = measure_recall(corners, truth, count, iou)
     about = {"dataset": dataset, "split": split, "images": len(images)}
     about["objects"] = sum(int((boxes[:, 4] == 0).sum()) for boxes in truth.values())
     about |= {"proposals": str(file)} if file else {"longest": longest}

@@ -9,22 +9,19 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 import PIL
 
-from wslib.boxes.boxes import to_voc
 from wslib.data import images
 from wslib.data.folders import derived_root, recipe_hash
 from wslib.data.images import read_image, resize_image
-from wslib.metrics.matching import Boxes, box_iou
-from wslib.metrics.proposals import average_recall, proposal_recall
+from wslib.metrics.matching import box_iou
 from wslib.runtime.progress import progress
 
 LONGEST = 200  # pixels of the longer side of the image that is searched
@@ -144,24 +141,6 @@ def propose(
         return dict(zip(ids, found, strict=True))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def measure_recall(
-    proposals: Mapping[str, np.ndarray],
-    truth: Boxes,
-    counts: Sequence[int],
-    ious: Sequence[float],
-) -> pd.DataFrame:
-    """Measure what proposals {id: (P, 5)} reach: a row for each count of boxes, in
-    order, with the recall at each IoU and AR in percent, and the mean number of boxes.
-
-    `truth`: {id: (M, 5)}, VOC corners and difficult. Errors as `proposal_recall`.
-    """
-    counts, ious = sorted(set(counts)), list(dict.fromkeys(ious))
-    corners = {i: to_voc(boxes) for i, boxes in proposals.items()}
-    frame = proposal_recall(corners, truth, counts, ious)
-    frame.insert(len(ious) + 1, "AR", average_recall(corners, truth, counts))
-    return frame
 
 
 def _folder(longest: int) -> Path:
