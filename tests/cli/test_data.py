@@ -1,7 +1,9 @@
 """`wslib data`: what people type, and what they read."""
 
 import io
+import shutil
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,6 +32,13 @@ def calls(monkeypatch):
     calls = []
     monkeypatch.setattr(archives, "fetch_voc2007", lambda **kw: calls.append(kw))
     return calls
+
+
+@pytest.fixture
+def room(monkeypatch):
+    """As much of it on the disk as the archives need."""
+    usage = SimpleNamespace(free=2**40)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
 @pytest.mark.parametrize("command", ["fetch", "list"])
@@ -69,14 +78,12 @@ def test_fetch_with_options(wslib, calls):
         ("voc2007 --base-url nowhere", "wslib: unknown url type: 'nowhere/VOCtrain"),
     ],
 )
-def test_mistakes_are_one_line(wslib, words, complaint, monkeypatch):
-    monkeypatch.setattr(archives, "_check_room", lambda *_: None)
+def test_mistakes_are_one_line(wslib, words, complaint, room):
     end, _ = wslib(f"data fetch {words}")
     assert end.startswith(complaint) and "\n" not in end
 
 
-def test_no_network_is_one_line(wslib, monkeypatch):
-    monkeypatch.setattr(archives, "_check_room", lambda *_: None)
+def test_no_network_is_one_line(wslib, room):
     end, printed = wslib("data fetch voc2007 --base-url http://127.0.0.1:9")
     url = "http://127.0.0.1:9/VOCtrainval_06-Nov-2007.tar"
     assert end.startswith(f"wslib: {url}: no connection") and "\n" not in end

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from wslib.cli import names, options
+from wslib.cli import options
+from wslib.cli.choices import names_in
 from wslib.cli.contents import Contents
+from wslib.workbook.profiles import PROFILES
 
 
 class Steps(Contents):
@@ -32,7 +34,7 @@ sweep = typer.Typer(
 app.add_typer(sweep, name="sweep")
 
 Chapters = Annotated[list[Path], typer.Argument(help="Such as chapters/02_*.py")]
-Profile = Annotated[str, options.one_of(names.PROFILES)]
+Profile = Annotated[str, options.one_of(PROFILES)]
 SomeChapters = Annotated[
     list[Path] | None, typer.Argument(help="Such as chapters/02_*.py [default: all]")
 ]
@@ -184,12 +186,12 @@ def make_notebooks(
     Example: wslib workbook colab chapters/NN_name.py
     Example: wslib workbook colab --branch colab
     """
-    from wslib.cli.downloads import downloads
+    from wslib.models.published import list_downloads
     from wslib.workbook.badges import colab_url, write_badges
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.colab import Course, commit_notebooks, write_notebook
 
-    course = Course(Path("."), profile, downloads())
+    course = Course(Path("."), profile, list_downloads())
     wanted = [Chapter(path) for path in chapters] if chapters else course.chapters
     for chapter in wanted:
         print(write_notebook(chapter, course), flush=True)
@@ -208,7 +210,7 @@ def sync_notebooks(
     keep: Annotated[
         str | None,
         options.one_of(
-            ("chapter", "notebook"), help="Whose text counts: chapter or notebook"
+            names_in("workbook.pairing", "SIDES"), help="Whose text counts: {}"
         ),
     ] = None,
     check: Annotated[

@@ -141,7 +141,7 @@ class VOC2007:
         of `CLASSES`, and whose 255 is void. Raises ValueError as `ground_truth`, and
         for a mask that is not a palette image.
         """
-        _check_class(name)
+        check_class(name)
         path = self.root / "SegmentationClass" / f"{image_id}.png"
         if not path.is_file():
             return None
@@ -171,7 +171,7 @@ class VOC2007:
         `difficult=False` leaves the difficult objects out. Raises ValueError for a
         name that is not in `CLASSES`.
         """
-        _check_class(name)
+        check_class(name)
         truth = {}
         for image_id in ids:
             rows = [
@@ -242,7 +242,8 @@ def _clip(thing: VocObject, width: int, height: int) -> VocObject:
     return VocObject(thing.name, tuple(map(float, box)), thing.difficult)
 
 
-def _check_class(name: str) -> None:
+def check_class(name: str) -> None:
+    """Raise ValueError for a class that VOC lacks."""
     if name not in CLASSES:
         raise ValueError(f"no class {name!r}; VOC has {', '.join(CLASSES)}")
 

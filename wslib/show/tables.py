@@ -123,6 +123,25 @@ class Table:
         tell(f"\ntable: {folder / self.name}.csv\n{self!r}")
 
 
+def number_table(
+    frame: pd.DataFrame, name: str, digits: int, measured: Collection[Hashable] = ()
+) -> Table:
+    """Make a table, not saved, with so many digits; columns of whole numbers have none.
+
+    The columns in `measured` have all digits, and their bounds in columns that end on
+    " low" and " high".
+    """
+    formats = {
+        label: ".0f"
+        if label not in measured and (values.round(9) % 1 == 0).all()
+        else f".{digits}f"
+        for label, values in frame.select_dtypes("float").items()
+        if not str(label).endswith((" low", " high"))
+    }
+    bounds = {label: (f"{label} low", f"{label} high") for label in measured}
+    return Table(frame, name, formats, intervals=bounds, save=False)
+
+
 class _Column:
     """The cells of one column: as plain text, and as Markdown."""
 

@@ -43,7 +43,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 @dataclass(frozen=True)
 class Course:
     """What the notebooks of all chapters share. `downloads`: what a parameter's value
-    stands for on the network, see `wslib.cli.downloads`. `profile` is what the forms
+    stands for on the network, see `wslib.models.published`. `profile` is what the forms
     show. Raises as `load_book`."""
 
     root: Path
