@@ -14,16 +14,16 @@ import re
 import tempfile
 import time
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 
 import nbformat
 import typst
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
 from wslib.workbook import embedded
 from wslib.workbook.book import Book, RenderError, load_book
+from wslib.workbook.chapter import without_code
 from wslib.workbook.document import Document, read_document
 from wslib.workbook.stage import PICTURES, Stage, prepare
 
@@ -149,7 +149,7 @@ def _provenance(run: dict, profile: str) -> str:
 
 def _document(name: str, notebook: NotebookNode, media: Path) -> Document:
     """The tagged cells in Markdown, code hidden, under the chapter's own title."""
-    cells = [_without_code(cell) for cell in _tagged(notebook)]
+    cells = [without_code(cell) for cell in _tagged(notebook)]
     file = media / "summary.ipynb"
     nbformat.write(new_notebook(cells=cells), file)
     document = read_document(file, name, media, code_fold="false")
@@ -161,14 +161,6 @@ def _document(name: str, notebook: NotebookNode, media: Path) -> Document:
     everything = "\n".join(cell.source for cell in notebook.cells)
     references = _References(_labels(text), _labels(everything))
     return replace(document, markdown=references.in_words(text))
-
-
-def _without_code(cell: NotebookNode) -> NotebookNode:
-    """The cell with the options at its head, but none of its code."""
-    if cell.cell_type != "code":
-        return cell
-    head = takewhile(lambda line: line[:2] == "#|", cell.source.splitlines())
-    return from_dict({**cell, "source": "\n".join([*head, "#| echo: false"])})
 
 
 def _title(name: str, notebook: NotebookNode) -> re.Match:
