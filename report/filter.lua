@@ -413,6 +413,13 @@ local function known_keys(states, meta)
   return keys
 end
 
+-- Summaries only: words for what they refer to and do not hold.
+local function elsewhere(meta)
+  local chapter = {}
+  for _, label in ipairs(meta['chapter-labels']) do chapter[stringify(label)] = true end
+  return require('elsewhere')(function(id) return labels[id] or used_ids[id] end, chapter)
+end
+
 function Pandoc(doc)
   local meta = doc.meta
   number_depth = tonumber(stringify(meta['number-depth'] or '3'))
@@ -423,6 +430,7 @@ function Pandoc(doc)
   states = states:map(prepare_chapter)
   local keys, blocks = known_keys(states, meta), List()
   for _, state in ipairs(states) do
+    if loose then state.blocks = state.blocks:walk(elsewhere(meta)) end
     local resolved = state.blocks:walk(resolver(state, keys))
     if state.kept then resolved = outline(resolved) end
     blocks:extend(resolved:walk(emit_floats):walk(emit_rest))

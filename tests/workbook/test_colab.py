@@ -274,8 +274,7 @@ def test_command_line(project, monkeypatch, tmp_path):
     assert lines[-1].startswith("colab: ")
     assert lines[-1].endswith("; to publish it: git push origin colab")
     assert (
-        "/github/ann/book/blob/colab/01_one.ipynb) One"
-        in Path("README.md").read_text()
+        "/github/ann/book/blob/colab/01_one.ipynb) One" in Path("README.md").read_text()
     )
     assert git(project, "ls-tree", "--name-only", "colab") == "01_one.ipynb"
     again = CliRunner().invoke(
