@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import dropwhile
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 import jupytext
@@ -14,6 +15,12 @@ from wslib.runtime.kept import digest, hash_bytes
 from wslib.workbook.params import Knob, ParameterError, declared_knobs
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
+BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="480pt" height="120pt"/>'
+STAND_INS = {
+    "fig": {"image/svg+xml": BLANK},
+    "tbl": {"text/markdown": "| … |\n|---|\n"},
+}
+LABEL = re.compile(r"#\| *label: *[\"']?(fig|tbl)-")
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,17 @@ class Chapter:
         }
         for number, cell in enumerate(notebook.cells):
             cell["id"] = f"cell-{number}"
+        return notebook
+
+    def without_results(self) -> nbformat.NotebookNode:
+        """Return the notebook with something empty in the place of what is labelled, as
+        if it had been executed."""
+        notebook = self.notebook()
+        for cell in code_cells(notebook):
+            label = LABEL.search(cell.source)
+            shown = [STAND_INS[label[1]]] if label else []
+            cell.outputs = [nbformat.v4.new_output("display_data", s) for s in shown]
+            cell.execution_count = 0
         return notebook
 
     @cached_property
@@ -101,6 +119,15 @@ class Chapter:
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """The cells that a kernel executes, in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def without_code(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return the cell with the options at its head, but none of its code."""
+    if cell.cell_type != "code":
+        return cell
+    head = takewhile(lambda line: line[:2] == "#|", cell.source.splitlines())
+    source = "\n".join([*head, "#| echo: false"])
+    return nbformat.from_dict({**cell, "source": source})
 
 
 def code_of(notebook: nbformat.NotebookNode) -> str:
