@@ -15,29 +15,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wslib.data import backgrounds
 from wslib.data.folders import build_once, derived_root, recipe_hash
-from wslib.data.rendered.drawn import (
-    caltech,
-    clutter,
-    drawing,
-    people,
-    photographs,
-    things,
-)
-from wslib.data.rendered.drawn.caltech.layers import extent
-from wslib.data.rendered.drawn.caltech.pictures import draw_picture
+from wslib.data.rendered.drawn.portraits import draw_picture
+from wslib.data.rendered.drawn.sprites import extent
+from wslib.data.rendered.voc import drawing_modules
 from wslib.data.voc import RENDERED
 from wslib.runtime.progress import progress
 
 # As many of each label as in the photographs, or in proportion. A label's place in this
 # list is part of its seeds.
 REAL = {"face": 435, "motorcycle": 798, "airplane": 800}
-CODE = [
-    *sorted(Path(caltech.__file__).parent.glob("*.py")),
-    *(Path(m.__file__) for m in (drawing, photographs, people, things, clutter)),
-    Path(backgrounds.__file__),
-]
 
 
 def rendered_caltech(count: int = 600, seed: int = 0) -> Path:
@@ -49,7 +36,7 @@ def rendered_caltech(count: int = 600, seed: int = 0) -> Path:
     """
     label_counts(count)
     recipe = {"count": count, "seed": seed}
-    digest = recipe_hash(recipe, [__file__, *CODE], cv2, np)
+    digest = recipe_hash(recipe, [__file__, *drawing_modules()], cv2, np)
     return build_once(
         derived_root() / "data" / f"caltech3-rendered-{digest}",
         lambda part: render_caltech(part, **recipe),
