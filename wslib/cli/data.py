@@ -53,30 +53,15 @@ def fetch_data(
     \b
     Example: wslib data fetch voc2007 --part trainval
     """
-    from wslib.data import archives, caltech_archive, shapes_archive
+    from wslib.data.fetch import fetch_data_set
 
-    sources = {
-        "voc2007": (archives.fetch_voc2007, archives.VOC2007_URL),
-        "synthetic_shapes": (
-            shapes_archive.fetch_synthetic_shapes,
-            shapes_archive.SHAPES_URL,
-        ),
-        "cifar10": (shapes_archive.fetch_cifar10, shapes_archive.CIFAR10_URL),
-        "caltech101": (
-            caltech_archive.fetch_caltech101,
-            caltech_archive.CALTECH101_URL,
-        ),
-    }
-    if name not in sources:
-        raise ValueError(f"data set {name!r}, expected one of {', '.join(sources)}")
-    fetch, url = sources[name]
-    how = {"base_url": base_url or url, "keep_archives": keep_archives}
-    if name == "voc2007":
-        how["parts"] = (part,) if part else tuple(archives.VOC2007_PARTS)
-    elif part:
+    if part and name in names.FETCHED and name != "voc2007":
         raise ValueError(f"--part {part}: only voc2007 has parts, {name} has none")
+    parts = (part,) if part else None
     with goes_on():
-        fetch(**how)
+        fetch_data_set(
+            name, parts=parts, base_url=base_url, keep_archives=keep_archives
+        )
 
 
 @app.command("list")
@@ -111,26 +96,17 @@ class Found:
 def find_data() -> list[Found]:
     """Look at all data sets that a chapter can use. Raises OSError for a folder that
     may not be read."""
-    from wslib.data.archives import VOC2007_FOLDER, VOC2007_PARTS, voc2007_contents
-    from wslib.data.caltech_archive import CALTECH101_FOLDER, caltech101_contents
-    from wslib.data.cifar10 import BINARY, ZIP
+    from wslib.data.fetch import SOURCES
     from wslib.data.folders import data_root
-    from wslib.data.shapes_archive import (
-        SHAPES_FOLDER,
-        cifar10_contents,
-        shapes_contents,
-    )
 
-    root = data_root().absolute()
-    rows = [
-        ("voc2007", part, root / VOC2007_FOLDER, str(voc2007_contents(part)))
-        for part in VOC2007_PARTS
-    ]
-    rows.append(("synthetic_shapes", None, root / SHAPES_FOLDER, shapes_contents()))
-    rows.append(("cifar10", None, root / BINARY, cifar10_contents()))
-    if (root / ZIP).is_file():
-        rows.append(("cifar10", None, root / ZIP, f"in its stead: {root / ZIP}"))
-    rows.append(("caltech101", None, root / CALTECH101_FOLDER, caltech101_contents()))
+    root, rows = data_root().absolute(), []
+    for name, sources in SOURCES.items():
+        for one in sources:
+            folder = root / one.folder
+            rows.append((name, one.part or None, folder, str(one.contents(folder))))
+            if one.instead and (root / one.instead).is_file():
+                other = root / one.instead
+                rows.append((name, None, other, f"in its stead: {other}"))
     if (root / "caltech3").is_dir():  # the practical's; nothing can fetch it
         rows.append(("caltech3", None, root / "caltech3", _caltech3(root / "caltech3")))
     good = ("complete", "in its stead")

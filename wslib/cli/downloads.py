@@ -12,28 +12,22 @@ def downloads() -> dict[str, dict]:
 
 
 def _data_sets() -> dict[str, dict]:
-    from wslib.data.archives import VOC2007_FOLDER, VOC2007_PARTS
-    from wslib.data.caltech_archive import CALTECH101_FOLDER
-    from wslib.data.cifar10 import BINARY, ZIP
     from wslib.data.download import mebibytes
-    from wslib.data.shapes_archive import CIFAR10_SIZE, SHAPES_FOLDER
+    from wslib.data.fetch import SOURCES
 
-    voc = mebibytes(sum(part.size for part in VOC2007_PARTS.values()))
-    archives = "wslib.data.archives.fetch_voc2007"
-    shapes = "wslib.data.shapes_archive.fetch_"
-    caltech = "wslib.data.caltech_archive.fetch_caltech101"
-    rows = {
-        "voc2007": ("VOC2007", voc, VOC2007_FOLDER, archives),
-        "cifar10": ("CIFAR-10", mebibytes(CIFAR10_SIZE), BINARY, f"{shapes}cifar10"),
-        "synthetic_shapes": (
-            *("the course's shapes", "size unknown"),
-            *(SHAPES_FOLDER, f"{shapes}synthetic_shapes"),
-        ),
-        "caltech101": ("Caltech-101", "131 MiB", CALTECH101_FOLDER, caltech),
-    }
-    found = {name: _row(*row[:2], "data", *row[2:]) for name, row in rows.items()}
-    found["cifar10"]["instead"] = str(ZIP)
-    return found
+    words = {
+        "voc2007": "VOC2007", "synthetic_shapes": "the course's shapes",
+        "cifar10": "CIFAR-10", "caltech101": "Caltech-101",
+    }  # fmt: skip
+    rows = {}
+    for name, sources in SOURCES.items():
+        sizes = [source.size for source in sources]
+        size = mebibytes(sum(sizes)) if all(sizes) else "size unknown"
+        size = "131 MiB" if name == "caltech101" else size
+        fetch = f"wslib.data.fetch.fetch_{name}"
+        rows[name] = _row(words[name], size, "data", sources[0].folder, fetch)
+        rows[name]["instead"] = sources[0].instead and str(sources[0].instead)
+    return rows
 
 
 def _weights() -> dict[str, dict]:

@@ -73,16 +73,16 @@ def foreground(d: Drawing, rng: np.random.Generator, place: str, aspect: float) 
     posts, grass or leaves. Returns whether there is anything."""
     kind = rng.random()
     green = np.array((72, 116, 48)) * rng.uniform(0.6, 1.3, 3)
-    if kind < 0.09:
+    if kind < 0.11:
         wood = np.array((120, 96, 74)) * rng.uniform(0.5, 1.6)
-        for x in rng.uniform(0.08, 0.92, rng.integers(1, 3)) * aspect:
+        for x in rng.uniform(0.08, 0.92, rng.integers(1, 4)) * aspect:
             d.limb([(x, -0.02), (x, 1.02)], rng.uniform(0.015, 0.04), wood, grain=1)
-    elif kind < 0.24 and place in GREEN_PLACES:
+    elif kind < 0.26 and place in GREEN_PLACES:
         for x in rng.uniform(0, aspect, rng.integers(25, 80)):
             top = (x + rng.uniform(-0.12, 0.12), rng.uniform(0.06, 0.3))
             blade, tone = [(x, -0.02), (x, top[1] * 0.6), top], rng.uniform(0.7, 1.25)
             d.limb(blade, [0.008, 0.006, 0.001], green * tone, puff=0.2)
-    elif kind < 0.34:
+    elif kind < 0.38:
         corner = np.array([pick(rng, (0, aspect)), rng.choice([0, 1], p=[0.35, 0.65])])
         for x, y in corner + rng.normal(0, (0.16 * aspect, 0.11), (22, 2)):
             colour, turn = green * rng.uniform(0.7, 1.3), rng.uniform(0, 180)

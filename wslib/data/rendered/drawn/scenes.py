@@ -47,15 +47,15 @@ KINDS = {
 }
 # How often each place is chosen, and how often each class stands there.
 PLACES = {
-    "meadow": (0.39, {"person": 5, "dog": 3, "horse": 3, "sheep": 2.5, "cat": 1.2,
+    "meadow": (0.39, {"person": 5, "dog": 2.6, "horse": 3, "sheep": 2.5, "cat": 1.2,
                       "bird": 1.5, "car": 0.6, "aeroplane": 0.5, "motorbike": 0.5}),
-    "street": (0.2, {"person": 5, "car": 4, "dog": 1.8, "cat": 1.2, "bird": 1,
+    "street": (0.2, {"person": 5, "car": 4, "dog": 1.6, "cat": 1.2, "bird": 1,
                      "motorbike": 2, "chair": 0.5, "pottedplant": 0.8}),
-    "room": (0.3, {"person": 4, "sofa": 4, "chair": 3.5, "cat": 2.4, "dog": 2.4,
+    "room": (0.3, {"person": 4, "sofa": 4, "chair": 3.5, "cat": 2.4, "dog": 2,
                    "pottedplant": 3, "bird": 0.4}),
     "sky": (0.11, {"aeroplane": 5, "bird": 3}),
 }  # fmt: skip
-SMALLEST, LARGEST = 0.12, 0.95  # longest side, of the shorter side of the image
+SMALLEST, LARGEST = 0.12, 0.9  # longest side, of the shorter side of the image
 VISIBLE = 0.3  # at least so much of an object is seen, or it is left out
 
 
@@ -93,7 +93,7 @@ def _arrange(rng: np.random.Generator, behind: Backdrop) -> list[Sprite]:
     image is nearer and larger."""
     h, w = behind.view.shape[:2]
     names = _choose(rng, behind.kind)
-    size = rng.uniform(0.2, 0.45) if rng.random() < 0.18 else rng.uniform(0.45, LARGEST)
+    size = rng.uniform(0.2, 0.45) if rng.random() < 0.22 else rng.uniform(0.45, LARGEST)
     depth = max(rng.uniform(0.74, 1.02) * h - behind.horizon, 0.12 * h)  # in rows
     near = size * min(w, h) / KINDS[names[0]].metres / depth  # pixels a metre and row
     sprites = []
@@ -123,7 +123,7 @@ def _place(rng, name: str, pixels: float, behind: Backdrop, foot: float) -> Spri
     picture, how = _draw(rng, kind.draw, pixels, kind.surface, kind.grain)
     high, wide = picture.shape[:2]
     x = rng.uniform(0.1, 0.9) * w - wide / 2
-    if rng.random() < 0.8:  # else the border may cut it
+    if rng.random() < 0.7:  # else the border may cut it
         x = np.clip(x, 0, max(w - wide, 0))
     y, shadow = foot - high, 0.5
     if how == "cut":
