@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from wslib.data.folders import derived_root
-from wslib.data.rendered.drawn.caltech.layers import extent
-from wslib.data.rendered.drawn.caltech.pictures import draw_picture
+from wslib.data.rendered.drawn.portraits import draw_picture
+from wslib.data.rendered.drawn.sprites import extent
 from wslib.data.voc import RENDERED
 from wslib.runtime.kept import keep
 from wslib.runtime.progress import progress

@@ -1,6 +1,6 @@
 """The rendered sample data set: drawn scenes in the layout of PASCAL VOC2007.
 
-For a first run without any download: thirteen of the twenty classes, drawn by code in
+For a first run without any download: twelve of the twenty classes, drawn by code in
 front of photographed textures. It is read by the same loader as the photographs, and
 says what it is: `RENDERED.json`, and the database named in each annotation.
 """
@@ -18,13 +18,12 @@ import numpy as np
 from PIL import Image
 
 from wslib.data.folders import derived_root
-from wslib.data.rendered.drawn import scenes
 from wslib.data.rendered.drawn.scenes import Thing, render_scene
+from wslib.data.rendered.drawn.sprites import extent
 from wslib.data.voc import CLASSES, RENDERED, Annotation, VocObject
 from wslib.runtime.kept import keep
 from wslib.runtime.progress import progress
 
-RENDERED_CLASSES = tuple(sorted(scenes.KINDS))
 DATABASE = "rendered by wslib"
 ASPECTS = (4 / 3, 3 / 2, 1, 3 / 4, 2 / 3)  # width to height
 
@@ -106,10 +105,9 @@ def _render_one(root: Path, image_id: str, seed: tuple[int, ...], size) -> Annot
 
 
 def visible_box(thing: Thing) -> tuple[float, float, float, float]:
-    """The extent of what is seen of a thing, in VOC corners: 1-based, inclusive."""
-    rows, columns = np.nonzero(thing.mask)
-    corners = columns.min(), rows.min(), columns.max(), rows.max()
-    return tuple(float(corner + 1) for corner in corners)
+    """Find the extent of what is seen, in VOC corners: 1-based, inclusive."""
+    x1, y1, x2, y2 = map(float, extent(thing.mask))
+    return x1 + 1, y1 + 1, x2, y2
 
 
 def write_mask(path: Path, things: list[Thing], shape: tuple[int, int]) -> None:
