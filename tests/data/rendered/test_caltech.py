@@ -1,6 +1,7 @@
 """The rendered sample of the Caltech practical: layout, boxes, the same each time."""
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from wslib.data.rendered.caltech import (
     render_caltech,
     rendered_caltech,
 )
-from wslib.data.rendered.drawn import photographs
+from wslib.data.rendered.drawn import people, photographs, portraits
 from wslib.data.rendered.drawn.drawing import Drawing
 from wslib.data.rendered.drawn.portraits import draw_picture
 from wslib.data.rendered.drawn.sprites import Sprite, extent, lay_sprite, visible_mask
@@ -142,6 +143,26 @@ def test_objects_are_large_and_lie_in_different_places():
             areas.append((x2 - x1) * (y2 - y1) / width / height)
             assert 0.05 < areas[-1] < 0.9
         assert np.std(centres, axis=0).min() > 0.02 and np.std(areas) > 0.04
+
+
+@pytest.mark.parametrize("label", ["motorcycle", "airplane"])
+def test_what_is_in_front_of_it_is_no_part_of_it(label, monkeypatch):
+    block = np.ones((300, 110, 4), np.float32)
+    front = Sprite("", block, 0, 0, np.inf)
+    monkeypatch.setattr(portraits, "place_clutter", lambda *_: [front])
+    for seed in range(4):
+        image, mask = draw_picture(label, np.random.default_rng(seed))
+        assert image[:, 5:105].mean() < 40 and not mask[:, :110].any()
+
+
+def test_a_face_ends_at_the_chin_however_long_the_hair(monkeypatch):
+    looks = people.random_looks(np.random.default_rng(3))
+    long = dataclasses.replace(looks, long=3.0)
+    monkeypatch.setattr(people, "random_looks", lambda _: long)
+    for seed in range(6):
+        _, mask = draw_picture("face", np.random.default_rng(seed))
+        x1, y1, x2, y2 = extent(mask)
+        assert 0.8 < (y2 - y1) / (x2 - x1) < 1.5
 
 
 def test_motorcycles_stand_on_two_wheels():

@@ -127,7 +127,7 @@ def test_scenes_are_varied():
 
 def test_some_dogs_are_cut_off_and_some_are_hidden_in_part():
     cut, hidden = 0, 0
-    for seed in range(150):
+    for seed in range(200):
         _, things = render_scene(np.random.default_rng([2, seed]), 96, 72)
         for dog in (thing for thing in things if thing.name == "dog"):
             edge = np.concatenate([dog.mask[:, 0], dog.mask[:, -1], dog.mask[-1]])
