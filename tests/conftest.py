@@ -20,12 +20,13 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), 
 
 
 def _make_report(root: Path) -> subprocess.CompletedProcess:
-    """`make report` as a person types it; stdout holds both streams."""
+    """`make report` as a person types it, by the embedded renderer; stdout holds both
+    streams. What Quarto makes of the same book is in tests/test_quarto.py."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("WSLIB", "MAKE"))}
     return subprocess.run(
         ["make", "report", "PROFILE=smoke"],
         cwd=root,
-        env={**clean, "PYTHONPATH": str(root)},
+        env={**clean, "PYTHONPATH": str(root), "WSLIB_RENDERER": "embedded"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

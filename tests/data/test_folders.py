@@ -14,8 +14,8 @@ from wslib.data.folders import (
     data_root,
     dataset_folder,
     derived_root,
-    note_dependency,
 )
+from wslib.runtime.project import note_dependency
 
 
 def test_roots_follow_the_environment(monkeypatch, tmp_path):

@@ -20,6 +20,7 @@ class Steps(Contents):
         "What `make report` does": ("check", "run", "render"),
         "While you write": ("preview", "sync"),
         "For others": ("summary", "colab"),
+        "What was measured on real data": ("record", "headline"),
         "What `make sweep` does": ("sweep",),
     }
 
@@ -135,6 +136,42 @@ def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
 
     for chapter in chapters:
         summarise(chapter, profile)
+
+
+@app.command("record")
+def record_run(
+    chapter: Annotated[Path, typer.Argument(help="A chapter that was run")],
+    profile: Profile = "full",
+    name: Annotated[str, typer.Option(help="Of the record, such as unseen")] = "",
+    looks: Annotated[
+        str, typer.Option(help="How often these images were seen: never, once ...")
+    ] = "",
+    overrides: Overrides = "",
+) -> None:
+    """Keep the tables of a run on real data in report/recorded/.
+
+    \b
+    Example: wslib workbook record chapters/NN_name.py --name unseen --looks never
+    """
+    from wslib.workbook.chapter import Chapter
+    from wslib.workbook.record import record
+    from wslib.workbook.run import Build
+
+    settings = f' SET="{overrides}"' if overrides else ""
+    command = f"make record CH={chapter.name[:2]} PROFILE={profile}{settings}"
+    print(record(Chapter(chapter), Build(profile), name, looks, command))
+
+
+@app.command("headline")
+def write_headline() -> None:
+    """Write the results of the README from the recorded runs.
+
+    \b
+    Example: wslib workbook headline
+    """
+    from wslib.workbook.headline import write_readme
+
+    print(write_readme(Path(".")))
 
 
 @app.command("colab")

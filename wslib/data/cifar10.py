@@ -15,7 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wslib.data.folders import data_root, note_dependency
+from wslib.data.folders import data_root
+from wslib.runtime.project import note_dependency
 
 BINARY = Path("cifar10", "cifar-10-batches-bin")  # below the root of the data
 BATCHES = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from wslib.data.caltech import LABELS, Pictures, read_caltech
 from wslib.data.caltech_archive import ANNOTATIONS, FOLDERS, IMAGES, read_caltech101
-from wslib.data.folders import data_root, dataset_folder, note_dependency
+from wslib.data.folders import data_root, dataset_folder
 from wslib.data.rendered.caltech import rendered_caltech
 from wslib.data.rendered.shapes import SOURCES, rendered_shapes
 from wslib.data.rendered.voc import rendered_voc2007
 from wslib.data.shapes import ENDINGS, Shapes
 from wslib.data.voc import SPLITS, VOC2007
+from wslib.runtime.project import note_dependency
 
 VOC_SETS = ("voc2007", "rendered")
 CALTECH_SETS = ("caltech3", "caltech101", "rendered")

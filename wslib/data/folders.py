@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-from wslib.runtime.project import build_folder, project_root
+from wslib.runtime.project import build_folder, note_dependency, project_root
 
 try:
     import fcntl
@@ -29,18 +29,6 @@ def derived_root() -> Path:
     """The folder of everything derived: `$WSLIB_DERIVED`, which all profiles and sweeps
     share, or the parent of the build's."""
     return Path(os.environ.get("WSLIB_DERIVED") or build_folder().parent)
-
-
-def note_dependency(path: Path | str) -> None:
-    """Tell the build that what runs now has read `path`.
-
-    Appends the absolute path, on a line of its own, to the file that
-    `$WSLIB_DATA_NOTES` names. Does nothing without that variable.
-    """
-    notes = os.environ.get("WSLIB_DATA_NOTES")
-    if notes:
-        with open(notes, "a", encoding="utf-8") as file:
-            file.write(f"{Path(path).resolve()}\n")
 
 
 def dataset_folder(name: str, marker: str) -> Path:

@@ -16,10 +16,11 @@ from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 
 from wslib.data.download import fetch
-from wslib.data.folders import alone, note_dependency
+from wslib.data.folders import alone
 from wslib.models.checkpoints import load_weights, naming, read_checkpoint
 from wslib.models.published import MOBILE, PUBLISHED, SAMS
 from wslib.runtime.device import pick_device
+from wslib.runtime.project import note_dependency
 
 MARKS = {  # a weight that tells a network from the others, and its last dimension
     "sam_tiny": ("image_encoder.stem.0.0.weight", 3),

@@ -116,12 +116,7 @@ def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
     settings = json.loads(build.file(chapter, ".json").read_text(encoding="utf-8"))
     modules = dependencies.imported_modules(chapter.path, PACKAGE)
     fresh = chapter.parameterized(settings["parameters"], _source(settings))
-    state = {
-        "code": code_of(fresh),
-        "parameters": settings["parameters"],
-        "data": settings["data"],
-        "package": dependencies.digest(modules),
-    }
+    state = _state(fresh, settings, modules)
     target = build.file(chapter, ".ipynb")
     finished = _read_notebook(target)
     if finished is not None and _is_current(finished, state):
@@ -136,6 +131,29 @@ def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
     _publish(build.results(chapter), build.folder)
     build.failed(chapter).unlink(missing_ok=True)
     return _replace(target, notebook, began)
+
+
+def is_up_to_date(chapter: Chapter, build: Build) -> bool:
+    """Whether the finished notebook is that of the chapter's code, parameters, modules
+    and data as they are now."""
+    file = build.file(chapter, ".json")
+    finished = _read_notebook(build.file(chapter, ".ipynb"))
+    if finished is None or not file.is_file():
+        return False
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    modules = dependencies.imported_modules(chapter.path, PACKAGE)
+    fresh = chapter.parameterized(settings["parameters"], _source(settings))
+    return _is_current(finished, _state(fresh, settings, modules))
+
+
+def _state(notebook, settings: dict, modules: list[Path]) -> dict:
+    """What the outputs of the notebook depend on, apart from the data that it reads."""
+    return {
+        "code": code_of(notebook),
+        "parameters": settings["parameters"],
+        "data": settings["data"],
+        "package": dependencies.digest(modules),
+    }
 
 
 def _source(settings: dict) -> str:
@@ -181,9 +199,9 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
     executed = nbformat.read(failed, as_version=4)
     _check_complete(executed, chapter, failed)
     executed.metadata.pop("papermill", None)
-    executed.metadata["wslib"] = provenance.record(
-        chapter, {**state, "data_read": data_read, "device": device}, began
-    )
+    tables = sorted(file.stem for file in build.results(chapter).glob("tables/*.json"))
+    facts = {"data_read": data_read, "device": device, "tables": tables}
+    executed.metadata["wslib"] = provenance.record(chapter, {**state, **facts}, began)
     print(f"{chapter.name}: executed in {time.time() - began:.0f} s", flush=True)
     return executed
 
