@@ -16,7 +16,8 @@
 local stringify = pandoc.utils.stringify
 local List = pandoc.List
 package.path = pandoc.path.directory(PANDOC_SCRIPT_FILE) .. '/?.lua;' .. package.path
-local format = require(FORMAT == 'typst' and 'typst' or 'html')
+local formats = { typst = 'typst', commonmark = 'markdown' }
+local format = require(formats[FORMAT] or 'html')
 
 local NAMES = {
   fig = 'Figure', tbl = 'Table', eq = 'Equation', sec = 'Section',
@@ -348,7 +349,19 @@ local function read_chapter(block)
   return {
     blocks = doc.blocks, file = block.attributes.file,
     folder = block.attributes.folder, appendix = block.attributes.appendix == 'True',
+    kept = block.attributes.kept == 'True',
   }
+end
+
+-- What the rest of the book needs of a chapter that is at hand: headings that begin one,
+-- and citations.
+local function outline(blocks)
+  local headers, cites = List(), List()
+  blocks:walk({
+    Header = function(header) if header.level == 1 then headers:insert(header) end end,
+    Cite = function(cite) cites:insert(cite) end,
+  })
+  return pandoc.Blocks(headers .. { pandoc.Plain(cites) })
 end
 
 -- Quarto only: the chapters between its marks. What stands in a `.quarto-book-part` are
@@ -398,6 +411,13 @@ local function known_keys(states, meta)
   return keys
 end
 
+-- Summaries only: words for what they refer to and do not hold.
+local function elsewhere(meta)
+  local chapter = {}
+  for _, label in ipairs(meta['chapter-labels']) do chapter[stringify(label)] = true end
+  return require('elsewhere')(function(id) return labels[id] or used_ids[id] end, chapter)
+end
+
 function Pandoc(doc)
   local meta = doc.meta
   number_depth = tonumber(stringify(meta['number-depth'] or '3'))
@@ -408,9 +428,12 @@ function Pandoc(doc)
   states = states:map(prepare_chapter)
   local keys, blocks = known_keys(states, meta), List()
   for _, state in ipairs(states) do
+    if loose then state.blocks = state.blocks:walk(elsewhere(meta)) end
     local resolved = state.blocks:walk(resolver(state, keys))
+    if state.kept then resolved = outline(resolved) end
     blocks:extend(resolved:walk(emit_floats):walk(emit_rest))
   end
   if #problems > 0 then os.exit(1) end
-  return pandoc.Pandoc(blocks, meta)
+  local finish = format.finish or function(whole) return whole end
+  return finish(pandoc.Pandoc(blocks, meta))
 end

@@ -1,4 +1,5 @@
-"""The whole book at `smoke`, made once for all workers, and a browser to read it with.
+"""The whole book at `smoke`, made once for all workers, and a browser to read it with;
+and modules as if they were edited.
 
 `WSLIB_BOOK=report/_output/smoke/index.html pytest tests/test_web_book.py` reads a book
 that is there and makes none: for those who work on the looks.
@@ -10,6 +11,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,24 @@ def chromium():
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def edited(monkeypatch):
+    """Within `edited("data/voc", "X = 1")` that line is the last of wslib/data/voc.py
+    for whoever reads the file."""
+
+    @contextmanager
+    def lengthen(module: str, line: str):
+        read = Path.read_text
+
+        def read_more(path: Path, *words, **options) -> str:
+            text = read(path, *words, **options)
+            same = path.as_posix().endswith(f"wslib/{module}.py")
+            return f"{text}\n{line}\n" if same else text
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "read_text", read_more)
+            yield
+
+    return lengthen

@@ -1,6 +1,5 @@
 """What a shell completes: commands, options, and the names that options take."""
 
-import importlib
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from wslib import cam, cli
 from wslib.boxes import evidence
 from wslib.boxes.recipe import KEPT
 from wslib.cli.choices import names_in, settings_in
-from wslib.data import archives, datasets, inventory, voc
+from wslib.data import datasets, fetch, inventory, voc
 from wslib.metrics import matching
 from wslib.models import classifiers, detectors
 from wslib.practical import views
@@ -90,7 +89,7 @@ def test_zsh_and_fish_tell_what_a_command_does(complete):
         (voc, "CLASSES"),
         (datasets, "VOC_SETS"),
         (datasets, "CALTECH_SETS"),
-        (archives, "VOC2007_PARTS"),
+        (voc, "VOC2007_PARTS"),
         (matching, "PROTOCOLS"),
         (evidence, "KINDS"),
         (cam, "METHODS"),
@@ -136,10 +135,9 @@ def test_data_sets_are_those_that_can_be_opened(monkeypatch, tmp_path):
 
 
 def test_data_sets_that_are_offered_can_be_fetched():
-    for name, (module, url) in inventory.SOURCES.items():
-        module = importlib.import_module(f"wslib.data.{module}")
-        assert callable(getattr(module, f"fetch_{name}"))
-        assert getattr(module, url).startswith("http")
+    assert inventory.NAMES == tuple(fetch.SOURCES)
+    for sources in fetch.SOURCES.values():
+        assert all(source.url.startswith("http") for source in sources)
 
 
 def test_completing_imports_nothing_heavy():

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST = ["torch"]  # or the wheel of torchvision would bring another one
 COLAB = [
     "torchvision", "numpy", "pandas", "matplotlib", "scipy", "scikit-image",
-    "opencv-contrib-python-headless", "nbconvert", "ipykernel",
+    "opencv-contrib-python-headless", "nbclient", "ipykernel",
 ]  # fmt: skip
 KEPT = ("torch", "torchvision", "numpy")
 FOREIGN = ("PYTHON", "WSLIB", "VIRTUAL_ENV", "JUPYTER", "IPYTHON", "MPL", "CONDA")
@@ -139,10 +139,8 @@ def complete(notebook, venv: Path) -> None:
 
 def execute(folder: Path, venv: Path, more: dict[str, str]) -> str | None:
     """Execute the notebook in place; the last line of what went wrong."""
-    command = [
-        *(python(venv), "-m", "nbconvert", "--to", "notebook", "--execute"),
-        *("--inplace", "--ExecutePreprocessor.timeout=-1", "notebook.ipynb"),
-    ]
+    code = "from nbclient.cli import main; main()"
+    command = [python(venv), "-c", code, "--inplace", "--timeout=-1", "notebook.ipynb"]
     surroundings = {**environment(venv), **more}
     done = subprocess.run(
         command, cwd=folder, env=surroundings, capture_output=True, text=True

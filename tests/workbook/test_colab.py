@@ -31,6 +31,7 @@ from wslib.workbook.run import Build, resolve
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [path.stem for path in sorted(ROOT.glob("chapters/*.py"))]
 SET_UP, CARRIED, FORM, APPLY = range(4)
+TITLE = "# %% [markdown]\n# # One {#sec-one}\n\n"
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +239,7 @@ def project(tmp_path):
         (tmp_path / name).symlink_to(ROOT / name)
     for file in ROOT.glob("_quarto*.yml"):
         (tmp_path / file.name).symlink_to(file)
-    text = '# %% tags=["parameters"]\nseed: int = 0  # x\n\n# %%\nseed\n'
+    text = f'{TITLE}# %% tags=["parameters"]\nseed: int = 0  # x\n\n# %%\nseed\n'
     (tmp_path / "chapters/01_one.py").write_text(text)
     for profile in ("smoke", "sample", "full"):
         (tmp_path / "params" / profile).mkdir(parents=True)
@@ -273,8 +274,7 @@ def test_command_line(project, monkeypatch, tmp_path):
     assert lines[-1].startswith("colab: ")
     assert lines[-1].endswith("; to publish it: git push origin colab")
     assert (
-        "/github/ann/book/blob/colab/01_one.ipynb) 01_one"
-        in Path("README.md").read_text()
+        "/github/ann/book/blob/colab/01_one.ipynb) One" in Path("README.md").read_text()
     )
     assert git(project, "ls-tree", "--name-only", "colab") == "01_one.ipynb"
     again = CliRunner().invoke(
@@ -308,7 +308,7 @@ def test_mistakes_are_one_line_and_leave_the_last_notebook(project):
 
 def test_download_that_is_a_default_is_told_for_each_profile(project):
     chapter = project / "chapters/01_one.py"
-    text = '# %% tags=["parameters"]\nkind: str = "voc"  # or vocal, art\n'
+    text = f'{TITLE}# %% tags=["parameters"]\nkind: str = "voc"  # or vocal, art\n'
     chapter.write_text(text)
     (project / "params/smoke/01_one.yml").write_text("kind: drawn")
     (project / "params/full/01_one.yml").write_text("kind: art")

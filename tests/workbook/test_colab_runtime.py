@@ -2,9 +2,11 @@
 
 import importlib
 import os
+import subprocess
 import sys
 import zipfile
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -140,48 +142,60 @@ def test_unknown_package_is_one_line(registry):
     assert "\n" not in str(error.value) and "is there a network?" in str(error.value)
 
 
-def test_nothing_missing_nothing_called(monkeypatch, capsys):
-    def refused(*words):
-        raise AssertionError(words)
+@pytest.fixture
+def commands(monkeypatch):
+    """Take the place of processes; by its first two words, what each is answered: the
+    text that it prints, or its status."""
+    answers = {}
 
-    monkeypatch.setattr(colab_runtime, "_pip", refused)
+    def run(command, **options):
+        answer = answers[" ".join(command[1:4]) if command[1] == "-m" else command[1]]
+        answer = answer(command) if callable(answer) else answer
+        status, text = (answer, "") if isinstance(answer, int) else (0, answer)
+        return subprocess.CompletedProcess(command, status, text, "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return answers
+
+
+def test_nothing_missing_nothing_called(commands, capsys):
+    commands["-c"] = 0  # the part is there
     assert install_missing({"numpy": "numpy", "cv2": "x", "cv2.ximgproc": "x"}) == []
     assert capsys.readouterr().out == "packages: all are here, nothing is installed\n"
 
 
-def test_all_that_is_installed_is_frozen(monkeypatch):
-    seen = {}
+def test_all_that_is_installed_is_frozen(commands):
+    seen = []
 
-    def pip(*words):
-        if words[0] == "list":
-            return "numpy==1.2+x\nolder===odd\n"
-        (file,) = (w.split("=", 1)[1] for w in words if w.startswith("--constraint="))
-        with open(file, encoding="utf-8") as frozen:
-            seen["frozen"] = frozen.read()
-        return ""
+    def install(command):
+        (file,) = (w.split("=", 1)[1] for w in command if w.startswith("--constraint="))
+        seen.append(Path(file).read_text(encoding="utf-8"))
+        return 0
 
-    monkeypatch.setattr(colab_runtime, "_pip", pip)
+    commands["-m pip list"] = "numpy==1.2+x\nolder===odd\n"
+    commands["-m pip install"] = install
     with pytest.raises(SetupError, match="^nowhere: installed, but cannot be imported"):
         install_missing({"nowhere": "nowhere"})
-    assert seen["frozen"] == "numpy==1.2+x\nolder===odd\n"
+    assert seen == ["numpy==1.2+x\nolder===odd\n"]
 
 
-def test_part_that_is_missing_is_said(monkeypatch, capsys):
-    monkeypatch.setattr(colab_runtime, "_pip", lambda *words: "")
+def test_part_that_is_missing_is_said(commands, capsys):
+    commands |= {"-m pip list": "", "-m pip install": 0}
+    commands["-c"] = lambda command: int("nopart" in command[2])
     with pytest.raises(SetupError, match="json.nopart"):
         install_missing({"json.nopart": "better-json", "json.dumps": "other"})
     said = capsys.readouterr().out
     assert said == "json is here, but without json.nopart: better-json goes over it\n"
 
 
-def test_numpy_that_changed_is_said(monkeypatch):
+def test_numpy_that_changed_is_said(commands, monkeypatch):
     versions = iter(["1", "1", "1", "1", "1", "2"])
     monkeypatch.setattr(importlib.metadata, "version", lambda name: next(versions))
-    monkeypatch.setattr(colab_runtime, "_pip", lambda *words: "")
-    here = iter([False, True])
-    monkeypatch.setattr(colab_runtime, "_is_here", lambda name: next(here))
+    here = iter([1, 0])  # the status: not before, but after
+    commands |= {"-m pip list": "", "-m pip install": 0}
+    commands["-c"] = lambda command: next(here)
     with pytest.raises(SetupError, match="pip has changed numpy 2: restart"):
-        install_missing({"some": "some"})
+        install_missing({"json.some": "some"})
 
 
 def test_torch_is_never_installed(monkeypatch):
@@ -196,7 +210,7 @@ def test_torch_is_never_installed(monkeypatch):
 def test_no_pip_is_one_line(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(SetupError, match="^pip: status 1$"):
-        colab_runtime._pip("list")
+        install_missing({"nowhere_at_all": "nowhere"})
 
 
 # --------------------------------------------------------------------- the downloads
@@ -279,10 +293,10 @@ def test_tables_lose_what_only_the_book_reads():
             self._repr_markdown_ = lambda: text
 
     text = "| **2.0** [[1–3]]{.small} |\n\n[Note [a](b), `x`.]{.small}\n"
-    assert colab_runtime._plain(Shown(text)) == (
+    assert colab_runtime.plain_markdown(Shown(text)) == (
         "| **2.0** <small>[1–3]</small> |\n\n<small>Note [a](b), `x`.</small>\n"
     )
-    assert colab_runtime._plain(Shown("plain [a](b)")) == "plain [a](b)"
+    assert colab_runtime.plain_markdown(Shown("plain [a](b)")) == "plain [a](b)"
 
 
 def test_without_jupyter_there_is_nothing_to_do():

@@ -11,16 +11,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbformat.v4 import new_output
 
-from wslib.workbook import provenance, run
+from wslib.workbook import run
 from wslib.workbook.book import RenderError
 from wslib.workbook.chapter import Chapter, code_cells
 from wslib.workbook.job import Job
@@ -79,22 +81,24 @@ limit: int = 3  # how many
 #| tbl-cap: "All of them."
 limit
 """
+CHANGED = [  # by a run, in its environment
+    *("WSLIB_BUILD", "WSLIB_RESULTS", "WSLIB_DERIVED", "WSLIB_PROGRESS"),
+    *("WSLIB_DATA_NOTES", "WSLIB_DEVICE_NOTE", "PYTHONPATH"),
+]
 OUTPUTS = {
     "fig-one": {"image/svg+xml": PICTURE},
     "tbl-numbers": {"text/markdown": TABLE},
 }
 
 
-def pretend(chapter, notebook, build, state):
-    """Take the place of a kernel."""
+def pretend(notebook, output, **options):
+    """Take the place of papermill and a kernel."""
     for cell in code_cells(notebook):
         cell.execution_count = 1
         label = re.search(r"#\| label: (\S+)", cell.source)
         shown = OUTPUTS[label[1]] if label else {"text/markdown": "42"}
         cell.outputs = [new_output("display_data", shown)]
-    state = {**state, "data_read": {}, "device": "none"}
-    notebook.metadata["wslib"] = provenance.record(chapter, state, time.time())
-    return notebook
+    nbformat.write(notebook, output)
 
 
 @pytest.fixture
@@ -120,7 +124,9 @@ def book(written, monkeypatch):
     ]
     run.check(chapters, build, {})
     with monkeypatch.context() as context:
-        context.setattr(run, "_execute", pretend)
+        context.setattr("papermill.execute_notebook", pretend)
+        for name in CHANGED:
+            context.setenv(name, "")  # and put back at the end
         for chapter in chapters:
             run.run(chapter, build)
     return written
@@ -159,33 +165,35 @@ def test_saving_in_any_manner_is_one_change(tmp_path):
     (tmp_path / "a.new").write_text("2 3")
     os.replace(tmp_path / "a.new", file)
     (tmp_path / "deep/er/b.py").write_text("")
-    assert watch.changes() == {"a.py", "deep/er/b.py"}
+    (tmp_path / "deep/c.py").write_text("")
+    assert watch.changes() == {"a.py", "deep/er/b.py", "deep/c.py"}
     times = file.stat()
     (tmp_path / "a.new").write_text("2 4")
     os.utime(tmp_path / "a.new", ns=(times.st_atime_ns, times.st_mtime_ns))
     os.replace(tmp_path / "a.new", file)
     assert watch.changes() == {"a.py"}
-    for name in (".a.py.swp", "a.py~", ".#a.py", "notes.txt"):
+    for name in (".a.py.swp", "a.py~", ".#a.py", "notes.txt", "deep/notes.txt"):
         (tmp_path / name).write_text("")
     assert watch.changes() == set()
 
 
-def test_file_that_is_gone_for_a_moment_is_not_gone(tmp_path, monkeypatch):
+def test_file_that_is_gone_for_a_moment_is_one_change(tmp_path):
     file = tmp_path / "a.py"
     file.write_text("1")
     watch = Watch(tmp_path, ["*.py"])
     file.unlink()
-    looks = []
-
-    def sleep(seconds):
-        looks.append(seconds)
-        if len(looks) == 3:
-            file.write_text("2")
-
-    monkeypatch.setattr("wslib.workbook.watch.time.sleep", sleep)
-    assert watch.changes() == {"a.py"} and len(looks) > 3
+    threading.Timer(0.02, file.write_text, ["2"]).start()
+    assert watch.changes() == {"a.py"} and file.read_text() == "2"
     file.unlink()
-    assert watch.changes() == {"a.py"}  # after a while, it is
+    assert watch.changes() == {"a.py"} and watch.changes() == set()
+
+
+def test_change_between_two_calls_is_not_missed(tmp_path):
+    watch = Watch(tmp_path, ["*.py"])
+    (tmp_path / "a.py").write_text("1")
+    time.sleep(0.3)
+    (tmp_path / "b.py").write_text("1")
+    assert watch.changes() | watch.changes() == {"a.py", "b.py"}
 
 
 # ----------------------------------------------------------------- page and messages
@@ -196,37 +204,28 @@ def get(url, timeout=5):
         return answer.read(), answer.headers
 
 
-def test_message_is_one_event():
-    state = State("v1", "01 is running ...", 0.5, "two\nlines")
-    head, _, tail = state.message().decode().partition("data: ")
-    assert head == "" and tail.endswith("\n\n") and "\n" not in tail[:-2]
-    assert json.loads(tail) == {
-        "version": "v1", "running": "01 is running ...", "share": 0.5,
-        "problem": "two\nlines",
-    }  # fmt: skip
-
-
-def test_page_pictures_and_news():
+def test_page_pictures_and_state():
     live = Live()
     server = listen(live, "127.0.0.1", 18700)
     url = "http://{}:{}/".format(*server.server_address)
     try:
-        assert b"EventSource" in get(url)[0]
-        with urllib.request.urlopen(url + "events", timeout=5) as events:
-            first = json.loads(events.readline()[6:])
-            live.show(WebBook("<body>Say </body> twice</body>", {"a.svg": b"<svg/>"}))
-            live.tell(running="01", share=None)
-            live.tell(running="01")  # is no news
-            live.tell(problem="P")
-            seen = []
-            while not seen or not seen[-1]["problem"]:
-                line = events.readline()
-                seen += [json.loads(line[6:])] if line.startswith(b"data") else []
+        assert b"state.json" in get(url)[0]
+        first = json.loads(get(url + "state.json")[0])
+        live.show(WebBook("<body>Say </body> twice</body>", {"a.svg": b"<svg/>"}))
+        live.tell(running="01 is running ...", share=0.5, problem="two\nlines")
+        state, headers = get(url + "state.json")
+        assert headers["Cache-Control"] == "no-store"
+        state = json.loads(state)
+        version = state.pop("version")
+        assert first["version"] != version
+        assert state == {
+            "running": "01 is running ...", "share": 0.5, "problem": "two\nlines",
+        }  # fmt: skip
         page, headers = get(url)
         assert page.startswith(b"<body>Say </body> twice<script data-version=")
         assert headers["Cache-Control"] == "no-store"
-        assert f'data-version="{seen[-1]["version"]}"'.encode() in page
-        assert first["version"] != seen[-1]["version"]
+        assert headers["Content-Type"] == "text/html; charset=utf-8"
+        assert f'data-version="{version}"'.encode() in page
         picture, headers = get(url + "picture/a.svg")
         assert picture == b"<svg/>" and headers["Content-Type"] == "image/svg+xml"
         assert "immutable" in headers["Cache-Control"]
@@ -330,9 +329,9 @@ def test_words_of_a_footnote_make_the_whole_book(book, maker):
     assert "Late." in maker.make().html
 
 
-def test_outline_that_is_refused_makes_the_whole_book(book, maker, monkeypatch):
+def test_parts_that_do_not_fit_make_the_whole_book(book, maker, monkeypatch):
     maker.make()
-    monkeypatch.setattr("wslib.workbook.web.outline", lambda *_: "no title")
+    monkeypatch.setattr("wslib.workbook.web.splice", lambda *_: None)
     notebook(book, "02_two", "So it ends.", "Here it ends.")
     assert "Here it ends." in maker.make().html
 
@@ -705,7 +704,7 @@ def test_in_a_browser(book, page):
     done = book.make("report")
     assert done.returncode == 0 and "executed in" not in done.stdout, done.stdout
     html = (book.root / "report/_output/smoke/index.html").read_text()
-    assert "Line 30 is newest." in html and "EventSource" not in html
+    assert "Line 30 is newest." in html and "state.json" not in html
 
 
 def test_ctrl_c_ends_what_runs(written):

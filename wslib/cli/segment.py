@@ -212,7 +212,7 @@ def _write_mask(path: Path, mask) -> None:
     """Write a mask (H, W) bool as a grey PNG, 255 where it is True."""
     from PIL import Image
 
-    from wslib.models.checkpoints import written_whole
+    from wslib.runtime.kept import written_whole
 
     with written_whole(path) as part:
         Image.fromarray(255 * mask.astype("uint8")).save(part, format="PNG")
@@ -222,7 +222,7 @@ def _write_map(path: Path, heatmap) -> None:
     """Write a map (H, W) as float32 in NumPy's own format."""
     import numpy as np
 
-    from wslib.models.checkpoints import written_whole
+    from wslib.runtime.kept import written_whole
 
     with written_whole(path) as part, open(part, "wb") as file:
         np.save(file, heatmap.astype(np.float32), allow_pickle=False)

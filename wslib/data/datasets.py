@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wslib.data.caltech import LABELS, Pictures, read_caltech
-from wslib.data.caltech_archive import ANNOTATIONS, FOLDERS, IMAGES, read_caltech101
+from wslib.data.caltech101 import ANNOTATIONS, FOLDERS, IMAGES, read_caltech101
 from wslib.data.folders import data_root, dataset_folder
 from wslib.data.rendered.caltech import rendered_caltech
 from wslib.data.rendered.shapes import SOURCES, rendered_shapes

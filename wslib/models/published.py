@@ -92,26 +92,22 @@ def list_downloads() -> dict[str, dict]:
 
 
 def _data_sets() -> dict[str, dict]:
-    from wslib.data.archives import VOC2007_FOLDER, VOC2007_PARTS
-    from wslib.data.caltech_archive import CALTECH101_FOLDER
-    from wslib.data.cifar10 import BINARY, ZIP
     from wslib.data.download import mebibytes
-    from wslib.data.inventory import SOURCES
-    from wslib.data.shapes_archive import CIFAR10_SIZE, SHAPES_FOLDER
+    from wslib.data.fetch import SOURCES
 
-    voc = mebibytes(sum(part.size for part in VOC2007_PARTS.values()))
-    rows = {
-        "voc2007": ("VOC2007", voc, VOC2007_FOLDER),
-        "cifar10": ("CIFAR-10", mebibytes(CIFAR10_SIZE), BINARY),
-        "synthetic_shapes": ("the course's shapes", "size unknown", SHAPES_FOLDER),
-        "caltech101": ("Caltech-101", "131 MiB", CALTECH101_FOLDER),
-    }
-    listed = {}
-    for name, (what, size, path) in rows.items():
-        fetch = f"wslib.data.{SOURCES[name][0]}.fetch_{name}"
-        listed[name] = _row(what, size, "data", path, fetch)
-    listed["cifar10"]["instead"] = str(ZIP)
-    return listed
+    words = {
+        "voc2007": "VOC2007", "synthetic_shapes": "the course's shapes",
+        "cifar10": "CIFAR-10", "caltech101": "Caltech-101",
+    }  # fmt: skip
+    rows = {}
+    for name, sources in SOURCES.items():
+        sizes = [source.size for source in sources]
+        size = mebibytes(sum(sizes)) if all(sizes) else "size unknown"
+        size = "131 MiB" if name == "caltech101" else size
+        fetch = f"wslib.data.fetch.fetch_{name}"
+        rows[name] = _row(words[name], size, "data", sources[0].folder, fetch)
+        rows[name]["instead"] = sources[0].instead and str(sources[0].instead)
+    return rows
 
 
 def _row(what: str, size: str, below: str, path, fetch: str | None = None) -> dict:

@@ -16,10 +16,10 @@ from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 
 from wslib.data.download import fetch
-from wslib.data.folders import alone
 from wslib.models.checkpoints import load_weights, naming, read_checkpoint
 from wslib.models.published import MOBILE, PUBLISHED, SAMS
 from wslib.runtime.device import pick_device
+from wslib.runtime.kept import alone
 from wslib.runtime.project import note_dependency
 
 MARKS = {  # a weight that tells a network from the others, and its last dimension
@@ -72,9 +72,8 @@ def weights_file(name: str) -> Path:
     path, expected = weights.path, (weights.checksum, weights.size)
     if path.exists():
         return fetch(weights.url, path, *expected)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with alone(path.with_name(f".{path.name}.lock")):
+        with alone(path):
             return fetch(weights.url, path, *expected)
     except RuntimeError as error:
         text = f"{name} is expected in {path.absolute()}, and sam_tiny needs no file"

@@ -12,12 +12,12 @@ import pandas as pd
 from wslib.data.caltech import LABELS, Pictures, read_csv, write_csv
 from wslib.data.duplicates import duplicate_groups
 from wslib.data.splits import stratified_split, subset
-from wslib.models.checkpoints import written_whole
 from wslib.models.detector_files import about_detector
 from wslib.models.detectors import Detector
 from wslib.practical.detector_training import train_detector
 from wslib.practical.evaluation import PARTS
 from wslib.practical.views import Examples
+from wslib.runtime.kept import write_json
 
 ADVICE = "choose another --out, or remove it"
 
@@ -62,8 +62,7 @@ def keep_split(
     _check_same(folder / "split.json", files, settings)
     if not all(file.is_file() for file in files.values()):
         rows = _divide(pictures, settings)
-        with written_whole(folder / "split.json") as part:
-            part.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        write_json(folder / "split.json", settings)
         for name, file in files.items():
             write_csv(file, pictures.take(rows[name]))
     return {name: read_csv(file) for name, file in files.items()}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pydantic
 
+from wslib.runtime.kept import write_text
 from wslib.runtime.project import note_dependency, project_root
 
 FOLDER = "report/recorded"
@@ -98,10 +99,8 @@ def write_recorded(run: Recorded, root: Path) -> Path:
     """Write `report/recorded/NN_NAME.json`, NN being the chapter's number."""
     file = root / FOLDER / f"{run.chapter[:2]}_{run.name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(run.model_dump(), indent=1, ensure_ascii=False) + "\n"
-    scratch = file.with_suffix(".tmp")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(file)
+    text = json.dumps(run.model_dump(), indent=1, ensure_ascii=False)
+    write_text(file, text + "\n")
     return file
 
 

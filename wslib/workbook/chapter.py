@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import dropwhile
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 import jupytext
 import nbformat
 
+from wslib.runtime.kept import digest, hash_bytes
 from wslib.workbook.params import Knob, ParameterError, declared_knobs
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
+BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="480pt" height="120pt"/>'
+STAND_INS = {
+    "fig": {"image/svg+xml": BLANK},
+    "tbl": {"text/markdown": "| … |\n|---|\n"},
+}
+LABEL = re.compile(r"#\| *label: *[\"']?(fig|tbl)-")
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Chapter:
     def blob(self) -> str:
         """The id that git gives to this text (`git hash-object`)."""
         data = self.text.encode()
-        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        return hash_bytes(b"blob %d\0" % len(data), data, kind="sha1")
 
     def notebook(self) -> nbformat.NotebookNode:
         """The chapter as a notebook without outputs. Reading never touches the file."""
@@ -48,6 +55,17 @@ class Chapter:
         }
         for number, cell in enumerate(notebook.cells):
             cell["id"] = f"cell-{number}"
+        return notebook
+
+    def without_results(self) -> nbformat.NotebookNode:
+        """Return the notebook with something empty in the place of what is labelled, as
+        if it had been executed."""
+        notebook = self.notebook()
+        for cell in code_cells(notebook):
+            label = LABEL.search(cell.source)
+            shown = [STAND_INS[label[1]]] if label else []
+            cell.outputs = [nbformat.v4.new_output("display_data", s) for s in shown]
+            cell.execution_count = 0
         return notebook
 
     @cached_property
@@ -103,13 +121,22 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def without_code(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return the cell with the options at its head, but none of its code."""
+    if cell.cell_type != "code":
+        return cell
+    head = takewhile(lambda line: line[:2] == "#|", cell.source.splitlines())
+    source = "\n".join([*head, "#| echo: false"])
+    return nbformat.from_dict({**cell, "source": source})
+
+
 def code_of(notebook: nbformat.NotebookNode) -> str:
     """A digest of what is executed. The options `#| fig-cap: ...` that head a cell are
     words for the reader, and do not count; nor does the cell of injected parameters,
     which are compared by themselves."""
-    digest = hashlib.sha256()
+    cells = []
     for cell in code_cells(notebook):
         if "injected-parameters" not in cell.metadata.get("tags", []):
-            lines = dropwhile(lambda line: line[:2] == "#|", cell.source.splitlines())
-            digest.update("\n".join([*lines, "# %%\n"]).encode())
-    return digest.hexdigest()
+            lines = cell.source.splitlines()
+            cells.append(list(dropwhile(lambda line: line[:2] == "#|", lines)))
+    return digest(cells)

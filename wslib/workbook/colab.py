@@ -8,8 +8,6 @@ what applies the profile to them; `colab_runtime` does the work.
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from wslib.runtime.kept import hash_bytes, write_text
 from wslib.workbook import params
 from wslib.workbook.book import load_book
 from wslib.workbook.chapter import Chapter
@@ -35,7 +34,8 @@ from wslib.workbook.colab_cells import (
     parameters_of,
 )
 from wslib.workbook.colab_payload import carried_files, needed_packages, packed
-from wslib.workbook.colab_prose import Prose, number_labels, read_citations
+from wslib.workbook.colab_prose import read_prose
+from wslib.workbook.document import split_options
 from wslib.workbook.repository import commit_files, requirement
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -66,9 +66,9 @@ class Course:
         return self.book.get("profile.group", [[self.profile]])[0]
 
     @cached_property
-    def prose(self) -> Prose:
-        citations = read_citations(self.book.bibliography)
-        return Prose(number_labels(self.chapters), citations)
+    def prose(self) -> dict[tuple[str, int], str]:
+        """What the cells say, of all chapters: they refer to each other."""
+        return read_prose(self.book, self.chapters)
 
     @cached_property
     def requirement(self) -> str | None:
@@ -91,10 +91,7 @@ def write_notebook(chapter: Chapter, course: Course) -> Path:
     """
     text = nbformat.writes(make_notebook(chapter, course)) + "\n"
     target = course.root / "build/colab" / f"{chapter.name}.ipynb"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_suffix(".tmp")
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, target)
+    write_text(target, text)
     return target
 
 
@@ -125,11 +122,11 @@ def make_notebook(chapter: Chapter, course: Course) -> NotebookNode:
         new_markdown_cell(PROSE),
         _carried(packed(files, PACKAGE)),
     ]
-    for cell in chapter.notebook().cells:
+    for number, cell in enumerate(chapter.notebook().cells):
         if "parameters" in cell.metadata.get("tags", []):
             cells += _parameters(chapter, course.profile, values, known)
         else:
-            cells += _converted(cell, course.prose)
+            cells += _converted(cell, course.prose[chapter.name, number])
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     notebook = new_notebook(cells=cells, metadata=_metadata(chapter))
@@ -186,8 +183,7 @@ def _set_up(chapter, course: Course, values: dict, known: dict, needed: dict):
 
 def _carried(content: bytes) -> NotebookNode:
     text = base64.encodebytes(content).decode()
-    digest = hashlib.sha256(content).hexdigest()
-    lines = f'SHA256 = "{digest}"\nCARRIED = """\n{text}"""'
+    lines = f'SHA256 = "{hash_bytes(content)}"\nCARRIED = """\n{text}"""'
     return _form(_filled(CARRIED, [lines]))
 
 
@@ -229,11 +225,12 @@ def _assignment(name: str, value) -> str:
 # ------------------------------------------------------------------------ the others
 
 
-def _converted(cell: NotebookNode, prose: Prose) -> list[NotebookNode]:
+def _converted(cell: NotebookNode, words: str) -> list[NotebookNode]:
     """A cell of the chapter, and the caption under it as a cell of its own."""
     if cell.cell_type != "code":
-        return [new_markdown_cell(prose.markdown(cell.source))]
-    options, code, caption = prose.code_cell(cell.source)
+        return [new_markdown_cell(words)]
+    options, code = split_options(cell.source)
+    caption = words.rpartition("\n\n")[2]  # above it is what stands for the result
     below = [new_markdown_cell(caption)] if caption else []
     hidden = options.get("echo") is False
     return [_form(code) if hidden else new_code_cell(code), *below]

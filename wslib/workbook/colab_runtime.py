@@ -219,8 +219,9 @@ def show_plain_tables() -> None:
     if shell := get_ipython():
         formatter = shell.display_formatter.formatters["text/markdown"]
         for module in ("wslib.show.tables.Table", "IPython.core.display.Markdown"):
-            formatter.for_type_by_name(*module.rsplit(".", 1), _plain)
+            formatter.for_type_by_name(*module.rsplit(".", 1), plain_markdown)
 
 
-def _plain(table) -> str:
+def plain_markdown(table) -> str:
+    """Return what is shown of a table, with HTML in the place of attributes."""
     return SPAN.sub(r"<small>\1</small>", table._repr_markdown_())

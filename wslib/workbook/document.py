@@ -23,11 +23,13 @@ SVG_UNITS = {"pt": 72, "px": 96, "": 96, "in": 1, "cm": 2.54, "mm": 25.4}
 
 @dataclass
 class Document:
-    """A chapter in Markdown, the date of its run, and what is wrong with it."""
+    """A chapter in Markdown, the date of its run, and what is wrong with it. One that
+    is `kept` is counted, but not written anew."""
 
     markdown: str
     date: str | None = None
     problems: list[str] = field(default_factory=list)
+    kept: bool = False
 
 
 def read_document(file: Path, name: str, media: Path, code_fold: str) -> Document:

@@ -61,7 +61,8 @@ def _source(staged: Stage) -> str:
     ticks = "`" * (3 + max(map(len, re.findall("`+", text)), default=0))
     return "\n\n".join(
         f'{ticks} {{.chapter file="{page.file}" appendix="{page.appendix}" '
-        f'folder="{Path(name).parent}"}}\n{document.markdown}\n{ticks}'
+        f'folder="{Path(name).parent}" kept="{document.kept}"}}\n'
+        f"{document.markdown}\n{ticks}"
         for page, name, document in zip(
             staged.pages, staged.names, staged.documents, strict=True
         )
@@ -112,7 +113,7 @@ def _make_pdf(staged: Stage, target: Path) -> None:
 
 
 def run_pandoc(
-    staged: Stage, target: Path, to: str, template: str, *options: str
+    staged: Stage, target: Path, to: str, template: str | None, *options: str
 ) -> None:
     """Run pandoc from the chapters of the book to the file `target`."""
     import pypandoc
@@ -121,7 +122,8 @@ def run_pandoc(
     command = [
         pypandoc.get_pandoc_path(), "--from", "markdown", "--to", to, "--wrap=none",
         "--preserve-tabs", "--metadata-file", "book.json",
-        "--lua-filter", "report/filter.lua", "--template", f"report/{template}",
+        "--lua-filter", "report/filter.lua",
+        *(["--template", f"report/{template}"] if template else []),
         *(["--citeproc"] if staged.book.bibliography else []),
         "--output", str(target.resolve()), *options,
     ]  # fmt: skip

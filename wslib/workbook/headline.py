@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from wslib.runtime.kept import write_text
 from wslib.show.recorded import Recorded, read_recorded
 from wslib.workbook.book import RenderError
 from wslib.workbook.results import Entry, read_specification
@@ -26,7 +27,7 @@ def write_readme(root: Path) -> str:
     table = headlines(root)
     fresh = f"{before}{MARKERS[0]}\n{table}\n{MARKERS[1]}{after}"
     if fresh != text:
-        file.write_text(fresh, encoding="utf-8")
+        write_text(file, fresh)
     return f"{file}: {table.count(chr(10)) - 1} results from report/recorded"
 
 

@@ -64,14 +64,19 @@
     addEventListener("load", () => restore(place), { once: true });
   }
 
-  const events = new EventSource("events");
-  events.onmessage = (event) => {
-    const state = JSON.parse(event.data);
-    if (state.version === version) return show(state);
-    events.close();
+  const ask = async () => {
+    let state = { running: "The preview has ended", share: null, problem: "" };
+    try {
+      state = await (await fetch("state.json")).json();
+    } catch { /* nobody answers */ }
+    if ((state.version ?? version) === version) {
+      show(state);
+      setTimeout(ask, 250);  // milliseconds
+      return;
+    }
     remember();
     history.scrollRestoration = "manual";
     location.reload();
   };
-  events.onerror = () => show({ running: "The preview has ended", share: null, problem: "" });
+  ask();
 })();

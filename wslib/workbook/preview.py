@@ -26,7 +26,7 @@ from wslib.workbook.serve import Live, listen
 from wslib.workbook.watch import Watch
 from wslib.workbook.web import WebBookMaker
 
-PAUSE = 0.2  # seconds between two looks at the files
+PAUSE = 0.2  # seconds between two looks at what runs
 WATCHED = ("chapters/*.py", "_quarto*.yml", "report/*.*", "wslib/**/*.py")
 
 
@@ -121,14 +121,13 @@ class Preview:
             if changed:
                 self.react(changed)
             self.advance()
-            time.sleep(PAUSE)
 
     def react(self, changed: set[str]) -> None:
         """Show new prose; leave to Make what needs more."""
         known = set(self.names)
         if any(name.startswith("_quarto") for name in changed):
             self.attempt("book", self.read_book)
-            self.watch.patterns = self.patterns
+            self.watch = Watch(self.root, self.patterns)
         look, make = needs(changed, self.build.profile, self.rules())
         make |= set(self.names) - known
         make |= {name for name in look if self.needs_run(name)}

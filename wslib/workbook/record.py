@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 
+from wslib.runtime.kept import digest
 from wslib.show.recorded import Recorded, RecordedData, RecordedTable, write_recorded
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.run import Build, is_up_to_date
@@ -81,13 +81,12 @@ def _data(tables: dict[str, RecordedTable], run: dict, looks: str) -> RecordedDa
         raise NotRecorded(f"data: {(named or ['none'])[0]}; only real data are kept")
     if not named:
         raise NotRecorded("data: no table has a note `Data: ...` that says which")
-    sizes = [f"{name} {size}\n" for name, size in files]
     return RecordedData(
         what=named[0],
         looks=looks,
         files=len(files),
         bytes=sum(size for _, size in files),
-        digest=hashlib.sha256("".join(sizes).encode()).hexdigest()[:16],
+        digest=digest(files)[:16],
     )
 
 

@@ -9,7 +9,6 @@ are those that it left in `build/<profile>/tables/`, recorded ones are in
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import pandas as pd
 import pydantic
 import yaml
 
+from wslib.runtime.kept import write_text
 from wslib.show.recorded import Recorded, read_recorded
 from wslib.show.tables import MISSING, Table
 from wslib.workbook.book import RenderError
@@ -158,9 +158,7 @@ def write_page(root: Path, profile: str, chapters: list[str], page: Path) -> Non
     sentences = [f"- @{r.entry.chapter}: {_sentence(r)}" for r in results]
     table = f"::: {{#tbl-glance}}\n{_table(results)._repr_markdown_()}\n{CAPTION}\n:::"
     text = "\n\n".join([HEAD, "\n".join(sentences), table, *_sources(results)])
-    scratch = page.with_suffix(".tmp")
-    scratch.write_text(text + "\n", encoding="utf-8")
-    os.replace(scratch, page)
+    write_text(page, text + "\n")
 
 
 def _recorded(root: Path, entry: Entry) -> Recorded | None:

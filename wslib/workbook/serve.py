@@ -1,13 +1,12 @@
-"""The page of the preview for a browser, and the news about it as they come.
+"""The page of the preview for a browser, and the state that it asks for.
 
-Server-sent events tell a small script, `preview.js`, which version of the page there
-is, what is running and what has to be mended.
+`preview.js` in the page asks a few times a second for `state.json`: which version of
+the page there is, what is running and what has to be mended.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import mimetypes
 import sys
@@ -17,12 +16,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from wslib.runtime.kept import digest
 from wslib.workbook.web import WebBook
 
 SCRIPT = Path(__file__).with_name("preview.js")
 NOTHING = "<!DOCTYPE html>\n<title>Preview</title>\n<body></body>\n"
 TRIES = 20  # ports, from the first one on
-HEARTBEAT = 10  # seconds; shows who is no longer there
 
 
 @dataclass(frozen=True)
@@ -34,44 +33,37 @@ class State:
     share: float | None = None
     problem: str = ""
 
-    def message(self) -> bytes:
-        """As a server-sent event."""
-        return f"data: {json.dumps(asdict(self))}\n\n".encode()
-
 
 class Live:
-    """The page as it is now, and the state; threads wait here for what is new."""
+    """The page as it is now, its pictures, and the state."""
 
     def __init__(self):
-        self._news = threading.Condition()
         self.state = State()
         self.show(WebBook(NOTHING, {}))
 
     def show(self, book: WebBook) -> None:
         """Put the `book` in the place of the last one."""
-        version = hashlib.sha256(book.html.encode()).hexdigest()[:16]
+        version = digest(book.html)
         script = SCRIPT.read_text(encoding="utf-8")
         before, end, after = book.html.rpartition("</body>")
         page = (
             f'{before}<script data-version="{version}">\n{script}</script>{end}{after}'
         )
-        with self._news:
-            self.page, self.pictures = page.encode(), book.pictures
-            self.tell(version=version)
+        self.page, self.pictures = page.encode(), book.pictures
+        self.tell(version=version)
 
     def tell(self, **news) -> None:
-        """Change some of the state; who waits hears of it if it is new."""
-        with self._news:
-            state = replace(self.state, **news)
-            if state != self.state:
-                self.state = state
-                self._news.notify_all()
+        """Change some of the state."""
+        self.state = replace(self.state, **news)
 
-    def after(self, state: State | None) -> State | None:
-        """The state when it differs from `state`; None if it does not for a while."""
-        with self._news:
-            new = self._news.wait_for(lambda: self.state != state, HEARTBEAT)
-            return self.state if new else None
+    def content(self, path: str) -> bytes | None:
+        """Return what there is under this path of the address, if anything."""
+        folder, _, name = path.rpartition("/")
+        if path == "/state.json":
+            return json.dumps(asdict(self.state)).encode()
+        if folder == "/picture":
+            return self.pictures.get(name)
+        return self.page if path in ("/", "/index.html") else None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -82,53 +74,40 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # one connection for many pictures
 
     def do_GET(self) -> None:
-        if (
-            self.names
-            and self.headers.get("Host", "").rpartition(":")[0] not in self.names
-        ):
-            return self.send_error(HTTPStatus.FORBIDDEN)
+        host = self.headers.get("Host", "").rpartition(":")[0]
         path = self.path.partition("?")[0]
-        folder, _, name = path.rpartition("/")
-        picture = self.live.pictures.get(name) if folder == "/picture" else None
-        if path in ("/", "/index.html"):
-            self._answer(self.live.page, "text/html; charset=utf-8", "no-store")
-        elif path == "/events":
-            self._events()
-        elif picture is not None:
-            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-            self._answer(picture, kind, "max-age=31536000, immutable")
-        else:
+        content = self.live.content(path)
+        if self.names and host not in self.names:
+            self.send_error(HTTPStatus.FORBIDDEN)
+        elif content is None:
             self.send_error(HTTPStatus.NOT_FOUND)
+        else:
+            self._answer(path, content)
 
-    def _head(self, kind: str, cache: str, **headers) -> None:
+    def _answer(self, path: str, content: bytes) -> None:
+        """Send the content; a picture never changes under its name."""
+        kept = path.startswith("/picture/")
+        kind = mimetypes.guess_type(path)[0] or "text/html"
         self.send_response(HTTPStatus.OK)
-        for name, value in {
-            "Content-Type": kind, "Cache-Control": cache, **headers
-        }.items():  # fmt: skip
-            self.send_header(name, value)
+        self.send_header("Content-Type", kind if kept else f"{kind}; charset=utf-8")
+        self.send_header(
+            "Cache-Control", "max-age=31536000, immutable" if kept else "no-store"
+        )
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-
-    def _answer(self, content: bytes, kind: str, cache: str) -> None:
-        self._head(kind, cache, **{"Content-Length": str(len(content))})
         self.wfile.write(content)
-
-    def _events(self) -> None:
-        self._head("text/event-stream", "no-store", Connection="close")
-        state = None
-        while True:
-            news = self.live.after(state)
-            self.wfile.write(news.message() if news else b": still here\n\n")
-            state = news or state
 
     def log_message(self, format: str, *args) -> None:
         """Say nothing of each request."""
 
 
 class Server(ThreadingHTTPServer):
+    """A server that ends with the process, and lets browsers go away."""
+
     daemon_threads = True
 
     def handle_error(self, request, client_address) -> None:
-        """A browser that goes away is no error."""
+        """Report an error, unless a browser has gone away."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 

@@ -9,39 +9,28 @@ engine makes the PDF, also where Quarto is on the PATH: Quarto knows the book, n
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 import time
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import typst
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
+from wslib.runtime.kept import write_bytes
 from wslib.workbook import embedded
 from wslib.workbook.book import Book, RenderError, load_book
+from wslib.workbook.chapter import without_code
 from wslib.workbook.document import Document, read_document
 from wslib.workbook.stage import PICTURES, Stage, prepare
 
 TAG = "summary"
 MOST_PAGES = 2
-KINDS = {"fig": "a figure", "tbl": "a table", "eq": "an equation", "sec": "a section"}
 TITLE = re.compile(r"^# +(?P<words>.+?) *(?:\{(?P<attributes>[^{}]*)\})? *$", re.M)
 LABEL = re.compile(r"\{#([\w-]+)|^#\| *label: *[\"']?([\w-]+)", re.M)
-MENTION = r"-?@(?:fig|tbl|eq|sec)(?:-\w+)+"
-REFERENCE = re.compile(
-    r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))"  # is left alone
-    rf"|\((?:see\s+)?(?P<aside>{MENTION}(?:(?:,|\s+and)\s+{MENTION})*)\)"
-    r"|(?<!\^)\[(?P<group>[^\[\]]*@[^\[\]]*)\](?![({\[])"
-    r"|\[(?P<words>[^\[\]]*)\]\(#(?P<link>[\w-]+)\)"
-    rf"|(?<![\w\\])(?P<mention>{MENTION})",
-    re.DOTALL | re.IGNORECASE,
-)
-SENTENCE_START = re.compile(r"(?:[.!?]|\n\s*\n|\n[-*])\s*$")
 
 
 def summarise(chapter: Path, profile: str, root: Path = Path(".")) -> Path:
@@ -60,7 +49,7 @@ def summarise(chapter: Path, profile: str, root: Path = Path(".")) -> Path:
         raise RenderError(f'{chapter}: no cell of it has the tag "{TAG}"')
     content, pages = _make(book, name, notebook)
     target = book.output / f"{chapter.stem}_summary.pdf"
-    _write(target, content)
+    write_bytes(target, content)
     if pages > MOST_PAGES:
         raise RenderError(f"{target}: has {pages} pages, expected at most {MOST_PAGES}")
     seconds = time.monotonic() - began
@@ -111,18 +100,12 @@ def _typeset(staged: Stage) -> tuple[bytes, int]:
     return content, int(compiler.query("<last-page>", field="value", one=True))
 
 
-def _write(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_suffix(".tmp")
-    scratch.write_bytes(content)
-    os.replace(scratch, target)
-
-
 def _metadata(book: Book, staged: Stage, notebook) -> dict:
     """What the template and the filter ask for."""
     return {
         **embedded.metadata(staged),
         "unnumbered": True,
+        "chapter-labels": _labels(notebook),
         "book": book.get("book.title", ""),
         "title": _title("", notebook)["words"],
         "provenance": _provenance(notebook.metadata.get("wslib", {}), book.profile),
@@ -149,7 +132,7 @@ def _provenance(run: dict, profile: str) -> str:
 
 def _document(name: str, notebook: NotebookNode, media: Path) -> Document:
     """The tagged cells in Markdown, code hidden, under the chapter's own title."""
-    cells = [_without_code(cell) for cell in _tagged(notebook)]
+    cells = [without_code(cell) for cell in _tagged(notebook)]
     file = media / "summary.ipynb"
     nbformat.write(new_notebook(cells=cells), file)
     document = read_document(file, name, media, code_fold="false")
@@ -158,17 +141,7 @@ def _document(name: str, notebook: NotebookNode, media: Path) -> Document:
     body = line.sub("", document.markdown, count=1)
     attributes = f"{title['attributes'] or ''} .unnumbered"
     text = f"# {title['words']} {{{attributes}}}\n\n{body}"
-    everything = "\n".join(cell.source for cell in notebook.cells)
-    references = _References(_labels(text), _labels(everything))
-    return replace(document, markdown=references.in_words(text))
-
-
-def _without_code(cell: NotebookNode) -> NotebookNode:
-    """The cell with the options at its head, but none of its code."""
-    if cell.cell_type != "code":
-        return cell
-    head = takewhile(lambda line: line[:2] == "#|", cell.source.splitlines())
-    return from_dict({**cell, "source": "\n".join([*head, "#| echo: false"])})
+    return replace(document, markdown=text)
 
 
 def _title(name: str, notebook: NotebookNode) -> re.Match:
@@ -180,62 +153,7 @@ def _title(name: str, notebook: NotebookNode) -> re.Match:
     raise RenderError(f"{name}: has no title; expected a line `# Title {{#sec-name}}`")
 
 
-def _labels(text: str) -> set[str]:
-    """What can be referred to: `{#fig-x}` in Markdown, `#| label: fig-x` in code."""
-    return {label for pair in LABEL.findall(text) for label in pair if label}
-
-
-@dataclass(frozen=True)
-class _References:
-    """What the summary holds, and what its chapter does."""
-
-    inside: set[str]
-    chapter: set[str]
-
-    def in_words(self, text: str) -> str:
-        """The Markdown `text` with words for references to what is not inside."""
-        return REFERENCE.sub(self._replace, text)
-
-    def _replace(self, found: re.Match) -> str:
-        if found["code"]:
-            return found[0]
-        if found["link"]:
-            return found[0] if found["link"] in self.inside else found["words"]
-        if found["mention"]:
-            return self._mention(found)
-        if found["aside"]:
-            return self._keep(found[0], "(", re.findall(MENTION, found[0], re.I), ", ")
-        return self._keep(found[0], "[", found["group"].split(";"), ";")
-
-    def _keep(self, text: str, opening: str, items: list[str], comma: str) -> str:
-        """`text`, a list of `items` in brackets, less those that are elsewhere."""
-        kept = [item for item in items if not self._elsewhere(item)]
-        if len(kept) == len(items):
-            return text
-        if kept:
-            return opening + comma.join(kept) + {"(": ")", "[": "]"}[opening]
-        place = self._place(items[0])
-        return f"(in {place})" if opening == "(" else place
-
-    def _mention(self, found: re.Match) -> str:
-        if not self._elsewhere(found[0]):
-            return found[0]
-        words = KINDS[_label(found[0]).partition("-")[0]]
-        before = found.string[max(0, found.start() - 40) : found.start()]
-        if SENTENCE_START.search(before) or not found.start():
-            words = words[0].upper() + words[1:]
-        return f"{words} in {self._place(found[0])}"
-
-    def _elsewhere(self, item: str) -> bool:
-        """Whether `item` refers to a figure, table... that the summary does not hold;
-        a citation does not."""
-        return bool(re.search(MENTION, item, re.I)) and _label(item) not in self.inside
-
-    def _place(self, item: str) -> str:
-        return "the chapter" if _label(item) in self.chapter else "another chapter"
-
-
-def _label(item: str) -> str:
-    """`fig-x` of what refers to it, be it `@fig-x`, `-@fig-x` or `see @Fig-x, left`."""
-    label = re.search(MENTION, item, re.I)[0].lstrip("-@")
-    return label[0].lower() + label[1:]
+def _labels(notebook: NotebookNode) -> list[str]:
+    """List what can be referred to: `{#fig-x}` in text, `#| label: fig-x` in code."""
+    pairs = (pair for cell in notebook.cells for pair in LABEL.findall(cell.source))
+    return [label for pair in pairs for label in pair if label]

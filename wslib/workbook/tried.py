@@ -8,6 +8,7 @@ import pandas as pd
 import pydantic
 import yaml
 
+from wslib.runtime.kept import write_text
 from wslib.show.tables import Table
 from wslib.workbook.book import RenderError
 
@@ -40,7 +41,7 @@ def write_page(root: Path, page: Path) -> None:
         lines = [f"{FILE}: {_place(mistake)}" for mistake in error.errors()]
         raise RenderError("\n".join(lines)) from None
     sections = [_section(entry) for entry in entries.values()]
-    page.write_text("\n\n".join([HEAD, *sections]) + "\n", encoding="utf-8")
+    write_text(page, "\n\n".join([HEAD, *sections]) + "\n")
 
 
 def _place(mistake: dict) -> str:

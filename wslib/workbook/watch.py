@@ -1,55 +1,52 @@
-"""Which files of a project have been saved: time stamps, looked at again and again."""
+"""Which files of a project have been saved, as the file system tells."""
 
 from __future__ import annotations
 
-import glob
-import os
-import time
 from collections.abc import Iterable
-from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path
 
-PAUSE = 0.05  # seconds between two looks while something is being written
-PATIENCE = 0.5  # seconds that a file may be gone, as editors rename, or still grow
+import watchfiles
+
+PAUSE = 200  # milliseconds that one waits for a change
+STEP = 50  # milliseconds without a change that end one: editors write in two steps
 
 
 class Watch:
-    """The files below `root` that match `patterns`, such as `chapters/*.py`."""
+    """Follows the files below `root` that match `patterns`, such as `chapters/*.py`;
+    `*` stands for folders in it too, as far as these exist already.
+
+    Where the file system tells nothing, as over a network, set
+    WATCHFILES_FORCE_POLLING=1.
+    """
 
     def __init__(self, root: Path, patterns: Iterable[str]):
-        self.root, self.patterns = root, list(patterns)
-        self._known = self._look()
+        self.root, self.patterns = root.resolve(), list(patterns)
+        self._events = watchfiles.watch(
+            *self._folders(), recursive=False, watch_filter=self._matches,
+            step=STEP, rust_timeout=PAUSE, yield_on_timeout=True,
+        )  # fmt: skip
+        next(self._events)  # begins; from here on nothing is missed
 
     def changes(self) -> set[str]:
-        """The names, relative to `root`, of what was written, made or removed since the
-        last call. Editors write in two steps, or beside and rename: nothing is returned
-        before the files rest."""
-        now = self._look()
-        if now == self._known:
-            return set()
-        before, self._known = self._known, self._rested(now)
-        names = {*before, *self._known}
-        return {name for name in names if before.get(name) != self._known.get(name)}
+        """Wait for a moment; return the names, relative to `root`, of what was written,
+        made or removed since the last call."""
+        return {self._name(path) for _, path in next(self._events)}
 
-    def _rested(self, now: dict) -> dict:
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            time.sleep(PAUSE)
-            last, now = now, self._look()
-            if now == last and now.keys() >= self._known.keys():
-                break
-        return now
+    def _matches(self, change: watchfiles.Change, path: str) -> bool:
+        patterns = (pattern.replace("**/", "*") for pattern in self.patterns)
+        hidden = Path(path).name.startswith(".")
+        return not hidden and any(fnmatch(self._name(path), p) for p in patterns)
 
-    def _look(self) -> dict[str, tuple[int, int, int]]:
-        seen = {}
+    def _name(self, path: str) -> str:
+        return Path(path).relative_to(self.root).as_posix()
+
+    def _folders(self) -> set[Path]:
+        """Return the folders in which files may match. Not all below the root are
+        asked for: there are tens of thousands in an environment."""
+        found = set()
         for pattern in self.patterns:
-            for name in glob.iglob(pattern, root_dir=self.root, recursive=True):
-                with suppress(OSError):  # gone between the two calls
-                    seen[name] = signature(self.root / name)
-        return seen
-
-
-def signature(file: Path) -> tuple[int, int, int]:
-    """What differs after `file` has been written: inode, size, nanoseconds."""
-    status = os.stat(file)
-    return status.st_ino, status.st_size, status.st_mtime_ns
+            folder, _, rest = pattern.rpartition("/")
+            place = self.root / folder.removesuffix("/**")
+            found |= {place, *place.rglob("*/")} if "**" in folder else {place}
+        return {f for f in found if f.is_dir() and f.name != "__pycache__"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import re
 import tempfile
@@ -11,21 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_output
 
+from wslib.runtime.kept import digest
 from wslib.workbook import embedded
 from wslib.workbook.book import Book, Page, RenderError, load_book
-from wslib.workbook.chapter import Chapter, code_cells
+from wslib.workbook.chapter import Chapter
 from wslib.workbook.document import Document
 from wslib.workbook.pages import write_pages
-from wslib.workbook.splice import chapters_of, outline, splice
+from wslib.workbook.splice import splice
 from wslib.workbook.stage import Stage, arrange, in_sources, prepare, read_page
-from wslib.workbook.watch import signature
 
 PICTURE = re.compile(r'(<img\b[^>]*?\bsrc=")(?!\w+:)([^"]+)"')
-BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="480pt" height="120pt"/>'
-NOT_YET = {"fig": {"image/svg+xml": BLANK}, "tbl": {"text/markdown": "| … |\n|---|\n"}}
-LABEL = re.compile(r"#\| *label: *[\"']?(fig|tbl)-")
 NOTE = """
 
 ::: {.callout-warning title="Not executed"}
@@ -109,7 +104,7 @@ class WebBookMaker:
         source = chapter.path if chapter and not file.is_file() else file
         if not source.is_file():
             raise RenderError(f"{page.file}: the book needs this file; it is not there")
-        state = (source, signature(source), book.code_fold)
+        state = (source, _signature(source), book.code_fold)
         known, document = self._documents.get(page.file, (None, None))
         if known != state:
             stand_in = self._without_results(chapter) if source != file else None
@@ -123,13 +118,8 @@ class WebBookMaker:
         return Chapter(path) if name.suffix == ".ipynb" and path.is_file() else None
 
     def _without_results(self, chapter: Chapter) -> Path:
-        """A notebook in which labels have something empty to stand for."""
-        notebook = chapter.notebook()
-        for cell in code_cells(notebook):
-            label = LABEL.search(cell.source)
-            if label:
-                cell.outputs = [new_output("display_data", NOT_YET[label[1]])]
-            cell.execution_count = 0
+        """Write a notebook in which labels have something empty to stand for."""
+        notebook = chapter.without_results()
         title, _, rest = notebook.cells[0].source.partition("\n")
         notebook.cells[0].source = title + NOTE % self.profile + rest
         file = self.folder / f"{chapter.name}.ipynb"
@@ -149,11 +139,9 @@ class WebBookMaker:
         text = self._last[2]
         if not changed:
             return text
-        chapters = chapters_of(text)
-        (self.folder / "blank.svg").write_text(BLANK, "utf-8")
         parts = [
-            new if n in changed else Document(outline(chapters[n], Path("blank.svg")))
-            for n, new in enumerate(staged.documents)
+            replace(document, kept=number not in changed)
+            for number, document in enumerate(staged.documents)
         ]
         cited = {n for n, d in enumerate(staged.documents) if "{#refs}" in d.markdown}
         with suppress(RenderError):  # the whole book says it better
@@ -173,14 +161,16 @@ class WebBookMaker:
         def rename(found: re.Match) -> str:
             file = self.folder / html.unescape(found[2])
             content = file.read_bytes()
-            name = hashlib.sha256(content).hexdigest()[:16] + file.suffix
+            name = digest(content) + file.suffix
             pictures[name] = content
             return f'{found[1]}picture/{name}"'
 
         return PICTURE.sub(rename, text), pictures
 
 
-def _signature(file: Path) -> object:
+def _signature(file: Path) -> tuple[int, int, int] | None:
+    """Return what differs after a file was written; None if it is not there."""
     with suppress(OSError):
-        return signature(file)
+        status = file.stat()
+        return status.st_ino, status.st_size, status.st_mtime_ns
     return None

@@ -1,5 +1,6 @@
 """The course's shapes and CIFAR-10, made tiny: fetched whole, or not there at all."""
 
+import dataclasses
 import errno
 import hashlib
 import io
@@ -16,19 +17,14 @@ import cv2
 import numpy as np
 import pytest
 
-from wslib.data import download, shapes_archive
-from wslib.data.cifar10 import BATCHES, cifar10_pictures
+from wslib.data import download
+from wslib.data import fetch as module
+from wslib.data.cifar10 import BATCHES, BINARY, cifar10_contents, cifar10_pictures
 from wslib.data.datasets import open_shapes
-from wslib.data.shapes import SPLITS
-from wslib.data.shapes_archive import (
-    CIFAR10_TAR,
-    SHAPES_ZIP,
-    cifar10_contents,
-    fetch_cifar10,
-    fetch_synthetic_shapes,
-    shapes_contents,
-)
+from wslib.data.fetch import SOURCES, fetch_cifar10, fetch_synthetic_shapes
+from wslib.data.shapes import SPLITS, shapes_contents
 
+SHAPES_ZIP, CIFAR10_TAR = "synthetic_shapes.zip", "cifar-10-binary.tar.gz"
 PNG = cv2.imencode(".png", np.full((48, 64, 3), 9, np.uint8))[1].tobytes()
 MASK = cv2.imencode(".png", np.full((48, 64), 255, np.uint8))[1].tobytes()
 SHAPES = {
@@ -78,8 +74,9 @@ class Mirror:
         """Put it here and make its size and checksum the official ones."""
         (self.folder / CIFAR10_TAR).write_bytes(content)
         checksum = f"md5:{hashlib.md5(content).hexdigest()}"
-        self.patch.setattr(shapes_archive, "CIFAR10_CHECKSUM", checksum)
-        self.patch.setattr(shapes_archive, "CIFAR10_SIZE", len(content))
+        tiny = {"checksum": checksum, "size": len(content)}
+        official = (dataclasses.replace(SOURCES["cifar10"][0], **tiny),)
+        self.patch.setitem(SOURCES, "cifar10", official)
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -133,8 +130,9 @@ def line(error) -> str:
 
 
 def test_official_archive():
-    assert shapes_archive.CIFAR10_CHECKSUM == "md5:c32a1d4ab5d03f1284b67883e8d87530"
-    assert shapes_archive.CIFAR10_SIZE == 170_052_171
+    (official,) = SOURCES["cifar10"]
+    assert official.checksum == "md5:c32a1d4ab5d03f1284b67883e8d87530"
+    assert official.size == 170_052_171
 
 
 # The course's shapes
@@ -170,7 +168,7 @@ def test_what_is_there_is_used_as_it_is(mirror, data, capsys):
 def test_what_is_incomplete_is_left_alone(mirror, data):
     folder = fetch_synthetic_shapes(base_url=mirror.url)
     (folder / "masks" / "val" / "0002.png").unlink()
-    assert shapes_contents().startswith("incomplete: ")
+    assert shapes_contents(data / "synthetic_shapes").startswith("incomplete: ")
     with pytest.raises(RuntimeError, match="masks/val/0002.png: not found") as error:
         fetch_synthetic_shapes(base_url=mirror.url)
     assert line(error).endswith("; remove it to fetch it again")
@@ -182,12 +180,12 @@ def test_an_archive_that_is_there_is_used_and_kept(mirror, data, capsys):
     shutil.copy(mirror.folder / SHAPES_ZIP, data)
     fetch_synthetic_shapes(base_url="http://127.0.0.1:9")
     assert mirror.asked == [] and (data / SHAPES_ZIP).exists()
-    assert shapes_contents() == COMPLETE
+    assert shapes_contents(data / "synthetic_shapes") == COMPLETE
     assert f"{data / SHAPES_ZIP} is no longer needed" in capsys.readouterr().out
 
 
 def test_an_archive_is_kept_if_asked(mirror, data, tmp_path):
-    fetch_synthetic_shapes(tmp_path / "other", mirror.url, keep_archives=True)
+    fetch_synthetic_shapes(tmp_path / "other", base_url=mirror.url, keep_archives=True)
     assert (tmp_path / "other" / SHAPES_ZIP).exists() and not data.exists()
 
 
@@ -200,7 +198,7 @@ def test_a_cut_connection_goes_on(mirror, data):
     mirror.cut = None
     fetch_synthetic_shapes(base_url=mirror.url)
     assert mirror.asked[-1] == (SHAPES_ZIP, "bytes=700-")
-    assert shapes_contents() == COMPLETE
+    assert shapes_contents(data / "synthetic_shapes") == COMPLETE
 
 
 def test_no_such_file_and_no_network(mirror, data):
@@ -211,7 +209,7 @@ def test_no_such_file_and_no_network(mirror, data):
         with pytest.raises(RuntimeError, match="no connection") as error:
             fetch(base_url="http://127.0.0.1:9")
         assert line(error)
-    assert there(data) == []
+    assert there(data) == ["cifar10"]  # an empty folder
 
 
 def damaged(content: bytes, at: int) -> bytes:
@@ -245,7 +243,7 @@ def test_a_bad_archive_is_removed_and_nothing_taken(mirror, data, name):
     assert str(data / SHAPES_ZIP) in line(error)
     mirror.publish_shapes(zipped(SHAPES))
     fetch_synthetic_shapes(base_url=mirror.url)
-    assert shapes_contents() == COMPLETE
+    assert shapes_contents(data / "synthetic_shapes") == COMPLETE
 
 
 def test_a_bad_archive_of_ones_own_is_kept(mirror, data):
@@ -282,7 +280,7 @@ def test_links_are_not_unpacked(mirror, data):
 def test_too_little_room_keeps_the_archive(mirror, data, monkeypatch):
     usage = type("usage", (), {"free": 100})
     with monkeypatch.context() as patch:
-        patch.setattr(shapes_archive.shutil, "disk_usage", lambda _: usage)
+        patch.setattr(module.shutil, "disk_usage", lambda _: usage)
         with pytest.raises(RuntimeError, match="0.0 MiB are needed to unpack") as error:
             fetch_synthetic_shapes(base_url=mirror.url)
     assert line(error) and there(data) == [SHAPES_ZIP]
@@ -296,7 +294,10 @@ def test_too_little_room_keeps_the_archive(mirror, data, monkeypatch):
             fetch_synthetic_shapes(base_url=mirror.url)
     assert line(error) and there(data) == [SHAPES_ZIP]
     fetch_synthetic_shapes(base_url=mirror.url)
-    assert shapes_contents() == COMPLETE and len(mirror.asked) == 1
+    assert (
+        shapes_contents(data / "synthetic_shapes") == COMPLETE
+        and len(mirror.asked) == 1
+    )
 
 
 def test_ctrl_c_leaves_no_half_folder(mirror, data, monkeypatch):
@@ -305,12 +306,15 @@ def test_ctrl_c_leaves_no_half_folder(mirror, data, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(shapes_archive, "progress", interrupted)
+        patch.setattr(module, "progress", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fetch_synthetic_shapes(base_url=mirror.url)
     assert there(data) == [SHAPES_ZIP]
     fetch_synthetic_shapes(base_url=mirror.url)
-    assert shapes_contents() == COMPLETE and len(mirror.asked) == 1
+    assert (
+        shapes_contents(data / "synthetic_shapes") == COMPLETE
+        and len(mirror.asked) == 1
+    )
 
 
 def test_two_at_once_fetch_once(mirror, data):
@@ -336,7 +340,7 @@ def test_two_at_once_fetch_once(mirror, data):
 
 
 def test_cifar10_comes_whole_and_can_be_read(mirror, data, capsys):
-    assert cifar10_contents() == "not here"
+    assert cifar10_contents(data / BINARY) == "not here"
     mirror.publish_cifar10(tarred({**CIFAR10, "batches.meta.txt": b"cat\n"}))
     folder = fetch_cifar10(base_url=mirror.url)
     assert folder == data / "cifar10" / "cifar-10-batches-bin"
@@ -372,14 +376,14 @@ def test_cifar10_with_a_wrong_checksum(mirror, data):
     path.write_bytes(damaged(path.read_bytes(), 200))
     with pytest.raises(RuntimeError, match="its MD5 is .*, expected .*rem") as error:
         fetch_cifar10(base_url=mirror.url)
-    assert line(error) and there(data) == []
+    assert line(error) and there(data) == ["cifar10"]
 
 
 def test_another_file_in_its_stead(mirror, data):
     (mirror.folder / CIFAR10_TAR).write_bytes(b"<html>moved</html>")
     with pytest.raises(RuntimeError, match="offers 18 bytes, expected") as error:
         fetch_cifar10(base_url=mirror.url)
-    assert line(error) and there(data) == []
+    assert line(error) and there(data) == ["cifar10"]
 
 
 @pytest.mark.parametrize(
@@ -387,7 +391,7 @@ def test_another_file_in_its_stead(mirror, data):
     [
         (b"no archive", "damaged, or no archive"),
         (tarred(CIFAR10)[:-60], "damaged, or no archive"),
-        (tarred({"a": b"a"}), "no cifar-10-batches-bin/data_batch_1.bin in it"),
+        (tarred({"a": b"a"}), "incomplete: data_batch_1.bin: not found; nothing was"),
         (tarred({**CIFAR10, "../../evil": b"evil"}), "damaged, or no archive.*evil"),
     ],
 )
@@ -406,4 +410,4 @@ def test_cifar10_from_a_cut_connection(mirror, data):
     mirror.cut = None
     fetch_cifar10(base_url=mirror.url)
     assert mirror.asked[-1] == (CIFAR10_TAR, "bytes=30-")
-    assert cifar10_contents() == "complete, 6 pictures"
+    assert cifar10_contents(data / BINARY) == "complete, 6 pictures"

@@ -1,5 +1,6 @@
 """VOC2007's archives, made tiny: fetched, unpacked beside, moved in, finished later."""
 
+import dataclasses
 import errno
 import hashlib
 import io
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from wslib.data import archives, download
-from wslib.data.archives import VOC2007_PARTS, Archive, fetch_voc2007, voc2007_contents
+from wslib.data import download, fetch
+from wslib.data.fetch import SOURCES, fetch_voc2007
+from wslib.data.folders import data_root
+from wslib.data.voc import voc2007_contents
 
 INSIDE = "VOCdevkit/VOC2007"
 IDS = {
@@ -38,17 +41,21 @@ def lines(ids) -> bytes:
     return "".join(f"{i}\r\n" for i in ids).encode()
 
 
+def sources() -> dict[str, fetch.Source]:
+    return {source.part: source for source in SOURCES["voc2007"]}
+
+
 class Mirror:
     """A server's folder with an archive for each part, and what it was asked for."""
 
     def __init__(self, folder: Path, patch):
         self.folder, self.patch, self.asked = folder, patch, []
         folder.mkdir()
-        for part in VOC2007_PARTS:
+        for part in ("trainval", "test"):
             self.publish(part, files_of(part))
 
     def path(self, part: str) -> Path:
-        return self.folder / VOC2007_PARTS[part].name
+        return self.folder / sources()[part].archive.name
 
     def publish(self, part: str, files: dict[str, bytes], stop: int | None = None):
         """Put an archive of `files` here, its first `stop` bytes only, and make its
@@ -64,9 +71,10 @@ class Mirror:
     def publish_bytes(self, part: str, content: bytes):
         self.path(part).write_bytes(content)
         md5 = f"md5:{hashlib.md5(content).hexdigest()}"
-        official = VOC2007_PARTS[part]
-        tiny = Archive(official.name, len(content), md5, official.splits)
-        self.patch.setitem(VOC2007_PARTS, part, tiny)
+        tiny = {"size": len(content), "checksum": md5}
+        known = sources()
+        known[part] = dataclasses.replace(known[part], **tiny)
+        self.patch.setitem(SOURCES, "voc2007", tuple(known.values()))
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -118,7 +126,7 @@ def beside(folder: Path) -> list[str]:
 
 
 def test_official_archives():
-    trainval, test = (VOC2007_PARTS[part] for part in ("trainval", "test"))
+    trainval, test = (sources()[part] for part in ("trainval", "test"))
     assert trainval.checksum == "md5:c52e279531787c972589f7e41ab4ae64"
     assert test.checksum == "md5:b6e924de25625d8de591ea690078ad9f"
     assert {trainval.size % 512, test.size % 512} == {0}  # a tar file is of blocks
@@ -149,7 +157,7 @@ def test_what_is_complete_is_used_as_it_is(mirror, folder, capsys):
 
 def test_one_part_alone_and_its_archive_kept(mirror, folder, tmp_path):
     root = tmp_path / "elsewhere"
-    fetch_voc2007(root, ["test"], mirror.url, keep_archives=True)
+    fetch_voc2007(root, parts=["test"], base_url=mirror.url, keep_archives=True)
     assert tree(root / "voc2007" / INSIDE) == expected("test")
     archive = root / "voc2007" / "VOCtest_06-Nov-2007.tar"
     assert archive.read_bytes() == mirror.path("test").read_bytes()
@@ -179,10 +187,10 @@ def test_an_incomplete_part_is_completed(mirror, folder, capsys):
 
 
 def test_contents(mirror, folder):
-    assert str(voc2007_contents("test")) == "not here"
+    assert str(voc2007_contents("test", folder)) == "not here"
     fetch_voc2007(parts=["test"], base_url=mirror.url)
-    assert str(voc2007_contents("trainval")) == "not here"
-    assert str(voc2007_contents("test")) == "complete, 2 images"
+    assert str(voc2007_contents("trainval", folder)) == "not here"
+    assert str(voc2007_contents("test", folder)) == "complete, 2 images"
     (folder / "JPEGImages" / "000005.jpg").unlink()
     (folder / "Annotations" / "000004.xml").unlink()
     contents = voc2007_contents("test", folder)
@@ -190,9 +198,7 @@ def test_contents(mirror, folder):
     said = "1 of 2 images; missing: JPEGImages/000005.jpg and 1 more"
     assert str(contents) == said
     (folder / "ImageSets" / "Main" / "test.txt").write_bytes(b"")
-    assert voc2007_contents("test").missing == ("ImageSets/Main/test.txt",)
-    with pytest.raises(ValueError, match="part 'val', expected trainval or test"):
-        voc2007_contents("val")
+    assert voc2007_contents("test", folder).missing == ("ImageSets/Main/test.txt",)
 
 
 def test_an_unknown_part_stops_before_anything_is_fetched(mirror):
@@ -203,11 +209,14 @@ def test_an_unknown_part_stops_before_anything_is_fetched(mirror):
 
 def test_no_room_is_said_before_anything_is_fetched(mirror, folder, monkeypatch):
     usage = shutil_usage(free=2 * 2**20)
-    monkeypatch.setattr(archives.shutil, "disk_usage", usage)
+    monkeypatch.setattr(fetch.shutil, "disk_usage", usage)
     for part, size in (("trainval", 4 * 2**20), ("test", 2**20)):
         mirror.publish_bytes(part, bytes(size))
-    with pytest.raises(RuntimeError, match="9.0 MiB are needed.*2.0 MiB are free"):
+    with pytest.raises(RuntimeError, match="9.0 MiB are needed.*2.0 MiB are free") as e:
         fetch_voc2007(base_url=mirror.url)
+    assert all(
+        f"{mirror.url}/{s.archive.name}" in str(e.value) for s in sources().values()
+    )
     with pytest.raises(RuntimeError, match="10.0 MiB are needed") as error:
         fetch_voc2007(base_url=mirror.url, keep_archives=True)
     assert "\n" not in str(error.value) and str(folder.parents[1]) in str(error.value)
@@ -234,7 +243,7 @@ def test_interrupted_between_the_archives(mirror, folder, monkeypatch):
         return download.fetch(url, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(archives, "fetch", interrupted)
+        patch.setattr(fetch, "fetch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fetch_voc2007(base_url=mirror.url)
     assert tree(folder) == expected("trainval")
@@ -249,7 +258,7 @@ def test_interrupted_while_unpacking(mirror, folder, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(archives, "progress", interrupted)
+        patch.setattr(fetch, "progress", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fetch_voc2007(base_url=mirror.url)
     assert not folder.exists() and list(folder.parent.iterdir()) == []
@@ -269,7 +278,7 @@ def test_interrupted_while_moving(mirror, folder, monkeypatch, moves):
         os.rename(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(archives.os, "replace", interruptible(replace))
+        patch.setattr(fetch.os, "replace", interruptible(replace))
         with pytest.raises(KeyboardInterrupt):
             fetch_voc2007(parts=["trainval"], base_url=mirror.url)
     for split in ("train", "val", "trainval"):  # a list that is seen has its images
@@ -277,7 +286,7 @@ def test_interrupted_while_moving(mirror, folder, monkeypatch, moves):
             for image_id in IDS[split]:
                 assert (folder / "JPEGImages" / f"{image_id}.jpg").exists()
                 assert (folder / "Annotations" / f"{image_id}.xml").exists()
-    assert voc2007_contents("trainval").missing
+    assert voc2007_contents("trainval", folder).missing
     fetch_voc2007(parts=["trainval"], base_url=mirror.url)
     assert tree(folder) == expected("trainval")
     assert [path.name for path in folder.parent.iterdir()] == ["VOC2007"]
@@ -404,7 +413,7 @@ def test_two_at_once_fetch_once(mirror, folder):
 
 @pytest.mark.skipif(not os.environ.get("WSLIB_DATA"), reason="WSLIB_DATA is not set")
 def test_the_photographs_that_are_here():
-    contents = voc2007_contents("trainval")
+    contents = voc2007_contents("trainval", data_root() / sources()["test"].folder)
     if not contents.expected:
         pytest.skip("needs the lists of VOC2007 in WSLIB_DATA")
     assert contents.expected == 5011

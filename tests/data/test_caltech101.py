@@ -1,5 +1,6 @@
 """Caltech-101, made tiny: fetched whole, or not there at all; read as it is."""
 
+import dataclasses
 import hashlib
 import io
 import tarfile
@@ -14,15 +15,13 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from wslib.data import caltech_archive, download
-from wslib.data.caltech_archive import (
-    CALTECH101_ZIP,
-    caltech101_contents,
-    fetch_caltech101,
-    read_caltech101,
-)
+from wslib.data import caltech101, download
+from wslib.data import fetch as module
+from wslib.data.caltech101 import caltech101_contents, read_caltech101
 from wslib.data.datasets import open_caltech
+from wslib.data.fetch import SOURCES, fetch_caltech101
 
+CALTECH101_ZIP = "caltech-101.zip"
 COMPLETE = "complete, 2 face, 1 motorcycle, 1 airplane"
 
 
@@ -98,7 +97,8 @@ class Mirror:
         """Put it here and make its checksum the official one."""
         (self.folder / CALTECH101_ZIP).write_bytes(content)
         checksum = f"md5:{hashlib.md5(content).hexdigest()}"
-        self.patch.setattr(caltech_archive, "CALTECH101_CHECKSUM", checksum)
+        official = (dataclasses.replace(SOURCES["caltech101"][0], checksum=checksum),)
+        self.patch.setitem(SOURCES, "caltech101", official)
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -125,7 +125,7 @@ def mirror(tmp_path, monkeypatch):
     monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(download, "PAUSES", ())
     counts = {"face": 2, "motorcycle": 1, "airplane": 1}
-    monkeypatch.setattr(caltech_archive, "COUNTS", counts)
+    monkeypatch.setattr(caltech101, "COUNTS", counts)
     mirror = Mirror(tmp_path / "mirror", monkeypatch)
     handler = partial(Handler, directory=str(mirror.folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -155,14 +155,17 @@ def line(error) -> str:
 
 def test_official_archive():
     official = "md5:3138e1922a9193bfa496528edbbc45d0"
-    assert caltech_archive.CALTECH101_CHECKSUM == official
-    assert caltech_archive.COUNTS == {"face": 435, "motorcycle": 798, "airplane": 800}
+    assert SOURCES["caltech101"][0].checksum == official
+    assert caltech101.COUNTS == {"face": 435, "motorcycle": 798, "airplane": 800}
 
 
 def test_it_comes_whole_and_can_be_read(mirror, data, capsys):
-    assert caltech101_contents() == "not here"
+    assert caltech101_contents(data / "caltech101") == "not here"
     folder = fetch_caltech101(base_url=mirror.url)
-    assert folder == data / "caltech101" and caltech101_contents() == COMPLETE
+    assert (
+        folder == data / "caltech101"
+        and caltech101_contents(data / "caltech101") == COMPLETE
+    )
     wanted = [f"101_ObjectCategories/{name}" for name in less(IMAGES, "easy")]
     wanted += [f"Annotations/{name}" for name in less(ANNOTATIONS, "Faces_3")]
     assert there(data) == sorted(f"caltech101/{name}" for name in wanted)
@@ -238,7 +241,10 @@ def test_pictures_that_are_missing_are_counted(mirror, data):
     folder = fetch_caltech101(base_url=mirror.url)
     (folder / "101_ObjectCategories" / "Faces" / "image_0002.jpg").unlink()
     faces = folder / "101_ObjectCategories" / "Faces"
-    assert caltech101_contents() == f"incomplete: {faces}: 1 of 2 pictures"
+    assert (
+        caltech101_contents(data / "caltech101")
+        == f"incomplete: {faces}: 1 of 2 pictures"
+    )
 
 
 def test_keep_the_archive(mirror, data, capsys):
@@ -267,11 +273,11 @@ def test_a_cut_connection_goes_on(mirror, data):
     mirror.cut = 700
     with pytest.raises(RuntimeError, match="cut after 700 of .*same command goes on"):
         fetch_caltech101(base_url=mirror.url)
-    assert caltech101_contents() == "not here"
+    assert caltech101_contents(data / "caltech101") == "not here"
     mirror.cut = None
     fetch_caltech101(base_url=mirror.url)
     assert mirror.asked[-1] == (CALTECH101_ZIP, "bytes=700-")
-    assert caltech101_contents() == COMPLETE
+    assert caltech101_contents(data / "caltech101") == COMPLETE
 
 
 def test_no_such_file_and_no_network(mirror, data):
@@ -304,16 +310,20 @@ def test_another_archive_changes_nothing(mirror, data, content, said):
 
 
 def test_ctrl_c_leaves_no_half_folder(mirror, data, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
+    def interrupted(members, what):
+        if "tar" in what:
+            raise KeyboardInterrupt
+        return members
 
     with monkeypatch.context() as patch:
-        patch.setattr(caltech_archive, "unpack_tar", interrupted)
+        patch.setattr(module, "progress", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fetch_caltech101(base_url=mirror.url)
     assert there(data) == [CALTECH101_ZIP]
     fetch_caltech101(base_url=mirror.url)
-    assert caltech101_contents() == COMPLETE and len(mirror.asked) == 1
+    assert (
+        caltech101_contents(data / "caltech101") == COMPLETE and len(mirror.asked) == 1
+    )
 
 
 def test_open_by_name(mirror, data):
@@ -323,5 +333,5 @@ def test_open_by_name(mirror, data):
     with pytest.raises(FileNotFoundError, match="caltech3.annotations: not f") as error:
         open_caltech("caltech3")
     assert "set WSLIB_DATA" in line(error)
-    with pytest.raises(ValueError, match="data set 'voc', expected 'rendered', 'cal"):
+    with pytest.raises(ValueError, match="data set 'voc', expected 'caltech3', 'cal"):
         open_caltech("voc")

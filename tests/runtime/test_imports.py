@@ -1,4 +1,5 @@
-from wslib.workbook.dependencies import digest, imported_modules, make_rule
+from wslib.runtime.imports import bare_code, imported_modules, make_rule
+from wslib.runtime.kept import digest
 
 
 def package(tmp_path):
@@ -32,6 +33,33 @@ def test_module_imported_from_package(tmp_path):
     script.write_text("from lib import boxes\n")
     assert lib / "boxes.py" in imported_modules(script, lib)
     assert lib / "cam.py" not in imported_modules(script, lib)
+
+
+def test_a_dot_stands_for_the_folder(tmp_path):
+    script, lib = package(tmp_path)
+    script.write_text("import lib.models.big\n")
+    (lib / "models" / "big.py").write_text("from .. import boxes\nfrom . import big\n")
+    found = imported_modules(script, lib)
+    assert lib / "boxes.py" in found and lib / "cam.py" not in found
+    script.write_text("from . import boxes\n")  # in no package
+    assert imported_modules(script, lib) == []
+
+
+def test_comments_docstrings_and_layout_are_no_code():
+    code = "def f(a):\n    return a\n\n\nclass C:\n    pass\n"
+    words = """'Words.'
+# more
+def f(a):
+    'What it does.'
+
+    return (a)  # at last
+class C:
+    ''
+    pass
+"""
+    assert bare_code(code) == bare_code(words)
+    for change in ("return a + 1", "return b", "a; 'text'; return a"):
+        assert bare_code(code.replace("return a", change)) != bare_code(words)
 
 
 def test_digest_sees_bytes_only(tmp_path):
