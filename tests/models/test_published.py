@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from torchvision.models import get_model_weights
 
 from wslib.data.folders import data_root
 from wslib.models.published import HUB, PUBLISHED, SAMS, hub_folder, list_downloads
 
 
 def test_the_files_and_sizes_of_torchvision():
+    from torchvision.models import get_model_weights
+
     for name, (file, size) in HUB.items():
         weights = get_model_weights(name).IMAGENET1K_V1
         assert weights.meta["_file_size"] == pytest.approx(size, abs=0.06)

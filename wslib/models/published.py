@@ -58,9 +58,9 @@ PUBLISHED = {  # SAM's
 }
 SAMS = ("sam_tiny", *PUBLISHED)
 HUB = {  # torchvision's, of ImageNet: the file, and its size in MB
-    "alexnet": ("alexnet-owt-7be5be79.pth", 233.1),
     "resnet18": ("resnet18-f37072fd.pth", 44.7),
     "resnet50": ("resnet50-0676ba61.pth", 97.8),
+    "alexnet": ("alexnet-owt-7be5be79.pth", 233.1),
 }
 
 
