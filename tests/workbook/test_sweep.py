@@ -37,14 +37,11 @@ Table(frame, "one-scores", note="In points. Data: invented.")
 """
 RESULTS = """
 01_one:
-  question: Which?
+  sentence: The score is {here}.
   chapter: sec-one
   place: tbl-one
   table: one-scores
   columns: {score: the score}
-  figure: none.png
-  figure_place: fig-none
-  caption: None.
 """
 
 

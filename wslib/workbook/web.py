@@ -139,11 +139,11 @@ class WebBookMaker:
         text = self._last[2]
         if not changed:
             return text
+        cited = {n for n, d in enumerate(staged.documents) if "{#refs}" in d.markdown}
         parts = [
-            replace(document, kept=number not in changed)
+            replace(document, kept=number not in changed | cited)
             for number, document in enumerate(staged.documents)
         ]
-        cited = {n for n, d in enumerate(staged.documents) if "{#refs}" in d.markdown}
         with suppress(RenderError):  # the whole book says it better
             part = self._written(replace(staged, documents=parts))
             return splice(text, part, changed | cited)
