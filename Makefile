@@ -33,7 +33,7 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: help report chapter summary preview sync colab sweep points test lint \
+.PHONY: help report chapter summary record preview sync colab sweep points test lint \
         doctor clean distclean FORCE
 
 help: ## list the targets and the variables
@@ -63,9 +63,9 @@ $(OUT)/workbook.pdf: $(NOTEBOOKS) $(BOOK) $(ENGINE) | .venv/.quarto
 
 # --------------------------------------------------------------------- the chapters
 
-ifneq ($(filter chapter summary preview sync colab sweep,$(MAKECMDGOALS)),)
+ifneq ($(filter chapter summary record preview sync colab sweep,$(MAKECMDGOALS)),)
   ifeq ($(CH)$(filter preview sync colab,$(MAKECMDGOALS)),)
-    $(error make $(filter chapter summary sweep,$(MAKECMDGOALS)) needs CH, such as CH=02)
+    $(error make $(filter chapter summary record sweep,$(MAKECMDGOALS)) needs CH, such as CH=02)
   endif
   ifeq ($(CHAPTERS),)
     $(error no chapter $(CH); there are $(notdir $(basename $(wildcard chapters/*.py))))
@@ -77,6 +77,11 @@ chapter: $(NOTEBOOKS) ## run one chapter alone: make chapter CH=02 PROFILE=smoke
 
 summary: $(NOTEBOOKS) ## two pages about one chapter: make summary CH=04 PROFILE=smoke
 	@$(WSLIB) workbook summary $(CHAPTERS) --profile $(PROFILE)
+
+record: $(NOTEBOOKS) ## keep a run on real data: make record CH=02 PROFILE=full NAME=unseen LOOKS=never
+	@$(WSLIB) workbook record $(CHAPTERS) --profile $(PROFILE) --name "$(NAME)" \
+	  --looks "$(LOOKS)" --set "$$SET"
+	@$(WSLIB) workbook headline
 
 $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
 	@echo "$*: profile $(BUILD:build/%=%)"

@@ -56,10 +56,10 @@ device = pick_device(device)
 # %% [markdown]
 # ## A network and a few photographs
 #
-# The network is EfficientNet-Lite0 [@tan2019], trained on the 1000 classes of ImageNet
-# [@deng2009]. It ends, as ResNet [@he2016] and most of its successors do, in *global
-# average pooling and one linear layer*, and that ending is what makes this chapter
-# short.
+# The network is the `backbone` of the parameters, by default EfficientNet-Lite0
+# [@liu2020; @tan2019], trained on the 1000 classes of ImageNet [@deng2009]. It ends, as
+# ResNet [@he2016] and most of its successors do, in *global average pooling and one
+# linear layer*, and that ending is what makes this chapter short.
 
 # %%
 model = build_classifier(backbone, seed=seed).to(device)
@@ -67,9 +67,9 @@ class_names = imagenet_classes()
 
 # %% [markdown]
 # scikit-image ships a handful of photographs. Nobody chose them for this network, and
-# each shows one thing that ImageNet has a name for. To be able to *measure* maps and
-# not only admire them, we give each a box around that thing, drawn by hand for this
-# chapter: the box is for judging and never enters the network.
+# each shows one thing that ImageNet has a name for, or nearly so. To be able to
+# *measure* maps and not only admire them, we give each a box around that thing, drawn
+# by hand for this chapter: the box is for judging and never enters the network.
 
 
 # %%
@@ -340,16 +340,17 @@ Markdown(
 # %% [markdown]
 # ## The logit, never the probability
 #
-# The networks of the next chapters end in a sigmoid, this one in a softmax. Why not
-# explain the probability $p$, which is what one reads? Because of the chain rule:
+# A network with several classes an image ends in a sigmoid for each, this one in a
+# softmax. Why not explain the probability $p$, which is what one reads? Because of the
+# chain rule:
 #
 # $$
 # \frac{\partial p}{\partial A} = p \, (1 - p) \, \frac{\partial y}{\partial A}
 # \qquad \text{for } p = \frac{1}{1 + e^{-y}}
 # $$ {#eq-saturation}
 #
-# The factor $p(1-p)$ shrinks as the network becomes sure of itself. A Grad-CAM of $p$
-# is the same map, made ever fainter, until the arithmetic gives up
+# The factor $p(1-p)$ shrinks as the network becomes sure of itself. A Grad-CAM of a
+# sigmoid's $p$ is the same map, made ever fainter, until the arithmetic gives up
 # (@fig-saturation).
 
 # %%
@@ -391,10 +392,12 @@ axes[0, 0].annotate(
 figures.Picture(fig, "gradcam_saturation", vector=True)
 
 # %% [markdown]
-# The softmax saturates the same way. @tbl-saturation multiplies the head's weights by
-# a temperature, which makes the same network surer of the same answer, and records the
-# largest gradient at the last feature map. The logit's map does not change; the
-# probability's runs out of numbers.
+# The softmax saturates, too, and does worse: its derivative mixes in the logits of the
+# classes that compete, so that the map of a probability is another map, of this class
+# *rather than those*. That is the better reason to take the logit. @tbl-saturation
+# multiplies the head's weights by an inverse temperature, which makes the same network
+# surer of the same answer, and records the largest gradient at the last feature map.
+# The logit's map does not change; the probability's runs out of numbers.
 
 # %%
 #| label: tbl-saturation
@@ -469,9 +472,9 @@ kept = [i for i in range(len(places)) if places[i : i + 2] != [places[i]] * 2]
 # %%
 #| label: fig-layers
 #| fig-cap: "From early to late. Above Grad-CAM, below LayerCAM, at the last stage of
-#|   each resolution. Averaging the gradient over all places (Grad-CAM) makes no sense
-#|   where a channel means something else at every place; LayerCAM weighs each place by
-#|   itself and holds out longer. At the end both show the cup."
+#|   each resolution. A channel is the same filter everywhere, but early on its
+#|   influence on the class differs from place to place. Grad-CAM averages that away;
+#|   LayerCAM weighs each place by itself. At the end the two agree."
 shown = min(1, len(photos) - 1)
 names = list(stages)
 fig, axes = figures.image_grid(
@@ -517,8 +520,8 @@ Markdown(
     f"{by_stage['GradCAM'].iloc[-1]:.0f} %; the best is `{best_stage}`. Early stages "
     "can score well too, as objects have more edges than what is behind them; mass in "
     "a box is no proof of understanding. The last layer is the safe choice: there the "
-    "formula is exact. One below it has more places, worth trying when objects are "
-    "small."
+    "formula is exact. A finer layer has more places, and @tbl-layers says what they "
+    "are worth here."
 )
 
 # %% [markdown]
@@ -875,9 +878,9 @@ Table(
 # ::: {.callout-note title="Solution" collapse="true"}
 # Behind the last feature map the network is linear, so that the gradient times the
 # activation, summed, *is* the function (up to the bias). Behind any earlier layer there
-# are ReLUs and more biases; gradient times activation is then a first-order estimate
-# whose error nobody bounds. Measure it: compare
-# `(HiResCAM raw).sum() + bias` with the logit for each stage.
+# are ReLUs and more biases. With ReLUs alone the network would be piecewise linear, and
+# what is missing would be exactly what the biases add (and what saturates). Measure it:
+# compare `(HiResCAM raw).sum() + bias` with the logit for each stage.
 # :::
 #
 # **2.** Ask for minus the logit. What does the map show, and for what would you use it?
@@ -903,9 +906,10 @@ Table(
 #
 # ::: {.callout-note title="Solution" collapse="true"}
 # The network was trained at 224 pixels. Larger inputs show it larger objects than it
-# has learnt, and average pooling dilutes the evidence with more background, so that
-# probabilities fall. The map gains places, though, and its halo shrinks. The two jobs
-# want different sizes; nothing forbids two passes.
+# has learnt, so that the probability of the right class falls. The map gains places,
+# and the share of its mass in the box grows a little, up to a size. For classifying
+# take what the network was trained at, for localising the size that wins in your table;
+# nothing forbids two passes.
 # :::
 #
 # **5.** Replace min-max scaling by dividing by the maximum only. When does the map

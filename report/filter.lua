@@ -367,19 +367,17 @@ end
 -- Quarto only: the chapters between its marks. What stands in a `.quarto-book-part` are
 -- dividers, such as the page "Appendices", which this book has not.
 local function read_quarto(blocks)
-  local chapters, marks = List(), quarto.utils.file_metadata_filter()
+  local chapters, appendix, marks = List(), false, quarto.utils.file_metadata_filter()
   for _, block in ipairs(blocks) do
-    local marked = block.t == 'RawBlock' and block.text:match('quarto%-file%-metadata')
-    if marked then
+    if block.t == 'Div' and block.classes:includes('quarto-book-part') then
+      block:walk({ RawBlock = marks.RawBlock })
+      appendix = appendix or quarto.doc.file_metadata().file.bookItemType == 'appendix'
+    elseif block.t == 'RawBlock' and block.text:match('quarto%-file%-metadata') then
       marks.RawBlock(block)
-      local file = quarto.doc.file_metadata().file
-      local name = file.bookItemFile or ''
-      chapters:insert({
-        blocks = List(), file = name, folder = pandoc.path.directory(name),
-        appendix = file.bookItemType == 'appendix',
-      })
-    elseif #chapters > 0 and not (block.classes
-        and block.classes:includes('quarto-book-part')) then
+      local name = quarto.doc.file_metadata().file.bookItemFile or ''
+      local folder = pandoc.path.directory(name)
+      chapters:insert({ blocks = List(), file = name, folder = folder, appendix = appendix })
+    elseif #chapters > 0 then
       chapters[#chapters].blocks:insert(block)
     end
   end

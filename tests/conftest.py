@@ -1,4 +1,5 @@
-"""The whole book at `smoke`, made once for all workers, and a browser to read it with.
+"""The whole book at `smoke`, made once for all workers, and a browser to read it with;
+and modules as if they were edited.
 
 `WSLIB_BOOK=report/_output/smoke/index.html pytest tests/test_web_book.py` reads a book
 that is there and makes none: for those who work on the looks.
@@ -10,6 +11,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,12 +22,13 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), 
 
 
 def _make_report(root: Path) -> subprocess.CompletedProcess:
-    """`make report` as a person types it; stdout holds both streams."""
+    """`make report` as a person types it, by the embedded renderer; stdout holds both
+    streams. What Quarto makes of the same book is in tests/test_quarto.py."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("WSLIB", "MAKE"))}
     return subprocess.run(
         ["make", "report", "PROFILE=smoke"],
         cwd=root,
-        env={**clean, "PYTHONPATH": str(root)},
+        env={**clean, "PYTHONPATH": str(root), "WSLIB_RENDERER": "embedded"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -94,3 +97,24 @@ def chromium():
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def edited(monkeypatch):
+    """Within `edited("data/voc", "X = 1")` that line is the last of wslib/data/voc.py
+    for whoever reads the file."""
+
+    @contextmanager
+    def lengthen(module: str, line: str):
+        read = Path.read_text
+
+        def read_more(path: Path, *words, **options) -> str:
+            text = read(path, *words, **options)
+            same = path.as_posix().endswith(f"wslib/{module}.py")
+            return f"{text}\n{line}\n" if same else text
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "read_text", read_more)
+            yield
+
+    return lengthen

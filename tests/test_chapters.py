@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from wslib.cli.choices import settings_in
 from wslib.workbook import params
 from wslib.workbook.chapter import Chapter, code_cells
+from wslib.workbook.profiles import PROFILES
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = [Chapter(path) for path in sorted((ROOT / "chapters").glob("*.py"))]
-PROFILES = ("smoke", "sample", "full")
 every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.name)
 
 
@@ -126,3 +127,10 @@ def test_ends_with_what_was_learnt(chapter):
         "callout",
     ):
         assert words in text, words
+
+
+@every_chapter
+def test_knobs_of_the_recipe_are_those_of_the_package(chapter):
+    recipe = settings_in("boxes.recipe", "KEPT")
+    for name in recipe.keys() & chapter.knobs.keys():
+        assert chapter.knobs[name].default == recipe[name], name

@@ -11,15 +11,15 @@ import torch
 from PIL import Image
 
 from wslib import cli
-from wslib.cli import caltech_predictions, caltech_training
+from wslib.data import datasets
 from wslib.data.caltech import LABELS, load_pixels, read_csv
 from wslib.metrics.bootstrap import wilson
 from wslib.models.checkpoints import read_checkpoint, save_checkpoint, save_classifier
 from wslib.models.classifiers import build_classifier
 from wslib.models.detector_files import load_detector, save_detector
 from wslib.models.detectors import build_detector
+from wslib.practical import detector_training, predictions
 from wslib.practical.detector_training import Answers, answer
-from wslib.training import fit
 
 SMALL = "--input-size 64 --epochs 2 --batch-size 4 --split 0.5,0.25,0.25 --device cpu"
 TRAIN = f"train --dataset caltech3 {SMALL} --seed 3"
@@ -59,24 +59,23 @@ def trained(tmp_path_factory):
     epoch and typed again, in `b`; and how each of the three lines ended."""
     folder, ends = tmp_path_factory.mktemp("caltech"), []
     write_caltech(folder / "data" / "caltech3")
-    epoch = fit._train
+    validate, epochs = detector_training.validate, []
 
-    def second_is_interrupted(model, *rest):
-        if second_is_interrupted.epochs:
+    def second_is_interrupted(*words):
+        epochs.append(len(epochs) + 1)
+        if epochs[-1] == 2:
             raise KeyboardInterrupt
-        second_is_interrupted.epochs += 1
-        return epoch(model, *rest)
+        return validate(*words)
 
-    second_is_interrupted.epochs = 0
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("WSLIB_DATA", str(folder / "data"))
-        for out, one_epoch in (
-            ("a", epoch),
+        for out, measure in (
+            ("a", validate),
             ("b", second_is_interrupted),
-            ("b", epoch),
+            ("b", validate),
         ):
-            patch.setattr(fit, "_train", one_epoch)
+            patch.setattr(detector_training, "validate", measure)
             argv = ["wslib", "caltech", *TRAIN.split(), "--out", out]
             patch.setattr(sys, "argv", argv)
             with pytest.raises(SystemExit) as end:
@@ -149,7 +148,7 @@ def test_before_the_first_epoch_ends_there_is_nothing_to_keep(caltech, monkeypat
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fit, "_train", interrupted)
+    monkeypatch.setattr(detector_training, "validate", interrupted)
     status, _, told = caltech(f"{TRAIN} --out c")
     assert status == 130 and "wslib: interrupted; the same command goes on" in told
 
@@ -177,7 +176,7 @@ def test_the_rendered_set_says_so(caltech, monkeypatch, tmp_path):
     def drawn(dataset, count):
         assert (dataset, count) == ("rendered", 12)
         (tmp_path / "data" / "caltech3" / "RENDERED.json").write_text("{}")
-        return caltech_training.read_csv(tmp_path / "all.csv")
+        return read_csv(tmp_path / "all.csv")
 
     lines = [
         f"data/caltech3/images/{label}/{line}"
@@ -185,7 +184,7 @@ def test_the_rendered_set_says_so(caltech, monkeypatch, tmp_path):
         for line in open(f"data/caltech3/annotations/{label}.csv").read().split()
     ]
     (tmp_path / "all.csv").write_text("\n".join(lines))
-    monkeypatch.setattr(caltech_training, "open_caltech", drawn)
+    monkeypatch.setattr(datasets, "open_caltech", drawn)
     words = f"train {SMALL} --dataset rendered --count 12 --epochs 1 --out c"
     status, printed, _ = caltech(words)
     assert status == 0 and "*** validation set accuracy (rendered pictures)" in printed
@@ -299,7 +298,7 @@ def test_only_failures(caltech, monkeypatch):
     def say(detector, pixels, mirrored):
         return seen["told"]
 
-    monkeypatch.setattr(caltech_predictions, "answer", say)
+    monkeypatch.setattr(predictions, "answer", say)
     pictures = read_csv("a/test.csv")  # face, motorcycle, airplane
     boxes, logits = pictures.ratios.copy(), 9 * np.eye(3, dtype=np.float32)
     boxes[~pictures.has_box] = 0.5

@@ -9,12 +9,15 @@ import pytest
 
 from wslib import cam, cli
 from wslib.boxes import evidence
-from wslib.cli import names, segment_networks
-from wslib.data import voc
+from wslib.boxes.recipe import KEPT
+from wslib.cli.choices import names_in, settings_in
+from wslib.data import datasets, fetch, inventory, voc
 from wslib.metrics import matching
-from wslib.models import classifiers, detectors, sam
+from wslib.models import classifiers, detectors
 from wslib.practical import views
+from wslib.prompting import named_pipelines
 from wslib.training import losses
+from wslib.workbook import pairing, profiles
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,7 +55,7 @@ def complete(monkeypatch, capsys):
         ("wslib voc train --backbone resnet", ["resnet18", "resnet50"]),
         ("wslib voc train --dataset ", ["voc2007", "rendered"]),
         ("wslib caltech train --dataset c", ["caltech3", "caltech101"]),
-        ("wslib caltech train --network ", [*names.NETWORKS]),
+        ("wslib caltech train --network ", [*detectors.NETWORKS]),
         ("wslib caltech train --box-loss g", ["giou", "giou+l1"]),
         ("wslib cam a.png --method g", ["gradcam", "gradcam++"]),
         ("wslib segment a.png --sam vit", ["vit_b", "vit_l", "vit_h"]),
@@ -80,36 +83,61 @@ def test_zsh_and_fish_tell_what_a_command_does(complete):
 
 
 @pytest.mark.parametrize(
-    "offered, known",
+    "module, table",
     [
-        (names.SPLITS, voc.SPLITS),
-        (names.CLASSES, voc.CLASSES),
-        (names.PROTOCOLS, matching.PROTOCOLS),
-        (names.MAPS, evidence.KINDS),
-        (names.METHODS, cam.METHODS),
-        (names.BACKBONES, classifiers.NAMES),
-        (names.NETWORKS, detectors.NETWORKS),
-        (names.BOX_LOSSES, losses.BOX_LOSSES),
-        (names.AUGMENTATIONS, views.AUGMENTATIONS),
-        (names.SAMS, sam.NAMES),
-        (names.PUBLISHED, sam.PUBLISHED),
-        (names.PIPELINES, segment_networks.PIPELINES),
-        (names.PROFILES, [folder.name for folder in (ROOT / "params").iterdir()]),
+        (voc, "SPLITS"),
+        (voc, "CLASSES"),
+        (datasets, "VOC_SETS"),
+        (datasets, "CALTECH_SETS"),
+        (voc, "VOC2007_PARTS"),
+        (matching, "PROTOCOLS"),
+        (evidence, "KINDS"),
+        (cam, "METHODS"),
+        (classifiers, "NAMES"),
+        (detectors, "NETWORKS"),
+        (losses, "BOX_LOSSES"),
+        (views, "AUGMENTATIONS"),
+        (named_pipelines, "PIPELINES"),
+        (pairing, "SIDES"),
     ],
 )
-def test_the_names_are_those_that_the_package_knows(offered, known):
-    assert sorted(offered) == sorted(known)
+def test_names_that_are_read_are_those_that_are_imported(module, table):
+    name = module.__name__.removeprefix("wslib.")
+    assert names_in(name, table) == tuple(getattr(module, table))
+
+
+def test_settings_that_are_read_are_those_that_are_imported():
+    read = settings_in("boxes.recipe", "KEPT")
+    assert read.keys() >= {"max_boxes", "area_power", "second"}
+    assert read == {key: getattr(KEPT, key) for key in read}
+
+
+def test_a_table_that_is_not_there_is_named():
+    with pytest.raises(LookupError, match="wslib.cam: no MODES"):
+        names_in("cam", "MODES")
+
+
+def test_profiles_are_those_that_have_parameters():
+    folders = [folder.name for folder in (ROOT / "params").iterdir()]
+    assert sorted(profiles.PROFILES) == sorted(folders)
 
 
 def test_data_sets_are_those_that_can_be_opened(monkeypatch, tmp_path):
-    from wslib.data.datasets import open_caltech, open_voc2007
-
     monkeypatch.setenv("WSLIB_DATA", str(tmp_path))
-    for opened, allowed in ((open_voc2007, names.VOC), (open_caltech, names.CALTECH)):
+    for opened, allowed in (
+        (datasets.open_voc2007, datasets.VOC_SETS),
+        (datasets.open_caltech, datasets.CALTECH_SETS),
+    ):
         with pytest.raises(ValueError) as error:
             opened("other")
         for name in allowed:
             assert repr(name) in str(error.value)
+
+
+def test_data_sets_that_are_offered_can_be_fetched():
+    assert inventory.NAMES == tuple(fetch.SOURCES)
+    for sources in fetch.SOURCES.values():
+        assert all(source.url.startswith("http") for source in sources)
 
 
 def test_completing_imports_nothing_heavy():

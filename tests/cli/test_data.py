@@ -1,12 +1,13 @@
 """`wslib data`: what people type, and what they read."""
 
 import io
+import shutil
 import sys
 
 import pytest
 
 from wslib import cli
-from wslib.data import archives, caltech_archive, shapes_archive
+from wslib.data import fetch
 
 
 @pytest.fixture
@@ -26,10 +27,21 @@ def wslib(monkeypatch, capsys, tmp_path):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What `fetch_voc2007` is called with; nothing is fetched."""
+    """What `fetch_data_set` is called with; nothing is fetched."""
     calls = []
-    monkeypatch.setattr(archives, "fetch_voc2007", lambda **kw: calls.append(kw))
+
+    def noted(name, parts, base_url, keep_archives):
+        calls.append((name, parts, base_url, keep_archives))
+
+    monkeypatch.setattr(fetch, "fetch_data_set", noted)
     return calls
+
+
+@pytest.fixture
+def roomy(monkeypatch):
+    """A disk on which there is room for everything."""
+    usage = type("usage", (), {"free": 2**50})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
 @pytest.mark.parametrize("command", ["fetch", "list"])
@@ -40,20 +52,17 @@ def test_help_gives_an_example(wslib, command):
 
 def test_fetch_both_parts_from_the_official_place(wslib, calls):
     assert wslib("data fetch voc2007")[0] == 0
-    assert calls == [
-        {
-            "parts": ("trainval", "test"),
-            "base_url": "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/",
-            "keep_archives": False,
-        }
-    ]
+    assert calls == [("voc2007", None, None, False)]
+    parts = {source.part: source.url for source in fetch.SOURCES["voc2007"]}
+    url = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/"
+    assert parts == {"trainval": url, "test": url}
 
 
 def test_fetch_with_options(wslib, calls):
     mirror = "file:///mnt/voc"
     words = f"data fetch voc2007 --part test --base-url {mirror} --keep-archives"
     assert wslib(words)[0] == 0
-    assert calls == [{"parts": ("test",), "base_url": mirror, "keep_archives": True}]
+    assert calls == [("voc2007", ("test",), mirror, True)]
 
 
 @pytest.mark.parametrize(
@@ -69,14 +78,12 @@ def test_fetch_with_options(wslib, calls):
         ("voc2007 --base-url nowhere", "wslib: unknown url type: 'nowhere/VOCtrain"),
     ],
 )
-def test_mistakes_are_one_line(wslib, words, complaint, monkeypatch):
-    monkeypatch.setattr(archives, "_check_room", lambda *_: None)
+def test_mistakes_are_one_line(wslib, words, complaint, roomy):
     end, _ = wslib(f"data fetch {words}")
     assert end.startswith(complaint) and "\n" not in end
 
 
-def test_no_network_is_one_line(wslib, monkeypatch):
-    monkeypatch.setattr(archives, "_check_room", lambda *_: None)
+def test_no_network_is_one_line(wslib, roomy):
     end, printed = wslib("data fetch voc2007 --base-url http://127.0.0.1:9")
     url = "http://127.0.0.1:9/VOCtrainval_06-Nov-2007.tar"
     assert end.startswith(f"wslib: {url}: no connection") and "\n" not in end
@@ -91,26 +98,21 @@ def test_no_network_is_one_line(wslib, monkeypatch):
         ("caltech101", "https://data.caltech.edu/records/mzrjq-6wc02/files/"),
     ],
 )
-def test_fetch_what_chapters_4_and_5_need(wslib, monkeypatch, name, url):
-    calls = []
-    module = caltech_archive if name == "caltech101" else shapes_archive
-    monkeypatch.setattr(module, f"fetch_{name}", lambda **kw: calls.append(kw))
+def test_fetch_what_chapters_4_and_5_need(wslib, calls, name, url):
+    assert [source.url for source in fetch.SOURCES[name]] == [url]
     assert wslib(f"data fetch {name}")[0] == 0
     assert wslib(f"data fetch {name} --base-url file:///m --keep-archives")[0] == 0
-    assert calls == [
-        {"base_url": url, "keep_archives": False},
-        {"base_url": "file:///m", "keep_archives": True},
-    ]
+    assert calls == [(name, None, None, False), (name, None, "file:///m", True)]
     end, printed = wslib(f"data fetch {name} --part trainval")
     assert end == f"wslib: --part trainval: only voc2007 has parts, {name} has none"
     assert printed == "" and len(calls) == 2
 
 
 def test_ctrl_c_says_how_to_go_on(wslib, monkeypatch):
-    def interrupted(**_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(archives, "fetch_voc2007", interrupted)
+    monkeypatch.setattr(fetch, "fetch_data_set", interrupted)
     told = io.StringIO()
     monkeypatch.setattr(sys, "stderr", told)
     assert wslib("data fetch voc2007")[0] == 130

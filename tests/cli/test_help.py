@@ -29,24 +29,23 @@ GROUPS = {" ".join(p): c for p, c in tree() if isinstance(c, TyperGroup)}
 COMMANDS = {" ".join(p): c for p, c in tree() if not isinstance(c, TyperGroup)}
 
 
-def parse(line: str) -> tuple[object, dict]:
-    """The command of a line, and its parameters as its own parser reads them."""
+def parse(line: str) -> tuple[object, typer.Context]:
+    """The command of a line, and what its own parser reads."""
     words = shlex.split(line, comments=True)
     command, used = BOOK, 1
     while isinstance(command, TyperGroup):
         assert words[used] in command.commands, line
         command, used = command.commands[words[used]], used + 1
-    context = command.make_context(" ".join(words[:used]), words[used:])
-    return command, context.params
+    return command, command.make_context(" ".join(words[:used]), words[used:])
 
 
 def check(line: str) -> None:
     """A line that is shown can be typed: options, values, and names that are known."""
-    command, params = parse(line)
+    command, context = parse(line)
     for param in command.params:
-        complete, value = param._custom_shell_complete, params[param.name]
-        if complete is not None and isinstance(value, str):
-            allowed = [item.value for item in complete(None, param, "")]
+        value, items = context.params[param.name], param.shell_complete(context, "")
+        allowed = [item.value for item in items if item.type == "plain"]
+        if allowed and isinstance(value, str):
             assert value in allowed, f"{line}: {value}"
 
 

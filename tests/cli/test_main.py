@@ -13,7 +13,8 @@ import typer
 from PIL import Image
 
 from wslib import cli
-from wslib.cli import data, errors, printing
+from wslib.cli import console
+from wslib.data import inventory
 from wslib.data.caltech import LABELS
 from wslib.models.detector_files import save_detector
 from wslib.models.detectors import build_detector
@@ -97,7 +98,9 @@ def test_what_is_mistyped_is_told_in_one_line(wslib, words, complaint):
     ],
 )
 def test_an_error_is_one_line_and_status_1(wslib, monkeypatch, error, line):
-    monkeypatch.setattr(data, "find_data", lambda: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(
+        inventory, "list_data_sets", lambda: (_ for _ in ()).throw(error)
+    )
     status, printed, told = wslib("data list")
     assert (status, printed) == (1, "")
     assert told.startswith(f"wslib: {line}") and told.count("\n") == 1
@@ -105,11 +108,11 @@ def test_an_error_is_one_line_and_status_1(wslib, monkeypatch, error, line):
 
 def test_problems_of_the_book_keep_their_lines():
     text = "01.ipynb: @fig-x: no such label\n02.ipynb: not here"
-    assert errors.explain(RenderError(text)) == f"wslib: {text}"
+    assert console.explain(RenderError(text)) == f"wslib: {text}"
 
 
 def test_a_long_foreign_message_is_shortened():
-    line = errors.explain(RuntimeError("\n".join(["frame of C++"] * 200)))
+    line = console.explain(RuntimeError("\n".join(["frame of C++"] * 200)))
     assert len(line) < 420 and line.endswith(" ...") and "\n" not in line
 
 
@@ -117,7 +120,7 @@ def test_a_traceback_for_who_asks(wslib, monkeypatch):
     def broken():
         raise ValueError("here")
 
-    monkeypatch.setattr(data, "find_data", broken)
+    monkeypatch.setattr(inventory, "list_data_sets", broken)
     monkeypatch.setenv("WSLIB_DEBUG", "1")
     monkeypatch.setattr(sys, "argv", ["wslib", "data", "list"])
     with pytest.raises(ValueError, match="here"):
@@ -130,7 +133,9 @@ def test_a_traceback_for_who_asks(wslib, monkeypatch):
     [(KeyboardInterrupt(), 130), (typer.Exit(3), 3), (BrokenPipeError(32, "x"), 1)],
 )
 def test_some_ends_are_silent(wslib, monkeypatch, error, expected):
-    monkeypatch.setattr(data, "find_data", lambda: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(
+        inventory, "list_data_sets", lambda: (_ for _ in ()).throw(error)
+    )
     assert wslib("data list") == (expected, "", "")
 
 
@@ -201,7 +206,7 @@ def test_json_has_no_nan_and_no_type_of_numpy(capsys):
         "p": Path("a/b"),
         "t": (1, "é"),
     }
-    printing.print_json({**content, "none": None, "name": "\udcff"})
+    console.print_json({**content, "none": None, "name": "\udcff"})
     assert json.loads(capsys.readouterr().out) == {
         "1": [[1.5, None], [None, 0.0]],
         **{"n": 3, "b": True, "p": "a/b", "t": [1, "é"], "none": None},

@@ -11,7 +11,8 @@ import pytest
 
 from wslib import cli
 from wslib.models import sam, sam_tiny
-from wslib.models.sam import NAMES, Weights, sam_predictor
+from wslib.models.published import PUBLISHED, SAMS, Weights
+from wslib.models.sam import sam_predictor
 from wslib.models.sam_tiny import build_sam_tiny, save_sam_tiny
 from wslib.prompting import sam_training
 
@@ -38,7 +39,7 @@ def wslib(monkeypatch, capsys, tmp_path):
 def published(monkeypatch, tmp_path):
     """A `vit_b` of one megabyte, on a server that does not answer."""
     weights = Weights("http://127.0.0.1:9/sam_b.pth", MiB, "md5:0123", 1_500_000)
-    monkeypatch.setitem(sam.PUBLISHED, "vit_b", weights)
+    monkeypatch.setitem(PUBLISHED, "vit_b", weights)
     (tmp_path / "data" / "sam").mkdir(parents=True)
     return weights.path
 
@@ -57,7 +58,7 @@ def test_list(wslib, published, monkeypatch):
     monkeypatch.setitem(sys.modules, "mobile_sam", None)
     status, printed = wslib("list")
     assert status == 0
-    assert [line.split()[0] for line in printed.splitlines()] == [*NAMES, "mobile_sam"]
+    assert [line.split()[0] for line in printed.splitlines()] == [*SAMS, "mobile_sam"]
     told = "vit_b         1.5 M parameters      1.0 MiB  "
     missing = f"{told}not here; `wslib sam fetch vit_b`"
     assert line_of(printed, "vit_b") == missing
@@ -101,7 +102,7 @@ def test_fetch_checks_what_is_there(wslib, published, monkeypatch):
     right = Weights(
         "http://127.0.0.1:9/sam_b.pth", MiB, "md5:b6d81b360a5672d80c27430f39153e2c", 1
     )
-    monkeypatch.setitem(sam.PUBLISHED, "vit_b", right)
+    monkeypatch.setitem(PUBLISHED, "vit_b", right)
     assert wslib("fetch vit_b") == (0, f"{published}\n")
 
 

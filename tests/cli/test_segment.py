@@ -14,14 +14,12 @@ from PIL import Image
 from torch import nn
 
 from wslib import cli
-from wslib.cam import GradCAM
-from wslib.cli import segment_networks
-from wslib.cli.segment_networks import Explainer, Seen
+from wslib.boxes.explainer import Explainer, ImageExplanation
 from wslib.data.images import read_image
-from wslib.data.voc import CLASSES
-from wslib.models.checkpoints import load_classifier, save_classifier
+from wslib.models.checkpoints import save_classifier
 from wslib.models.classifiers import build_classifier
 from wslib.models.sam_tiny import build_sam_tiny, save_sam_tiny
+from wslib.prompting import named_pipelines
 
 NAMES = ["circle", "Square", "star"]
 
@@ -80,7 +78,7 @@ class Disc:
 @pytest.fixture
 def disc(monkeypatch):
     disc = Disc()
-    monkeypatch.setattr(segment_networks, "sam_predictor", lambda *_: disc)
+    monkeypatch.setattr(named_pipelines, "sam_predictor", lambda *_: disc)
     return disc
 
 
@@ -92,8 +90,8 @@ HOT[10:19, 32:47] = 1  # 15 wide, 9 high, round (39, 14)
 @pytest.fixture
 def hot(monkeypatch):
     """Every image is a star with a probability of 0.5, seen where HOT is."""
-    look = lambda self, image, target=None: Seen("star", 0.5, HOT)  # noqa: E731
-    monkeypatch.setattr(Explainer, "look", look)
+    star = ImageExplanation("star", 0.5, HOT)
+    monkeypatch.setattr(Explainer, "explain", lambda *_: star)
 
 
 @pytest.fixture(scope="module")
@@ -186,8 +184,8 @@ def test_a_threshold_widens_the_box(wslib, tmp_path, model, disc, hot):
 
 
 def test_a_map_of_zeros_gives_an_empty_mask(wslib, tmp_path, model, disc, monkeypatch):
-    seen = Seen("star", 0.1, np.zeros((40, 60), np.float32))
-    monkeypatch.setattr(Explainer, "look", lambda *_: seen)
+    nothing = ImageExplanation("star", 0.1, np.zeros((40, 60), np.float32))
+    monkeypatch.setattr(Explainer, "explain", lambda *_: nothing)
     picture(tmp_path / "a.png")
     status, printed = wslib(f"segment a.png --model {model}")
     assert status == 0 and "nothing speaks for it, the mask is empty" in printed
@@ -324,87 +322,6 @@ def test_mistakes_are_one_line_before_anything_is_written(wslib, tmp_path, model
     assert end.startswith("CAM needs logits = head(mean of A)")
 
 
-def look(model, image, target=None, method="gradcam", layers=()):
-    return Explainer(model, method, layers, None, "cpu").look(image, target)
-
-
-def test_a_map_is_gradcam_at_the_size_of_the_image(model, tmp_path):
-    image = read_image(picture(tmp_path / "a.png", (96, 128, 3)))
-    square = read_image(picture(tmp_path / "b.png", (64, 64, 3)))
-    assert look(model, image, 1).heatmap.shape == (96, 128)
-    classifier, _ = load_classifier(model)
-    pixels = torch.from_numpy(square).permute(2, 0, 1)[None] / 255
-    pixels = classifier.normalize(pixels)
-    cam = GradCAM(classifier, [classifier.features.stage5])
-    told = cam.explain(pixels, [1])
-    seen = look(model, square, 1, layers=["stage5"])  # 64 pixels: as it was trained
-    np.testing.assert_allclose(seen.heatmap, told.maps[0], atol=1e-6)
-    assert seen.target == "Square"
-    assert seen.probability == pytest.approx(float(told.logits.softmax(1)[0, 1]))
-    top = int(told.logits.argmax())
-    assert look(model, square).target == NAMES[top]
-    both = look(model, square, 1, layers=["stage5", "stage3"]).heatmap
-    other = look(model, square, 1, layers=["stage3"]).heatmap
-    np.testing.assert_allclose(both, (seen.heatmap + other) / 2, atol=1e-6)
-
-
-def test_vocs_classes_are_independent_and_the_last_head_shows_them(tmp_path):
-    classifier = build_classifier("efficientnet_lite0", 40, pretrained=False, seed=2)
-    nn.init.normal_(classifier.head.weight, generator=torch.manual_seed(0))
-    save_classifier(tmp_path / "voc.pt", classifier, CLASSES)
-    image = read_image(picture(tmp_path / "a.png", (224, 224, 3)))
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
-    dog = CLASSES.index("dog")
-    cam = GradCAM(classifier, [classifier.target_layer])
-    told = cam.explain(classifier.normalize(pixels), [20 + dog])
-    seen = look(tmp_path / "voc.pt", image, dog)
-    assert seen.probability == pytest.approx(float(told.logits.sigmoid()[0, dog]))
-    np.testing.assert_allclose(seen.heatmap, told.maps[0], atol=1e-6)
-
-
-@pytest.fixture(scope="module")
-def imagenet():
-    return Explainer(None, "gradcam", [], None, "cpu")
-
-
-def test_without_a_model_there_are_the_classes_of_imagenet(imagenet):
-    from skimage import data
-
-    image = data.chelsea()  # a cat's face
-    seen = imagenet.look(image)
-    assert seen.target == "Egyptian cat" and 0.5 < seen.probability < 1
-    assert seen.heatmap.shape == image.shape[:2]
-    assert seen.heatmap[80:220, 80:300].mean() > 3 * seen.heatmap[:, 400:].mean()
-
-
-@pytest.mark.parametrize(
-    "name, number",
-    [
-        ("Egyptian cat", 285),
-        ("egyptian CAT", 285),
-        ("Cardigan", 264),
-        ("cardigan", 474),
-    ],
-)
-def test_classes_by_name(imagenet, name, number):
-    assert imagenet.target(name) == number
-
-
-@pytest.mark.parametrize(
-    "name, hint",
-    [
-        ("Egiptian cat", "the closest are Egyptian cat, "),
-        ("cat", "the closest are tiger cat, Persian cat, Siamese cat, Egyptian cat, "),
-        ("CARDIGAN", "the closest are Cardigan, cardigan, "),
-        ("xqzw", "none is like it"),
-    ],
-)
-def test_classes_that_are_not_there(imagenet, name, hint):
-    with pytest.raises(ValueError) as error:
-        imagenet.target(name)
-    assert str(error.value).startswith(f"no class {name!r} among 1000; {hint}")
-
-
 # --------------------------------------------------------------------------------- cam
 
 
@@ -442,7 +359,7 @@ def test_ctrl_c(wslib, tmp_path, model, disc, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Explainer, "look", interrupted)
+    monkeypatch.setattr(Explainer, "explain", interrupted)
     picture(tmp_path / "a.png")
     assert wslib(f"segment a.png --model {model}")[0] == 130
     assert names(tmp_path / "build/segment") == []

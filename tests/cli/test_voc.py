@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from wslib import cli
+from wslib.boxes import networks, training
 from wslib.boxes.detections import Detections, load_detections, save_detections
 from wslib.boxes.recipe import KEPT
-from wslib.cli import voc_networks, voc_training
 from wslib.data.folders import data_root
 from wslib.models.checkpoints import read_checkpoint, save_checkpoint
 from wslib.models.dense import load_detector
@@ -283,16 +283,16 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WSLIB_BUILD", str(folder / "build" / "x"))
         patch.setattr(sys, "argv", argv)
-        two_folds = functools.partial(voc_training.cross_fit, folds=2)
-        patch.setattr(voc_training, "cross_fit", two_folds)  # faster, as is a head
-        patch.setattr(voc_training, "PENALTY", 10.0)  # that is kept near to nothing
+        two_folds = functools.partial(training.cross_fit, folds=2)
+        patch.setattr(training, "cross_fit", two_folds)  # faster, as is a head
+        patch.setattr(training, "PENALTY", 10.0)  # that is kept near to nothing
         with patch.context() as at_first, pytest.raises(SystemExit) as end:
-            at_first.setattr(voc_training, "learn", interrupted)
+            at_first.setattr(training, "learn", interrupted)
             cli.main()
         ends.append(end.value.code)
         ends.append((folder / "out" / "history.csv").read_text())
         ends.append((folder / "out" / "detector.pt").exists())
-        patch.setattr(voc_training, "fit_heads", None)  # must not be called again
+        patch.setattr(training, "fit_heads", None)  # must not be called again
         with pytest.raises(SystemExit) as end:
             cli.main()
         ends.append(end.value.code)
@@ -311,7 +311,7 @@ def made(trained, capsys, monkeypatch):
     """Type a line after `wslib voc`, where the trained detector lies."""
     monkeypatch.chdir(trained[0])
     monkeypatch.setenv("WSLIB_BUILD", str(trained[0] / "build" / "x"))
-    monkeypatch.setattr(voc_networks, "load_detector", read_once)
+    monkeypatch.setattr(networks, "load_detector", read_once)
     return lambda words: type_line(words, capsys)
 
 
@@ -447,7 +447,7 @@ DAMAGED = [
 )
 def test_damaged_detectors_are_one_line(made, trained, monkeypatch, changes, complaint):
     content = read_checkpoint("out/detector.pt")
-    monkeypatch.setattr(voc_networks, "load_detector", load_detector)
+    monkeypatch.setattr(networks, "load_detector", load_detector)
     torch.save({**content, **changes}, "damaged.pt")
     words = f"detect {RENDERED} --class person --limit 1 --detector damaged.pt"
     end, printed = made(words)

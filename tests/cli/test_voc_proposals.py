@@ -157,7 +157,7 @@ def test_ctrl_c_is_told_of(voc, monkeypatch):
     def interrupted(*words):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wslib.cli.voc_proposals.propose", interrupted)
+    monkeypatch.setattr("wslib.weak.proposals.propose", interrupted)
     monkeypatch.setattr(sys, "stderr", said := io.StringIO())
     assert voc("")[0] == 130
     assert said.getvalue() == "wslib: interrupted; the same command goes on\n"
@@ -190,7 +190,7 @@ def test_numbers_out_of_range_are_refused(voc, words):
 
 
 def test_a_mistyped_option_costs_no_search(voc, monkeypatch):
-    monkeypatch.setattr("wslib.cli.voc_proposals.propose", None)
+    monkeypatch.setattr("wslib.weak.proposals.propose", None)
     assert "expected NAME.json" in voc("--out p.txt")[0]
     assert "IoU threshold 2.0" in voc("--iou 2")[0]
 

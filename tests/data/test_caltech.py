@@ -248,11 +248,11 @@ def test_an_interrupted_writer_leaves_the_old_file(root, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("wslib.data.caltech.os.replace", full)
+    monkeypatch.setattr("os.replace", full)
     with pytest.raises(OSError, match="No space"):
         write_csv(path, pictures.take([0]))
     assert path.read_text() == before
-    assert not [p for p in tmp_path.iterdir() if p.suffix == ".part"]
+    assert not [p for p in tmp_path.iterdir() if ".part" in p.name]
 
 
 def test_load_pixels(root):

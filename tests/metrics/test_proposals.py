@@ -8,6 +8,7 @@ from wslib.metrics.proposals import (
     AVERAGED,
     average_recall,
     best_ious,
+    measure_recall,
     proposal_recall,
 )
 
@@ -152,3 +153,15 @@ def test_counts_and_thresholds_out_of_range_are_refused():
     for t in (0, -0.1, 1.1, np.nan):
         with pytest.raises(ValueError, match=f"IoU threshold {t}: expected above 0"):
             proposal_recall(BOXES, TRUTH, iou_thresholds=(0.5, t))
+
+
+def test_recall_and_ar_beside_each_other_in_the_order_of_the_counts():
+    """The second box is the object; the other object is difficult."""
+    boxes = np.array([[61, 41, 90, 60, 0.9], [16, 11, 45, 30, 0.5]])
+    truth = {"a": np.array([[16, 11, 45, 30, 0], [1, 1, 2, 2, 1]])}
+    frame = measure_recall({"a": boxes}, truth, [2, 1, 2], [1.0, 1.0])
+    assert frame.to_dict("list") == {
+        **{"count": [1, 2], "recall 1.0": [0, 100], "AR": [0, 100], "boxes": [1, 2]}
+    }
+    with pytest.raises(ValueError, match=r"IoU threshold 2.0: expected above 0"):
+        measure_recall({}, {}, [1], [2.0])

@@ -18,7 +18,6 @@ from wslib.models.checkpoints import (
     read_checkpoint,
     save_checkpoint,
     save_classifier,
-    written_whole,
 )
 from wslib.models.classifiers import build_classifier
 
@@ -81,18 +80,6 @@ def test_any_network_and_what_is_known_about_it(tmp_path):
     one_line(ValueError, lambda: load_checkpoint(file, conv), wanted)
     one_line(ValueError, lambda: load_checkpoint(file, other), "bias is absent")
     assert torch.equal(other.weight, before)
-
-
-def test_written_whole_or_not_at_all(tmp_path):
-    file = tmp_path / "a.txt"
-    file.write_text("old")
-    with pytest.raises(KeyboardInterrupt), written_whole(file) as part:
-        part.write_text("half of the n")
-        raise KeyboardInterrupt
-    assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
-    with written_whole(file) as part:
-        part.write_text("new")
-    assert file.read_text() == "new" and list(tmp_path.iterdir()) == [file]
 
 
 def test_not_a_checkpoint(tmp_path):

@@ -3,8 +3,11 @@ import torch
 from torch import nn
 
 from wslib.cam import GradCAM
+from wslib.models import detector_files
+from wslib.models.checkpoints import read_checkpoint
 from wslib.models.classifiers import build_classifier
 from wslib.models.dense import DenseClassifier, load_detector, save_detector
+from wslib.models.detectors import build_detector
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,23 @@ def test_a_detector_comes_back_from_its_file(tmp_path, resnet, images):
     assert about["classes"] == list("abcd") and about["thresholds"] == {"a": 0.3}
     for a, b in zip(network(images), resnet[1](images), strict=True):
         assert torch.equal(a, b)
+
+
+def test_files_are_told_apart_by_name_and_old_ones_by_their_keys(tmp_path, resnet):
+    ours, theirs = tmp_path / "ours.pt", tmp_path / "theirs.pt"
+    save_detector(ours, resnet[1], list("abcd"))
+    two_heads = build_detector("simple", input_size=64)
+    detector_files.save_detector(theirs, two_heads, list("abc"))
+    formats = {read_checkpoint(path)["format"] for path in (ours, theirs)}
+    assert formats == {"wslib dense classifier 1", "wslib detector 1"}
+    content = {**read_checkpoint(ours), "format": "wslib detector 1"}  # the old form
+    torch.save(content, ours)
+    assert load_detector(ours)[1]["classes"] == list("abcd")
+    assert detector_files.load_detector(theirs)[1]["classes"] == list("abc")
+    with pytest.raises(ValueError, match=r"theirs\.pt: no detector; `wslib voc train`"):
+        load_detector(theirs)
+    with pytest.raises(ValueError, match=r"ours\.pt: a detector without its network"):
+        detector_files.load_detector(ours)
 
 
 def test_another_file_is_no_detector(tmp_path, resnet):

@@ -29,7 +29,8 @@ from torch import nn
 from wslib.data import download
 from wslib.models import sam as module
 from wslib.models.checkpoints import fingerprint, save_checkpoint
-from wslib.models.sam import MARKS, NAMES, PUBLISHED, Weights, sam_predictor
+from wslib.models.published import PUBLISHED, SAMS, Weights
+from wslib.models.sam import MARKS, sam_predictor
 from wslib.models.sam_tiny import build_sam_tiny, save_sam_tiny
 
 IMAGE = np.random.default_rng(0).integers(256, size=(48, 64, 3), dtype=np.uint8)
@@ -192,7 +193,7 @@ def test_another_networks_file(small, tmp_path):
 def test_a_network_without_an_image_encoder_is_no_sam(tmp_path):
     path = tmp_path / "a.pth"
     save_checkpoint(path, nn.Linear(2, 3))
-    refuse("vit_b", path, f"not the weights of a SAM, expected {', '.join(NAMES)}")
+    refuse("vit_b", path, f"not the weights of a SAM, expected {', '.join(SAMS)}")
     torch.save({"model": [1.0]}, path)
     refuse("vit_b", path, "not the weights of a SAM")
     torch.save({"image_encoder.pos_embed": 768}, path)

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from wslib.models.detector_files import load_detector
-from wslib.practical import lab as module
 from wslib.practical.lab import Experiments
 from wslib.practical.views import Examples
 
@@ -37,7 +36,7 @@ def folders(tmp_path):
 def test_a_training_is_run_once(lab, tmp_path, monkeypatch):
     first = lab.train("simple", 3, options={**SIZE, "num_classes": 2})
     assert first.folder.parent == tmp_path / "runs"
-    monkeypatch.setattr(module.fit, "_train", None)  # would be called
+    monkeypatch.setattr(torch.Tensor, "backward", None)  # would be called
     again = lab.train("simple", 3, options={**SIZE, "num_classes": 2})
     assert again.history.equals(first.history)
     assert again.best_epoch == first.best_epoch
@@ -63,7 +62,7 @@ def test_another_setting_is_another_training(lab, tmp_path, change):
     assert len(folders(tmp_path)) == 2
 
 
-def test_other_pictures_and_other_code_are_another_training(lab, tmp_path, monkeypatch):
+def test_other_pictures_and_other_code_are_another_training(lab, tmp_path, edited):
     options = {"seed": 3, "options": {**SIZE, "num_classes": 2}}
     lab.train("simple", **options)
     other = Experiments(
@@ -71,9 +70,21 @@ def test_other_pictures_and_other_code_are_another_training(lab, tmp_path, monke
     )
     other.train("simple", **options)
     assert len(folders(tmp_path)) == 2
-    monkeypatch.setattr(module, "CODE", module.CODE[1:])
-    lab.train("simple", **options)
+    with edited("training/losses", "MORE = 1"):
+        lab.train("simple", **options)
     assert len(folders(tmp_path)) == 3
+    with edited("metrics/single_box", "MORE = 1"):  # measures what is trained
+        lab.train("simple", **options)
+    assert len(folders(tmp_path)) == 3
+
+
+def test_a_damaged_training_is_named_and_made_anew(lab, tmp_path, capsys):
+    first = lab.train("simple", 3, options={**SIZE, "num_classes": 2})
+    (first.folder / "best.pt").write_bytes(b"half of it")
+    again = lab.train("simple", 3, options={**SIZE, "num_classes": 2})
+    assert f"{first.folder / 'best.pt'}: damaged" in capsys.readouterr().err
+    assert len(folders(tmp_path)) == 1 and again.best_epoch == first.best_epoch
+    assert (again.answers("val").logits == first.answers("val").logits).all()
 
 
 def test_the_last_epoch_and_the_files(lab):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wslib.show.tables import Table
+from wslib.show.tables import Table, number_table
 
 
 @pytest.fixture(autouse=True)
@@ -209,3 +209,13 @@ def test_labels_that_do_not_fit_a_flat_table():
     deep = pd.DataFrame({"x": [1]}, index=pd.MultiIndex.from_tuples([("a", "b")]))
     with pytest.raises(ValueError, match="MultiIndex"):
         Table(deep, "t")
+
+
+def test_whole_numbers_have_no_decimals_unless_they_are_measures():
+    frame = pd.DataFrame({"objects": [2.0, 3.0], "AP": [25.0, 50.0], "x": [0.5, 1.0]})
+    frame["AP low"], frame["AP high"] = frame["AP"] - 1, frame["AP"] + 1
+    lines = repr(number_table(frame, "a", 2, ["AP"])).splitlines()
+    assert lines[0].split() == ["objects", "AP", "x"]
+    assert lines[1].split() == ["2", "25.00", "[24.0–26.0]", "0.50"]
+    lines = repr(number_table(frame[["objects", "AP"]], "a", 2)).splitlines()
+    assert lines[1].split() == ["2", "25"]

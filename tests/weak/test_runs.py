@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -93,7 +94,7 @@ def no_training(monkeypatch):
     def train(*args):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(fit, "_train", train)
+    monkeypatch.setattr(torch.Tensor, "backward", train)
 
 
 def assert_same(one, other):
@@ -318,17 +319,29 @@ def test_the_spatial_weight_has_a_folder_of_its_own(build):
 
 
 @both
-def test_other_code_has_another_folder(run, build, monkeypatch, tmp_path):
-    source = tmp_path / "code.py"
-    monkeypatch.setattr(module, "CODE", [SimpleNamespace(__file__=str(source))])
-    for text in ("one", "two", "one"):
-        source.write_text(text)
-        run()
-    assert len(folders(build)) == 2
-    monkeypatch.setattr(module, "__file__", str(source))
-    source.write_text("two")  # that of this module counts, too
+def test_other_code_has_another_folder(run, build, edited):
     run()
-    assert len(folders(build)) == 3
+    for name in ("training/fit", "models/localizers", "weak/runs"):
+        with edited(name, "MORE = 1"):
+            run()
+    assert len(folders(build)) == 4
+    with edited("training/fit", "# words"), edited("practical/haar", "MORE = 1"):
+        run()
+    assert len(folders(build)) == 4
+
+
+@both
+@pytest.mark.parametrize("name", ["last.pt", "best.pt", "epoch-002.npy"])
+def test_a_damaged_run_is_named_and_made_anew(run, build, capsys, name):
+    first = run()
+    (folder,) = (build / "runs").iterdir()
+    os.truncate(folder / name, (folder / name).stat().st_size // 2)
+    capsys.readouterr()
+    assert_same(run(), first)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "damaged" in line] == [lines[0]]
+    assert lines[0].startswith(f"{folder / name}: damaged"), lines[0]
+    assert len(folders(build)) == 1
 
 
 # Interrupted

@@ -18,7 +18,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from wslib.cli.downloads import downloads
+from wslib.models.published import list_downloads
 from wslib.workbook.book import RenderError
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.colab import Course, make_notebook, write_notebook
@@ -37,7 +37,7 @@ TITLE = "# %% [markdown]\n# # One {#sec-one}\n\n"
 
 @pytest.fixture(scope="module")
 def course() -> Course:
-    return Course(ROOT, "sample", downloads())
+    return Course(ROOT, "sample", list_downloads())
 
 
 @pytest.fixture(scope="module")

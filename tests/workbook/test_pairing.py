@@ -598,7 +598,7 @@ def test_a_full_disk_leaves_all_as_it_was(pair, monkeypatch):
             sync(pair)
     assert error.value.filename == str(pair.chapter)
     assert pair.chapter.read_text() == SMALL
-    assert [p for p in pair.root.rglob("*.part")] == []
+    assert [p for p in pair.root.rglob("*.part*")] == []
     assert sync(pair) and "very end" in pair.chapter.read_text()
 
 
@@ -627,7 +627,7 @@ def test_stopped_between_two_files_the_next_sync_goes_on(pair, monkeypatch, stop
         )
         == expected
     )
-    assert [p for p in pair.root.rglob("*.part")] == []
+    assert [p for p in pair.root.rglob("*.part*")] == []
 
 
 def test_a_file_that_is_saved_meanwhile_is_not_overwritten(pair, monkeypatch):

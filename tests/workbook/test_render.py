@@ -322,7 +322,7 @@ def test_chapters_begin_on_new_pages(book):
     assert sum("CHAPTER 1" in text for text in pages) == 1
     first = next(i for i, text in enumerate(pages) if "CHAPTER 1" in text)
     second = next(i for i, text in enumerate(pages) if "CHAPTER 2" in text)
-    assert first < second and "References" in pages[-2]
+    assert first < second and any("References" in text for text in pages[second:])
 
 
 def test_long_table_is_broken_and_its_head_repeated(book):

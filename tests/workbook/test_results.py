@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from wslib.show.recorded import Recorded, write_recorded
 from wslib.workbook.book import RenderError
+from wslib.workbook.headline import headlines, write_readme
 from wslib.workbook.results import headline, read_specification, write_page
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = {
-    "question": "Where are the cats?",
+    "sentence": "cats are found with {here}, where a box has {baseline}.",
+    "on_photographs": "on photographs {recorded} against {recorded_baseline}.",
     "chapter": "sec-cats",
     "place": "tbl-cats",
     "table": "cats",
@@ -84,38 +87,99 @@ def test_a_headline_row_that_the_table_lacks_is_named(tmp_path):
         page_of(tmp_path)
 
 
-def test_overview_has_the_row_its_baseline_and_the_last_of_the_published(tmp_path):
-    project(tmp_path)
-    assert cells(page_of(tmp_path), "@sec-cats") == [
-        "@sec-cats", "AP, %", "rendered pictures", "1.2",
-        "**62.5** [[48–76]]{.small}", "55.5 (the best)",
-    ]  # fmt: skip
+def keep(root: Path, rows=ROWS, name="07_photos") -> None:
+    """A recorded run with a table of its own."""
+    run = Recorded(
+        chapter="07_cats", name="photos", command="make record CH=07", parameters={},
+        data={"what": "photographs", "looks": "never"}, commit="abc1234",
+        date="2026-11-28 10:00", seconds=3, device="CPU", machine="two cores",
+        versions={"torch": "2"}, tables={"cats": {"columns": COLUMNS, "rows": rows}},
+    )  # fmt: skip
+    write_recorded(run, root)
 
 
-def test_rows_are_linked_and_those_of_others_say_by_whom_and_on_what(tmp_path):
-    project(tmp_path)
+PHOTOS = [["centre", 3, 2, 4, 1], ["chain", 44.25, 36.5, 54.9, 9]]
+
+
+def test_row_that_counts_stands_above_the_one_to_be_beaten(tmp_path):
+    project(tmp_path, recorded="07_photos")
+    keep(tmp_path, PHOTOS)
     page = page_of(tmp_path)
-    ours = ["the chain", "62.5 [[48–76]]{.small}", "7.0", "@tbl-cats"]
-    assert cells(page, "the chain") == ours
-    assert cells(page, "theirs") == [
-        "theirs", "40.0", "3.0", "a student, VOC",
+    assert cells(page, "@sec-cats") == [
+        "@sec-cats", "AP, %", "the chain", "62.5 [[48.0–76.2]]{.small}",
+        "44.2 [[36.5–54.9]]{.small}", "55.5",
     ]  # fmt: skip
-    assert cells(page, "the best")[2] == "–"
-    assert "| odd |" not in page and "Data: rendered pictures, test." in page
+    beaten = next(line for line in page.splitlines() if "centre box" in line)
+    assert "| 1.2 [[0.0–2.4]]{.small} | 3.0 [[2.0–4.0]]{.small} | – |" in beaten
 
 
-def test_without_rows_all_are_shown_in_their_own_words(tmp_path):
-    spec = {key: value for key, value in SPEC.items() if key != "rows"}
-    project(tmp_path, spec)
+def test_last_row_counts_whatever_it_is_called_there(tmp_path):
+    spec = {key: value for key, value in SPEC.items() if key != "headline"}
+    project(tmp_path, spec, recorded="07_photos")
+    keep(tmp_path, [*PHOTOS, ["another", 50, 40, 60, 9]])
     page = page_of(tmp_path)
-    assert [cells(page, row)[0] for row in ("centre", "odd", "chain")]
+    assert cells(page, "@sec-cats")[2:5] == [
+        "the chain", "62.5 [[48.0–76.2]]{.small}", "50.0 [[40.0–60.0]]{.small}",
+    ]  # fmt: skip
+    assert "on photographs 50.0 against 3.0." in page
 
 
-def test_nothing_published_and_no_baseline_are_dashes(tmp_path):
+def test_sentence_has_the_numbers_and_photographs_only_where_recorded(tmp_path):
+    project(tmp_path, recorded="07_photos")
+    keep(tmp_path, PHOTOS)
+    said = "- @sec-cats: cats are found with 62.5, where a box has 1.2"
+    assert f"{said}; on photographs 44.2 against 3.0.\n" in page_of(tmp_path)
+    project(tmp_path / "other")
+    assert f"{said}.\n" in page_of(tmp_path / "other")
+
+
+def test_each_column_says_what_it_was_measured_on(tmp_path):
+    project(tmp_path, recorded="07_photos")
+    keep(tmp_path, PHOTOS)
+    page = page_of(tmp_path)
+    assert "**This run.** @sec-cats: rendered pictures, @tbl-cats." in page
+    assert "**Recorded.** @sec-cats: photographs, seen never; 2026-11-28" in page
+    assert "**Published.** @sec-cats: the best, a paper, VOC." in page
+
+
+def test_a_recorded_run_that_is_not_there_is_named(tmp_path):
+    project(tmp_path, recorded="07_elsewhere")
+    keep(tmp_path)
+    with pytest.raises(FileNotFoundError, match="recorded are 07_photos"):
+        page_of(tmp_path)
+
+
+def test_nothing_published_nothing_recorded_and_no_baseline_are_dashes(tmp_path):
     unwanted = {"published", "baseline"}
     spec = {key: value for key, value in SPEC.items() if key not in unwanted}
-    project(tmp_path, spec)
-    assert cells(page_of(tmp_path), "@sec-cats")[3::2] == ["–", "–"]
+    project(tmp_path, spec, sentence="cats are found with {here}.")
+    page = page_of(tmp_path)
+    assert cells(page, "@sec-cats")[4:] == ["–", "–"]
+    assert "centre box" not in page and "**Published.**" not in page
+
+
+def test_readme_is_written_from_the_recorded_runs(tmp_path):
+    project(tmp_path, recorded="07_photos")
+    keep(tmp_path, PHOTOS)
+    readme = tmp_path / "README.md"
+    readme.write_text("A\n<!-- results -->\nold\n<!-- /results -->\nB\n")
+    assert "1 results" in write_readme(tmp_path)
+    text = readme.read_text("utf-8")
+    assert text.startswith("A\n<!-- results -->\n| chapter |") and text.endswith(
+        "\nB\n"
+    )
+    assert cells(text, "7: the chain") == [
+        "7: the chain", "AP, %", "44.2 [36.5–54.9]", "3.0 [2.0–4.0]",
+        "photographs, seen never; 2026-11-28",
+    ]  # fmt: skip
+    readme.write_text("A\n")
+    with pytest.raises(RenderError, match="README.md: expected the lines"):
+        write_readme(tmp_path)
+
+
+def test_the_real_readme_says_what_the_recorded_runs_say():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"<!-- results -->\n{headlines(ROOT)}\n<!-- /results -->" in text
 
 
 def test_without_a_known_chapter_no_page_is_written(tmp_path):
@@ -132,8 +196,8 @@ def test_intervals_may_have_other_names_and_may_be_missing(tmp_path):
     record["rows"][2][2:4] = [None, None]
     (tables / "cats.json").write_text(json.dumps(record))
     page = page_of(tmp_path)
-    assert cells(page, "@sec-cats")[4] == "**62.5**"
-    assert cells(page, "centre box")[1] == "1.2 [[0–2]]{.small}"
+    assert cells(page, "@sec-cats")[3] == "62.5"
+    assert "| 1.2 [[0.0–2.4]]{.small} |" in page
 
 
 def test_data_that_the_note_does_not_tell_must_be_said(tmp_path):

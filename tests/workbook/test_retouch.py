@@ -18,7 +18,8 @@ PAGE = """<html><head><title>A</title>
 <script src="libs/tabs/tabs.js" type="module"></script>
 </head><body>
 <a href="b.html" class="quarto-xref"><span>2&nbsp; Dogs &amp; labels</span></a>
-<a href="c.html" class="quarto-xref"><span>A&nbsp; How</span></a>
+<a href="c.html" class="quarto-xref"><span>Appendix A — How it was</span></a>
+<a href="./">home</a>
 <a href="d.html" class="quarto-xref"><span>Section 1.2</span></a>
 </body></html>
 """
@@ -44,6 +45,7 @@ def test_chapters_are_called_by_their_numbers(book):
     assert "<span>Chapter&nbsp;2</span>" in text
     assert "<span>Appendix&nbsp;A</span>" in text
     assert "<span>Section 1.2</span>" in text
+    assert '<a href="./index.html">home</a>' in text
 
 
 @pytest.mark.parametrize("page, up", [("a.html", ""), ("deep/b.html", "../")])

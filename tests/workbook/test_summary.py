@@ -131,7 +131,7 @@ def test_two_pages_of_a4(project, summary):
     assert "1/2" in text and "2/2" in text
     pdf = project.root / "report/_output/smoke/02_two_summary.pdf"
     assert pdf.read_bytes()[:5] == b"%PDF-"
-    assert not list(pdf.parent.glob("*.tmp"))
+    assert not list(pdf.parent.glob(".*.part*"))
     info = subprocess.run(["pdfinfo", str(pdf)], capture_output=True, text=True).stdout
     assert "Pages:           2" in info and "(A4)" in info
 

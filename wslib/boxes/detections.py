@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from wslib.data.voc import CLASSES
-from wslib.models.checkpoints import naming, written_whole
+from wslib.models.checkpoints import naming
+from wslib.runtime.kept import write_text
 
 FORMAT = "wslib detections 1"
 DATASETS = ("voc2007", "rendered", "files")
@@ -62,8 +63,7 @@ def save_detections(path: Path | str, detections: Detections) -> None:
     for what `load_detections` would refuse; then the file is as it was."""
     with naming(path):
         text = as_json(detections)
-    with written_whole(path) as part:
-        part.write_text(text, encoding="utf-8", newline="")
+    write_text(path, text)
 
 
 def as_json(detections: Detections) -> str:

@@ -1,6 +1,8 @@
 """The command line: parses, calls the package, prints. Errors are one line.
 
-A module here is a group of commands; what they do stands in the package.
+A module here is a group of commands, and what they do stands in the package; beside
+them `options` and `choices`, what can be typed, `contents`, the help, and `console`,
+what is printed and written.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ import wslib
 from wslib.cli import (
     caltech,
     completion,
+    console,
     data,
+    detections,
     doctor,
-    errors,
     sam,
     segment,
     voc,
@@ -62,6 +65,9 @@ app = typer.Typer(
 app.command("doctor")(doctor.examine)
 app.command("cam")(segment.map_images)
 app.command("segment")(segment.segment_images)
+voc.app.command("detect")(detections.detect_boxes)
+voc.app.command("score")(detections.score_boxes)
+voc.app.command("show")(detections.show_boxes)
 app.command("completion")(completion.print_completion)
 app.add_typer(data.app, name="data")
 app.add_typer(voc.app, name="voc")
@@ -108,19 +114,19 @@ def main() -> None:
         status = 130
     except BrokenPipeError:
         status = 1
-    except errors.UsageError as error:
-        print(errors.explain_usage(error), file=sys.stderr)
+    except console.UsageError as error:
+        print(console.explain_usage(error), file=sys.stderr)
         status = error.exit_code
     except Exception as error:
         if os.environ.get("WSLIB_DEBUG"):
             raise
-        status = errors.explain(error)
+        status = console.explain(error)
     finally:
-        _let_go()
+        _drop_unwritten()
     sys.exit(status or 0)
 
 
-def _let_go() -> None:
+def _drop_unwritten() -> None:
     """Drop what cannot be written: Python would try again at its end, and complain."""
     try:
         print(end="", flush=True)

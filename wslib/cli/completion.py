@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
 from typer.completion import completion_init, get_completion_script
+
+from wslib.cli import options
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -13,9 +14,7 @@ completion_init()  # the script asks `wslib` itself, which then knows what to an
 
 
 def print_completion(
-    shell: Annotated[
-        str, typer.Argument(help="bash, zsh or fish", autocompletion=lambda: [*SHELLS])
-    ],
+    shell: Annotated[str, options.named(SHELLS)],
 ) -> None:
     """Print what makes a shell complete commands, options and values.
 

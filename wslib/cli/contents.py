@@ -8,7 +8,7 @@ from typing import ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from wslib.cli.errors import UsageError
+from wslib.cli.console import UsageError
 
 WHOLE = 10_000  # characters: what is too long for its line is wrapped, not cut off
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from wslib.cli import names, options
+from wslib.cli import options
+from wslib.cli.choices import names_in
+from wslib.cli.console import print_json, resumable
 from wslib.cli.contents import Contents
-from wslib.cli.interrupted import goes_on
-from wslib.cli.printing import print_json
+from wslib.data import inventory
 
 app = typer.Typer(cls=Contents)
 
 Part = Annotated[
     str | None,
     options.one_of(
-        ("trainval", "test"), help="Of voc2007: trainval or test [default: both]"
+        names_in("data.voc", "VOC2007_PARTS"),
+        help="Of voc2007: {} [default: both]",
     ),
 ]
 BaseUrl = Annotated[str | None, typer.Option(help="Fetch the archives from here")]
@@ -36,10 +37,7 @@ def group() -> None:
 def fetch_data(
     name: Annotated[
         str,
-        typer.Argument(
-            help="voc2007, synthetic_shapes, cifar10 or caltech101",
-            autocompletion=lambda: [*names.FETCHED],
-        ),
+        options.named(inventory.NAMES),
     ],
     part: Part = None,
     base_url: BaseUrl = None,
@@ -53,30 +51,8 @@ def fetch_data(
     \b
     Example: wslib data fetch voc2007 --part trainval
     """
-    from wslib.data import archives, caltech_archive, shapes_archive
-
-    sources = {
-        "voc2007": (archives.fetch_voc2007, archives.VOC2007_URL),
-        "synthetic_shapes": (
-            shapes_archive.fetch_synthetic_shapes,
-            shapes_archive.SHAPES_URL,
-        ),
-        "cifar10": (shapes_archive.fetch_cifar10, shapes_archive.CIFAR10_URL),
-        "caltech101": (
-            caltech_archive.fetch_caltech101,
-            caltech_archive.CALTECH101_URL,
-        ),
-    }
-    if name not in sources:
-        raise ValueError(f"data set {name!r}, expected one of {', '.join(sources)}")
-    fetch, url = sources[name]
-    how = {"base_url": base_url or url, "keep_archives": keep_archives}
-    if name == "voc2007":
-        how["parts"] = (part,) if part else tuple(archives.VOC2007_PARTS)
-    elif part:
-        raise ValueError(f"--part {part}: only voc2007 has parts, {name} has none")
-    with goes_on():
-        fetch(**how)
+    with resumable():
+        inventory.fetch_data_set(name, part, base_url, keep_archives)
 
 
 @app.command("list")
@@ -88,61 +64,10 @@ def list_data(as_json: options.Json = False) -> None:
 
     JSON: [{name, part, folder, here, contents}]
     """
-    found = find_data()
+    rows = inventory.list_data_sets()
     if as_json:
-        return print_json([asdict(one) for one in found])
-    for before, one in zip([None, *found], found, strict=False):
+        return print_json([asdict(one) for one in rows])
+    for before, one in zip([None, *rows], rows, strict=False):
         if before is None or before.name != one.name:
             print(f"{one.name:18}{one.folder}")
         print(f"  {one.part:10}{one.contents}" if one.part else f"  {one.contents}")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What there is of a data set, or of one of its parts, in words."""
-
-    name: str
-    part: str | None
-    folder: Path
-    here: bool  # all of it
-    contents: str
-
-
-def find_data() -> list[Found]:
-    """Look at all data sets that a chapter can use. Raises OSError for a folder that
-    may not be read."""
-    from wslib.data.archives import VOC2007_FOLDER, VOC2007_PARTS, voc2007_contents
-    from wslib.data.caltech_archive import CALTECH101_FOLDER, caltech101_contents
-    from wslib.data.cifar10 import BINARY, ZIP
-    from wslib.data.folders import data_root
-    from wslib.data.shapes_archive import (
-        SHAPES_FOLDER,
-        cifar10_contents,
-        shapes_contents,
-    )
-
-    root = data_root().absolute()
-    rows = [
-        ("voc2007", part, root / VOC2007_FOLDER, str(voc2007_contents(part)))
-        for part in VOC2007_PARTS
-    ]
-    rows.append(("synthetic_shapes", None, root / SHAPES_FOLDER, shapes_contents()))
-    rows.append(("cifar10", None, root / BINARY, cifar10_contents()))
-    if (root / ZIP).is_file():
-        rows.append(("cifar10", None, root / ZIP, f"in its stead: {root / ZIP}"))
-    rows.append(("caltech101", None, root / CALTECH101_FOLDER, caltech101_contents()))
-    if (root / "caltech3").is_dir():  # the practical's; nothing can fetch it
-        rows.append(("caltech3", None, root / "caltech3", _caltech3(root / "caltech3")))
-    good = ("complete", "in its stead")
-    return [Found(*row[:3], row[3].startswith(good), row[3]) for row in rows]
-
-
-def _caltech3(folder: Path) -> str:
-    """The practical's pictures and CSVs: "complete, 2,033 pictures", or what is not."""
-    from wslib.data.caltech import LABELS
-
-    for label in LABELS:
-        if not (folder / "annotations" / f"{label}.csv").is_file():
-            return f"incomplete: {folder / 'annotations' / label}.csv: not found"
-    count = sum(len(list((folder / "images" / name).glob("*.*"))) for name in LABELS)
-    return f"complete, {count:,} pictures" if count else f"incomplete: {folder}: empty"

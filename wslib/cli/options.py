@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wslib.cli import names
+from wslib.cli.choices import names_in
+
+DEVICES = ("auto", "cpu", "cuda")
+SPLITS = names_in("data.voc", "SPLITS")
+VOC_SETS = names_in("data.datasets", "VOC_SETS")
 
 
-def one_of(allowed: Sequence[str], *flags: str, help: str = "") -> object:
-    """An option that takes one of `allowed`, which the shell completes."""
-    listed = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
-    return typer.Option(*flags, help=help or listed, autocompletion=lambda: [*allowed])
+def one_of(allowed: Iterable[str], *flags: str, help: str = "{}") -> object:
+    """Declare an option that takes one of `allowed`, which the shell completes, and
+    which stand in its help in place of {}."""
+    text = help.replace("{}", list_names(allowed))
+    return typer.Option(*flags, help=text, autocompletion=lambda: [*allowed])
+
+
+def named(allowed: Iterable[str]) -> object:
+    """Declare an argument that is one of `allowed`, as `one_of` does."""
+    names = list_names(allowed)
+    return typer.Argument(help=names, autocompletion=lambda: [*allowed])
+
+
+def list_names(names: Iterable[str]) -> str:
+    """Write names as "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
 
 
 Dataset = Annotated[
     str,
-    one_of(names.VOC, help="voc2007 (photographs) or rendered (drawn on this machine)"),
+    one_of(VOC_SETS, help="voc2007 (photographs) or rendered (drawn on this machine)"),
 ]
 Rendered = Annotated[
     str, typer.Option(help="Sizes of the drawn splits: train=300,val=100,test=200")
 ]
-Split = Annotated[str, one_of(names.SPLITS)]
+Split = Annotated[str, one_of(SPLITS)]
 Limit = Annotated[
     int, typer.Option(min=0, help="Use only the first so many images; 0: all")
 ]
 ClassName = Annotated[
-    str, one_of(names.CLASSES, "--class", help="One of VOC's 20 classes")
+    str,
+    one_of(names_in("data.voc", "CLASSES"), "--class", help="One of VOC's 20 classes"),
 ]
 Ious = Annotated[
     list[float],
     typer.Option("--iou", help="IoU above which a box is right; may be repeated"),
 ]
 Protocol = Annotated[
-    str, one_of(names.PROTOCOLS, help="How AP is computed: course, voc07 or voc10")
+    str,
+    one_of(
+        names_in("metrics.matching", "PROTOCOLS"),
+        help="How AP is computed: {}",
+    ),
 ]
 Digits = Annotated[int, typer.Option(min=0, max=15, help="Decimals that are printed")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text")]
@@ -58,23 +80,20 @@ Size = Annotated[
 ]
 BatchSize = Annotated[int, typer.Option(help="Images in a batch")]
 Device = Annotated[
-    str, one_of(names.DEVICES, help="cpu, cuda, or auto: a GPU if there is one")
+    str, one_of(DEVICES, help="cpu, cuda, or auto: a GPU if there is one")
 ]
 DetectionsFile = Annotated[
     Path, typer.Argument(help="Written by `wslib voc detect --out`")
 ]
 
-IOUS = [0.3, 0.4, 0.5]
 
+def parse_counts(rendered: str) -> dict[str, int]:
+    """Read the sizes of the drawn splits: "train=16,val=8,test=8". Raises ValueError
+    for what is no whole number."""
+    from wslib.workbook.params import parse_overrides
 
-def check_out(path: Path) -> None:
-    """Make the folder of a file that is to be written, before anything is computed.
-
-    Raises ValueError for what is there and is no file, and below a file.
-    """
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: no file, expected the name of one to write")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise ValueError(f"{path}: below a file, expected below a folder") from None
+    counts = parse_overrides(rendered.replace(",", " "))
+    for name, count in counts.items():
+        if not isinstance(count, int):
+            raise ValueError(f"--rendered {name}={count}: expected a whole number")
+    return counts

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from wslib.cli import names, options
+from wslib.cli import options
+from wslib.cli.console import INTERRUPTED, check_out, print_json, resumable
 from wslib.cli.contents import Contents
-from wslib.cli.interrupted import STATUS, goes_on
-from wslib.cli.printing import print_json
+from wslib.models.published import PUBLISHED
 
 app = typer.Typer(cls=Contents)
 
@@ -34,54 +34,46 @@ def list_networks(as_json: options.Json = False) -> None:
     from importlib.util import find_spec
 
     from wslib.data.download import mebibytes
-    from wslib.models.sam import PUBLISHED
     from wslib.models.sam_tiny import WEIGHTS, build_sam_tiny
 
     ours = sum(p.numel() for p in build_sam_tiny().parameters())
     size = WEIGHTS.stat().st_size if WEIGHTS.is_file() else 0
-    rows = [("sam_tiny", ours, size, WEIGHTS, f"{WEIGHTS}: not here")]
+    rows = [_row("sam_tiny", ours, size, WEIGHTS, f"{WEIGHTS}: not here")]
     for name, file in PUBLISHED.items():
         missing = f"not here; `wslib sam fetch {name}`"
-        rows.append((name, file.parameters, file.size, file.path, missing))
+        rows.append(_row(name, file.parameters, file.size, file.path, missing))
     if as_json:
-        return print_json([_record(*row) for row in rows])
-    for name, parameters, size, path, missing in rows:
-        numbers = f"{parameters / 1e6:6.1f} M parameters  {mebibytes(size):>11}"
-        print(f"{name:11}{numbers}  {_where(path, size, missing)}")
+        return print_json(rows)
+    for row in rows:
+        numbers = f"{row['parameters'] / 1e6:6.1f} M parameters  "
+        numbers += f"{mebibytes(row['bytes']):>11}"
+        print(f"{row['name']:11}{numbers}  {row['found']}")
     if find_spec("mobile_sam") is None:
         print("mobile_sam also needs its package, which is not installed")
 
 
-def _record(name: str, parameters: int, size: int, path: Path, missing: str) -> dict:
-    told = {"name": name, "parameters": parameters, "bytes": size}
-    told |= {"path": path.absolute(), "here": _is_here(path, size)}
-    return told | {"found": _where(path, size, missing)}
-
-
-def _is_here(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
-
-
-def _where(path: Path, size: int, missing: str) -> str:
+def _row(name: str, parameters: int, size: int, path: Path, missing: str) -> dict:
+    """Describe a segmenter and its file, or how much of it is here."""
     from wslib.data.download import mebibytes
 
     part = path.with_name(f"{path.name}.part")
-    if _is_here(path, size):
-        return str(path.absolute())
-    if path.exists():
-        return f"{path.absolute()}: of another size, not the published file"
-    there = f" goes on after {mebibytes(part.stat().st_size)}" if part.is_file() else ""
-    return missing + there
+    here = path.is_file() and path.stat().st_size == size
+    found = missing
+    if here:
+        found = str(path.absolute())
+    elif path.exists():
+        found = f"{path.absolute()}: of another size, not the published file"
+    elif part.is_file():
+        found += f" goes on after {mebibytes(part.stat().st_size)}"
+    row = {"name": name, "parameters": parameters, "bytes": size}
+    return row | {"path": path.absolute(), "here": here, "found": found}
 
 
 @app.command("fetch")
 def fetch_weights(
     name: Annotated[
         str,
-        typer.Argument(
-            help="vit_b, vit_l, vit_h or mobile_sam",
-            autocompletion=lambda: [*names.PUBLISHED],
-        ),
+        options.named(PUBLISHED),
     ],
 ) -> None:
     """Download the published weights of a segmenter, and check them.
@@ -94,7 +86,7 @@ def fetch_weights(
     """
     from wslib.models.sam import weights_file
 
-    with goes_on():
+    with resumable():
         print(weights_file(name).absolute())
 
 
@@ -153,11 +145,11 @@ def train_tiny(
     from wslib.prompting.sam_training import STEPS_AN_EPOCH, train
 
     path = out / "sam_tiny.pt"
-    options.check_out(path)
-    with goes_on():
+    check_out(path)
+    with resumable():
         how = {"pictures": batch_size, "learning_rate": learning_rate, "seed": seed}
         how |= {"device": device, "start": start}
         history = train(path, steps, **how, keep=out)
     if len(history) < max(1, round(steps / STEPS_AN_EPOCH)):  # `fit` has said so
-        raise typer.Exit(STATUS)
+        raise typer.Exit(INTERRUPTED)
     print(f"{path}: loss {history['loss'].iloc[-1]:.3f}")

@@ -1,18 +1,18 @@
-"""`wslib segment` and `wslib cam`: masks and maps of a person's own pictures.
-
-Here is what can be typed. Networks are opened in `segment_networks`; what is read,
-drawn and written stands in `segment_pictures`.
-"""
+"""`wslib segment` and `wslib cam`: masks and maps of a person's own pictures."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wslib.cli import names, options
-from wslib.cli.printing import print_json
+from wslib.cli import options
+from wslib.cli.choices import names_in
+from wslib.cli.console import check_out, print_json, save_figure, write_json
+from wslib.models.published import SAMS
 
 Images = Annotated[
     list[Path],
@@ -29,7 +29,7 @@ Model = Annotated[
         "[default: EfficientNet-Lite0, ImageNet's 1000 classes]"
     ),
 ]
-Method = Annotated[str, options.one_of(names.METHODS)]
+Method = Annotated[str, options.one_of(names_in("cam", "METHODS"))]
 Layer = Annotated[
     list[str] | None,
     typer.Option(help="Such as stage5 or layer2; may be repeated [default: the last]"),
@@ -40,14 +40,14 @@ def segment_images(
     images: Images,
     target: Target = None,
     model: Model = None,
-    sam: Annotated[str, options.one_of(names.SAMS)] = "sam_tiny",
+    sam: Annotated[str, options.one_of(SAMS)] = "sam_tiny",
     sam_checkpoint: Annotated[
         Path | None, typer.Option(help="Other weights of that network")
     ] = None,
     pipeline: Annotated[
         str,
         options.one_of(
-            names.PIPELINES,
+            names_in("prompting.named_pipelines", "PIPELINES"),
             help="The prompt: centre, points, points+background, box or points+box; "
             "with +mask at the end, the first mask goes into a second prompt, with "
             "+mirror, the mirror image is looked at, too",
@@ -80,41 +80,34 @@ def segment_images(
     JSON: [what NAME_points.json has: image, size, target, probability, points,
     labels, box, score, area, sam, pipeline, threshold]
     """
-    from wslib.cli.segment_networks import Explainer, check_pipeline, open_pipeline
-    from wslib.cli.segment_pictures import (
-        about_segmentation,
-        draw_segmentation,
-        find_images,
-        plan,
-        read_upright,
-        write_json,
-        write_mask,
-    )
-    from wslib.cli.voc_pictures import save_figure
+    from wslib.boxes.explainer import Explainer
+    from wslib.prompting.named_pipelines import check_pipeline, open_pipeline
+    from wslib.show.pictures import draw_segmentation
 
     check_pipeline(pipeline)
-    endings = ("_mask.png", "_overlay.png", "_points.json")
-    planned = plan(find_images(images), out, endings)
+    planned = _plan(images, out, ("_mask.png", "_overlay.png", "_points.json"))
     explainer = Explainer(model, method, layer or [], size, device)
-    number = None if target is None else explainer.target(target)
+    number = None if target is None else explainer.class_number(target)
     segmenter = open_pipeline(pipeline, sam, sam_checkpoint, threshold, device)
-    told = []
-    for image, (mask, overlay, points) in planned.items():
-        pixels = read_upright(image)
-        seen = explainer.look(pixels, number)
-        found = segmenter.run(pixels, seen.heatmap)
-        write_mask(mask, found.mask)
-        save_figure(draw_segmentation(pixels, seen, found), overlay)
-        told.append(about_segmentation(image, seen, found))
-        told[-1] |= {"sam": sam, "pipeline": pipeline, "threshold": threshold}
-        write_json(points, told[-1])
+    settings = {"sam": sam, "pipeline": pipeline, "threshold": threshold}
+    rows = []
+    for image, pixels, (mask, overlay, points) in _read_each(planned):
+        explained = explainer.explain(pixels, number)
+        result = segmenter.run(pixels, explained.heatmap)
+        prompt, titles = result.prompt, (explained.title, f"score {result.score:.2f}")
+        sides = tuple(prompt.points[prompt.labels == label] for label in (1, 0))
+        drawn = (titles, explained.heatmap, sides, prompt.box, result.mask)
+        _write_mask(mask, result.mask)
+        save_figure(draw_segmentation(pixels, *drawn), overlay)
+        rows.append({**_segmentation_row(image, explained, result), **settings})
+        write_json(points, rows[-1])
         if not as_json:
-            line = f"{image}: {seen.target} {seen.probability:.2f}, "
-            share = f"{found.mask.mean():.1%} of the picture, score {found.score:.2f}"
+            share = f"{result.mask.mean():.1%} of the picture, {titles[1]}"
             nothing = "nothing speaks for it, the mask is empty"
-            print(f"{line}{nothing if found.prompt.empty else share}: {mask}")
+            text = nothing if prompt.empty else share
+            _print_line(image, explained, text, mask)
     if as_json:
-        print_json(told)
+        print_json(rows)
 
 
 def map_images(
@@ -143,32 +136,93 @@ def map_images(
 
     JSON: [{image, target, method, probability, peak [x, y]}]
     """
-    from wslib.cli.segment_networks import Explainer
-    from wslib.cli.segment_pictures import (
-        draw_map,
-        find_images,
-        plan,
-        read_upright,
-        write_map,
-    )
-    from wslib.cli.voc_pictures import save_figure
+    from wslib.boxes.explainer import Explainer
+    from wslib.show.pictures import draw_map
 
-    planned = plan(find_images(images), out, ("_cam.png", "_cam.npy")[: 1 + npy])
+    planned = _plan(images, out, ("_cam.png", "_cam.npy")[: 1 + npy])
     explainer = Explainer(model, method, layer or [], size, device)
-    number = None if target is None else explainer.target(target)
-    told = []
-    for image, (picture, *numbers) in planned.items():
-        pixels = read_upright(image)
-        seen = explainer.look(pixels, number)
-        save_figure(draw_map(pixels, seen), picture)
+    number = None if target is None else explainer.class_number(target)
+    rows = []
+    for image, pixels, (picture, *numbers) in _read_each(planned):
+        explained = explainer.explain(pixels, number)
+        save_figure(draw_map(pixels, explained.title, explained.heatmap), picture)
         for path in numbers:
-            write_map(path, seen.heatmap)
-        y, x = (int(i) for i in divmod(seen.heatmap.argmax(), pixels.shape[1]))
-        told.append({"image": str(image), "target": seen.target, "method": method})
-        told[-1] |= {"probability": seen.probability, "peak": [x, y]}
+            _write_map(path, explained.heatmap)
+        row = {"image": str(image), "target": explained.target, "method": method}
+        row |= {"probability": explained.probability, "peak": explained.peak}
+        rows.append(row)
         if not as_json:
-            where = f"highest at ({x}, {y})" if seen.heatmap.any() else "no map"
-            line = f"{image}: {seen.target} {seen.probability:.2f}, {where}"
-            print(f"{line}: {picture}")
+            x, y = explained.peak
+            text = f"highest at ({x}, {y})" if explained.heatmap.any() else "no map"
+            _print_line(image, explained, text, picture)
     if as_json:
-        print_json(told)
+        print_json(rows)
+
+
+# ------------------------------------------------------------------------------- files
+
+
+def _plan(images: Sequence[Path], out: Path, endings: Sequence[str]) -> dict:
+    """Name the results of each image; make their folder."""
+    from wslib.data.image_files import find_images, plan_results
+
+    planned = plan_results(find_images(images), out, endings)
+    for paths in planned.values():
+        for path in paths:
+            check_out(path)
+    return planned
+
+
+def _read_each(planned: dict[Path, list[Path]]) -> Iterator[tuple]:
+    """Read each image, (H, W, 3) uint8, as it is stored: on those pixels masks are
+    measured. A camera's note that is not obeyed is named on standard error."""
+    from wslib.data.image_files import is_turned
+    from wslib.data.images import read_image
+
+    for path, results in planned.items():
+        pixels = read_image(path)
+        if is_turned(path):
+            text = "a note to turn it is not obeyed; turn its pixels if it lies"
+            print(f"wslib: {path}: {text}", file=sys.stderr)
+        yield path, pixels, results
+
+
+def _segmentation_row(image: Path, explained, result) -> dict:
+    """Gather what NAME_points.json says; see `wslib segment --help`."""
+    height, width = result.mask.shape
+    prompt = result.prompt
+    return {
+        "image": str(image),
+        "size": [width, height],
+        "target": explained.target,
+        "probability": explained.probability,
+        "points": prompt.points,
+        "labels": prompt.labels.astype(int),
+        "box": prompt.box,
+        "score": result.score,
+        "area": result.mask.sum(),
+    }
+
+
+def _print_line(image: Path, explained, text: str, result: Path) -> None:
+    print(f"{image}: {explained.target} {explained.probability:.2f}, {text}: {result}")
+
+
+def _write_mask(path: Path, mask) -> None:
+    """Write a mask (H, W) bool as a grey PNG, 255 where it is True."""
+    from PIL import Image
+
+    from wslib.runtime.kept import written_whole
+
+    with written_whole(path) as part:
+        Image.fromarray(255 * mask.astype("uint8")).save(part, format="PNG")
+
+
+def _write_map(path: Path, heatmap) -> None:
+    """Write a map (H, W) as float32 in NumPy's own format."""
+    import numpy as np
+
+    from wslib.runtime.kept import written_whole
+
+    with written_whole(path) as part, open(part, "wb") as file:
+        np.save(file, heatmap.astype(np.float32), allow_pickle=False)

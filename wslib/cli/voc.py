@@ -1,8 +1,4 @@
-"""`wslib voc`: a dog detector from image labels, step by step.
-
-Here is what can be typed. Networks are opened in `voc_networks`, trained in
-`voc_training`; what is printed and drawn stands in `voc_reports`.
-"""
+"""`wslib voc`: a dog detector from image labels, step by step."""
 
 from __future__ import annotations
 
@@ -12,14 +8,30 @@ from typing import Annotated
 
 import typer
 
-from wslib.cli import names, options
+from wslib.cli import options
+from wslib.cli.choices import names_in
+from wslib.cli.console import (
+    INTERRUPTED,
+    check_out,
+    print_about,
+    print_json,
+    resumable,
+    save_figure,
+)
 from wslib.cli.contents import Contents
-from wslib.cli.interrupted import goes_on
-from wslib.cli.options import IOUS
 
 BUILD = Path("build/voc")
-COUNTS = [10, 30, 100, 300, 1000]
+IOUS = [0.3, 0.4, 0.5]
+COUNTS = [*names_in("metrics.proposals", "COUNTS")]
 PROPOSAL_IOUS = [0.5, 0.7]
+CLASSIFICATION = (
+    "average precision of each class, not interpolated, percent; images with difficult "
+    "objects of the class only are left out"
+)
+RECALL = (
+    "VOC corners; share of the objects with a box of IoU ≥ the number, percent; AR: "
+    "its mean over IoU 0.5 to 0.95; difficult objects left out"
+)
 
 app = typer.Typer(cls=Contents)
 
@@ -36,14 +48,16 @@ def train_detector(
     rendered: options.Rendered = "",
     split: options.Split = "trainval",
     limit: options.Limit = 0,
-    backbone: Annotated[str, options.one_of(names.BACKBONES)] = "efficientnet_lite0",
+    backbone: Annotated[
+        str, options.one_of(names_in("models.classifiers", "NAMES"))
+    ] = "efficientnet_lite0",
     size: Annotated[int, typer.Option(help="Side of the input in pixels")] = 448,
     epochs: Annotated[
         int, typer.Option(min=0, help="Of fine-tuning; 0 trains the heads only")
     ] = 0,
     validate: Annotated[
         str | None,
-        options.one_of(names.SPLITS, help="Split whose mAP chooses the best epoch"),
+        options.one_of(options.SPLITS, help="Split whose mAP chooses the best epoch"),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results")] = BUILD,
     batch_size: options.BatchSize = 8,
@@ -59,13 +73,42 @@ def train_detector(
     \b
     Example: wslib voc train --split train --validate val --epochs 5
     """
-    from wslib.cli.voc_training import Training
+    from wslib.boxes import training
+    from wslib.boxes.explainer import check_size
+    from wslib.boxes.networks import open_network
+    from wslib.boxes.scoring import measure_classes
+    from wslib.data.image_sets import ImageSet, check_apart
+    from wslib.show.pictures import draw_history
 
-    options.check_out(out / "detector.pt")
-    where = (dataset, rendered, split, limit, validate)
-    training = Training(*where, backbone, size, epochs, seed, batch_size, device, out)
-    with goes_on():
-        training.run()
+    path = out / "detector.pt"
+    check_out(path)
+    check_size(size)
+    trained = {"dataset": dataset, "rendered": rendered, "split": split, "limit": limit}
+    trained |= {"backbone": backbone, "size": size, "epochs": epochs, "seed": seed}
+    trained |= {"validate": validate or ""} if epochs else {}
+    if training.is_trained(path, trained):
+        print(f"{path}: trained already; remove it to train again")
+        return
+    counts = options.parse_counts(rendered)
+    images = ImageSet.from_split(dataset, split, limit, counts)
+    held = ImageSet.from_split(dataset, validate, 0, counts) if validate else None
+    if held:
+        check_apart(images, held)
+    with resumable():
+        how = (held, trained, batch_size, device)
+        history = training.train_detector(path, images, *how)
+    if history is not None:
+        panels = {"loss": {"train": "loss"}}
+        panels |= {"mAP (%)": {"val": "mAP"}} if held else {}
+        save_figure(draw_history(history, panels), out / "curves.png")
+    if not path.exists():
+        raise typer.Exit(INTERRUPTED)
+    print(f"{path}: learnt from {len(images)} images of {split}")
+    if held:
+        network = open_network(path, None, None, device)
+        probabilities = network.probabilities(held.paths, size, batch_size)
+        mean, _ = measure_classes(probabilities, held)
+        print(f"mAP {mean:.1f} % on {len(held)} images of {validate}")
 
 
 @app.command("eval")
@@ -90,16 +133,25 @@ def evaluate_classes(
 
     JSON: dataset, split, images, mAP, AP {class: percent}
     """
-    from wslib.cli.voc_networks import Look, open_network, open_voc
-    from wslib.cli.voc_reports import report_classes
+    from wslib.boxes.networks import open_network
+    from wslib.boxes.scoring import measure_classes
+    from wslib.data.image_sets import ImageSet
+    from wslib.show.tables import number_table
 
-    voc, _ = open_voc(dataset, rendered)
-    ids = voc.available(voc.ids(split, limit or None))
+    counts = options.parse_counts(rendered)
+    images = ImageSet.from_split(dataset, split, limit, counts)
     network = open_network(detector, checkpoint, class_names, device)
-    paths = [voc.image_path(i) for i in ids]
-    told = network.probabilities(paths, Look(size or network.size, batch_size))
-    about = {"dataset": dataset, "split": split, "images": len(ids)}
-    report_classes(told, voc.labels(ids), about, digits, as_json)
+    probabilities = network.probabilities(images.paths, size, batch_size)
+    mean, frame = measure_classes(probabilities, images)
+    about = {"dataset": dataset, "split": split, "images": len(images)}
+    if as_json:
+        classes = dict(zip(frame["class"], frame["AP"], strict=True))
+        return print_json({**about, "mAP": mean, "AP": classes})
+    frame.attrs["protocol"] = CLASSIFICATION
+    print_about(about)
+    frame = frame.sort_values("AP", ascending=False).reset_index(drop=True)
+    print(number_table(frame, "voc", digits))
+    print(f"mAP {mean:.{digits}f} % over {len(frame)} classes")
 
 
 @app.command("baselines")
@@ -130,18 +182,27 @@ def measure_baselines(
     JSON: class, dataset, split, images, objects, protocol,
     baselines [{detector, AP IOU, recall IOU}]
     """
-    from wslib.cli.voc_networks import Look, open_network, open_voc
-    from wslib.cli.voc_reports import baselines, report_baselines
+    from wslib.boxes import scoring
+    from wslib.boxes.networks import open_network
+    from wslib.data.image_sets import ImageSet
+    from wslib.show.tables import number_table
 
-    voc, _ = open_voc(dataset, rendered)
-    truth, scores = voc.ground_truth(voc.ids(split, limit or None), class_name), None
+    counts = options.parse_counts(rendered)
+    images = ImageSet.from_split(dataset, split, limit, counts, present=False)
+    truth, probabilities = images.ground_truth(class_name), None
     if detector or checkpoint:
         network = open_network(detector, checkpoint, class_names, device)
-        paths = [voc.image_path(i) for i in truth]
-        scores = network.scores(paths, class_name, Look(network.size))
-    found = baselines(voc, truth, scores)
+        probabilities = network.class_probabilities(images.paths, class_name)
+    baselines = scoring.centre_detections(images, truth, probabilities)
+    ious = list(dict.fromkeys(iou))
+    frame = scoring.compare_detectors(baselines, truth, ious, protocol)
     about = {"class": class_name, "dataset": dataset, "split": split}
-    report_baselines(found, truth, iou, protocol, about, digits, as_json)
+    about |= {"images": len(truth), "objects": scoring.count_boxes(truth)}
+    if as_json:
+        rows = frame.to_dict("records")
+        return print_json({**about, **frame.attrs, "baselines": rows})
+    print_about(about)
+    print(number_table(frame, "voc", digits))
 
 
 @app.command("proposals")
@@ -181,148 +242,39 @@ def propose_boxes(
     JSON: dataset, split, images, objects, longest or proposals, protocol,
     recall [{count, recall IOU, AR, boxes}]
     """
-    from wslib.cli.voc_proposals import report_proposals
-    from wslib.data.proposal_files import check_name
+    from wslib.boxes.boxes import to_voc
+    from wslib.data.image_sets import ImageSet
+    from wslib.data.proposal_files import check_name, read_proposals, write_proposals
+    from wslib.metrics.proposals import measure_recall
+    from wslib.show.tables import Table
+    from wslib.weak.proposals import propose
 
     if out:
         check_name(out)
-        options.check_out(out)
-    where = (dataset, rendered, split, limit)
-    report_proposals(where, file, longest, count, iou, out, digits, as_json)
-
-
-@app.command("detect")
-def detect_boxes(
-    images: Annotated[
-        list[Path] | None, typer.Argument(help="Files, instead of a data set's split")
-    ] = None,
-    detector: options.DetectorFile = None,
-    checkpoint: options.CheckpointFile = None,
-    class_names: options.ClassNames = None,
-    dataset: options.Dataset = "voc2007",
-    rendered: options.Rendered = "",
-    split: options.Split = "val",
-    limit: options.Limit = 500,
-    class_name: options.ClassName = "dog",
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="Share of a map's maximum [default: the detector's own]"),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        options.one_of(names.MAPS, help="Kind of map: taught, posterior or gradcam"),
-    ] = None,
-    max_boxes: Annotated[int, typer.Option(min=1, help="Most boxes in an image")] = 3,
-    area_power: Annotated[
-        float, typer.Option(help="Above 0: larger boxes score higher")
-    ] = 0.2,
-    second: Annotated[
-        float, typer.Option(help="Weight of boxes at half and twice the threshold")
-    ] = 0.1,
-    masks: Annotated[
-        bool, typer.Option("--masks", help="Refine each map by GrabCut (slow)")
-    ] = False,
-    size: options.Size = None,
-    batch_size: options.BatchSize = 8,
-    device: options.Device = "auto",
-    out: Annotated[Path | None, typer.Option(help="File to save them in")] = None,
-    as_json: options.Json = False,
-) -> None:
-    """Find the boxes of a class in images; print or save them.
-
-    A line for each box: image, x1, y1, x2, y2, score. Corners are VOC's: counted from
-    1, the last pixel included.
-
-    \b
-    Example: wslib voc detect --detector build/voc/detector.pt --out dogs.json
-
-    JSON: format, class, dataset, split, model, recipe,
-    boxes {image: [[x1, y1, x2, y2, score]]}
-    """
-    from wslib.cli.voc_networks import Look, Scene, check_class, find, open_network
-    from wslib.cli.voc_reports import report_boxes
-
-    check_class(class_name)
+        check_out(out)
+    measure_recall({}, {}, count, iou)  # checks them before anything is searched
+    counts = options.parse_counts(rendered)
+    images = ImageSet.from_split(dataset, split, limit, counts, present=not file)
+    with resumable():
+        proposals = (
+            read_proposals(file, images.ids)
+            if file
+            else propose(images.ids, images.paths, longest)
+        )
     if out:
-        options.check_out(out)
-    of_split = (dataset, rendered, split, limit)
-    scene = Scene.of_files(images) if images else Scene.of_split(*of_split)
-    network = open_network(detector, checkpoint, class_names, device)
-    boxes = {"max_boxes": max_boxes, "area_power": area_power, "masks": masks}
-    boxes["second"] = 0.0 if masks else second
-    recipe = network.recipe(class_name, kind, threshold, **boxes)
-    look = Look(size or network.size, batch_size)
-    report_boxes(find(network, scene, class_name, recipe, look), out, as_json)
-
-
-@app.command("score")
-def score_boxes(
-    file: options.DetectionsFile,
-    iou: options.Ious = IOUS,
-    protocol: options.Protocol = "course",
-    min_score: Annotated[
-        float | None, typer.Option(help="Leave boxes with a lower score out")
-    ] = None,
-    bootstrap: Annotated[
-        int, typer.Option(min=1, help="Bootstrap samples for the intervals")
-    ] = 1000,
-    digits: options.Digits = 1,
-    as_json: options.Json = False,
-) -> None:
-    """Measure saved boxes: AP, recall, CorLoc, kinds of error.
-
-    Needs the annotations, but neither the network nor the images. Brackets hold 95 %
-    intervals. The errors are those at the last --iou.
-
-    \b
-    Example: wslib voc score dogs.json --iou 0.3 --iou 0.5 --protocol voc07
-
-    JSON: class, dataset, split, images, objects, boxes, model, recipe, protocol,
-    measures [{metric, iou, value, low, high}], errors {iou, kinds [...]}
-    """
-    from wslib.boxes.detections import load_detections
-    from wslib.cli.voc_reports import report_score
-
-    detections = load_detections(file)
-    if min_score is not None:
-        detections = detections.above(min_score)
-    report_score(file, detections, iou, protocol, bootstrap, digits, as_json)
-
-
-@app.command("show")
-def show_boxes(
-    file: options.DetectionsFile,
-    n: Annotated[int, typer.Option("--n", min=1, help="How many random images")] = 10,
-    seed: Annotated[int, typer.Option(help="Another one draws other images")] = 0,
-    image: Annotated[
-        list[str] | None,
-        typer.Option("--image", help="Draw this one (its id); may be repeated"),
-    ] = None,
-    min_score: Annotated[
-        float, typer.Option(help="Leave boxes with a lower score out")
-    ] = 0.1,
-    detector: options.DetectorFile = None,
-    checkpoint: options.CheckpointFile = None,
-    class_names: options.ClassNames = None,
-    device: options.Device = "auto",
-    out: Annotated[Path, typer.Option(help="PNG to write")] = BUILD / "show.png",
-) -> None:
-    """Draw images with true boxes (dashed) and found ones (solid).
-
-    Found boxes are orange where they are right (IoU above 0.5), else vermilion. With
-    the network that found them, the maps are drawn too.
-
-    \b
-    Example: wslib voc show dogs.json --n 10 --seed 1 --out dogs.png
-    """
-    from wslib.boxes.detections import load_detections
-    from wslib.cli.voc_networks import open_network
-    from wslib.cli.voc_pictures import choose, show
-
-    options.check_out(out)
-    detections, network = load_detections(file), None
-    ids = choose(file, detections, n, seed, image or [])
-    if detector or checkpoint:
-        network = open_network(detector, checkpoint, class_names, device)
-    show(file, detections.above(min_score), ids, network, out)
-    print(out)
+        write_proposals(out, proposals)
+    truth = images.objects()
+    corners = {i: to_voc(boxes) for i, boxes in proposals.items()}
+    frame = measure_recall(corners, truth, count, iou)
+    about = {"dataset": dataset, "split": split, "images": len(images)}
+    about["objects"] = sum(int((boxes[:, 4] == 0).sum()) for boxes in truth.values())
+    about |= {"proposals": str(file)} if file else {"longest": longest}
+    if as_json:
+        rows = frame.to_dict("records")
+        return print_json({**about, "protocol": RECALL, "recall": rows})
+    frame.attrs["protocol"] = RECALL
+    formats = {label: f".{digits}f" for label in frame.columns[1:]}
+    print_about(about)
+    print(Table(frame, "voc", formats, save=False))
+    if out:
+        print(f"saved in {out}")

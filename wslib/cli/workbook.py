@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from wslib.cli import names, options
+from wslib.cli import options
+from wslib.cli.choices import names_in
 from wslib.cli.contents import Contents
+from wslib.workbook.profiles import PROFILES
 
 
 class Steps(Contents):
@@ -18,6 +20,7 @@ class Steps(Contents):
         "What `make report` does": ("check", "run", "render"),
         "While you write": ("preview", "sync"),
         "For others": ("summary", "colab"),
+        "What was measured on real data": ("record", "headline"),
         "What `make sweep` does": ("sweep",),
     }
 
@@ -31,7 +34,7 @@ sweep = typer.Typer(
 app.add_typer(sweep, name="sweep")
 
 Chapters = Annotated[list[Path], typer.Argument(help="Such as chapters/02_*.py")]
-Profile = Annotated[str, options.one_of(names.PROFILES)]
+Profile = Annotated[str, options.one_of(PROFILES)]
 SomeChapters = Annotated[
     list[Path] | None, typer.Argument(help="Such as chapters/02_*.py [default: all]")
 ]
@@ -135,6 +138,42 @@ def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
         summarise(chapter, profile)
 
 
+@app.command("record")
+def record_run(
+    chapter: Annotated[Path, typer.Argument(help="A chapter that was run")],
+    profile: Profile = "full",
+    name: Annotated[str, typer.Option(help="Of the record, such as unseen")] = "",
+    looks: Annotated[
+        str, typer.Option(help="How often these images were seen: never, once ...")
+    ] = "",
+    overrides: Overrides = "",
+) -> None:
+    """Keep the tables of a run on real data in report/recorded/.
+
+    \b
+    Example: wslib workbook record chapters/NN_name.py --name unseen --looks never
+    """
+    from wslib.workbook.chapter import Chapter
+    from wslib.workbook.record import record
+    from wslib.workbook.run import Build
+
+    settings = f' SET="{overrides}"' if overrides else ""
+    command = f"make record CH={chapter.name[:2]} PROFILE={profile}{settings}"
+    print(record(Chapter(chapter), Build(profile), name, looks, command))
+
+
+@app.command("headline")
+def write_headline() -> None:
+    """Write the results of the README from the recorded runs.
+
+    \b
+    Example: wslib workbook headline
+    """
+    from wslib.workbook.headline import write_readme
+
+    print(write_readme(Path(".")))
+
+
 @app.command("colab")
 def make_notebooks(
     chapters: SomeChapters = None, profile: Profile = "sample", branch: Branch = None
@@ -147,12 +186,12 @@ def make_notebooks(
     Example: wslib workbook colab chapters/NN_name.py
     Example: wslib workbook colab --branch colab
     """
-    from wslib.cli.downloads import downloads
+    from wslib.models.published import list_downloads
     from wslib.workbook.badges import colab_url, write_badges
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.colab import Course, commit_notebooks, write_notebook
 
-    course = Course(Path("."), profile, downloads())
+    course = Course(Path("."), profile, list_downloads())
     wanted = [Chapter(path) for path in chapters] if chapters else course.chapters
     for chapter in wanted:
         print(write_notebook(chapter, course), flush=True)
@@ -171,7 +210,7 @@ def sync_notebooks(
     keep: Annotated[
         str | None,
         options.one_of(
-            ("chapter", "notebook"), help="Whose text counts: chapter or notebook"
+            names_in("workbook.pairing", "SIDES"), help="Whose text counts: {}"
         ),
     ] = None,
     check: Annotated[

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from wslib.data.images import read_image, resize_image
 from wslib.data.voc import RENDERED
+from wslib.runtime.kept import written_whole
 from wslib.runtime.progress import progress
 
 LABELS = ("face", "motorcycle", "airplane")  # the practical's order
@@ -112,18 +113,12 @@ def write_csv(path: Path | str, pictures: Pictures) -> None:
     there is no box. An existing file is replaced, whole or not at all.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     columns = pictures.paths, pictures.labels, pictures.boxes
-    try:
-        with open(part, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            for picture, label, box in zip(*columns, strict=True):
-                name = _relative(picture, path.parent)
-                writer.writerow([name, *map(_number, box), LABELS[label]])
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_whole(path) as part, open(part, "w", -1, "utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for picture, label, box in zip(*columns, strict=True):
+            name = _relative(picture, path.parent)
+            writer.writerow([name, *map(_number, box), LABELS[label]])
 
 
 def gather(rows: Sequence[Row]) -> Pictures:

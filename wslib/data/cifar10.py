@@ -15,7 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wslib.data.folders import data_root, note_dependency
+from wslib.data.folders import data_root
+from wslib.runtime.project import note_dependency
 
 BINARY = Path("cifar10", "cifar-10-batches-bin")  # below the root of the data
 BATCHES = {
@@ -113,3 +114,18 @@ class ZippedPictures(Sequence):
         if image is None or image.shape != (SIDE, SIDE, 3):
             raise ValueError(f"{self.path}: {name}: expected a JPEG of 32 x 32 pixels")
         return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def cifar10_contents(folder: Path) -> str:
+    """Describe what is there of the binary files: "complete, 60,000 pictures", "not
+    here", or what is missing."""
+    names = [name for names in BATCHES.values() for name in names]
+    if not folder.exists():
+        return "not here"
+    for path in (folder / name for name in names):
+        if not path.is_file():
+            return f"incomplete: {path}: not found"
+    try:
+        return f"complete, {len(BinaryPictures(folder, names)):,} pictures"
+    except ValueError as error:
+        return f"incomplete: {error}"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from wslib.data.caltech import LABELS, Pictures, read_caltech
-from wslib.data.caltech_archive import ANNOTATIONS, FOLDERS, IMAGES, read_caltech101
-from wslib.data.folders import data_root, dataset_folder, note_dependency
+from wslib.data.caltech101 import ANNOTATIONS, FOLDERS, IMAGES, read_caltech101
+from wslib.data.folders import data_root, dataset_folder
 from wslib.data.rendered.caltech import rendered_caltech
 from wslib.data.rendered.shapes import SOURCES, rendered_shapes
 from wslib.data.rendered.voc import rendered_voc2007
 from wslib.data.shapes import ENDINGS, Shapes
 from wslib.data.voc import SPLITS, VOC2007
+from wslib.runtime.project import note_dependency
+
+VOC_SETS = ("voc2007", "rendered")
+CALTECH_SETS = ("caltech3", "caltech101", "rendered")
 
 
 def open_voc2007(dataset: str = "voc2007", **rendered) -> VOC2007:
@@ -31,7 +35,8 @@ def open_voc2007(dataset: str = "voc2007", **rendered) -> VOC2007:
             raise ValueError(f"rendered: {unknown}, expected some of {sorted(known)}")
         options = {f"n_{k}" if k in SPLITS else k: v for k, v in rendered.items()}
         return VOC2007(rendered_voc2007(**options))
-    raise ValueError(f"data set {dataset!r}, expected 'voc2007' or 'rendered'")
+    expected = " or ".join(map(repr, VOC_SETS))
+    raise ValueError(f"data set {dataset!r}, expected {expected}")
 
 
 def open_shapes(
@@ -103,9 +108,8 @@ def open_caltech(
         return read_caltech101(root)
     if dataset == "rendered":
         return read_caltech(rendered_caltech(count, seed))
-    raise ValueError(
-        f"data set {dataset!r}, expected 'rendered', 'caltech3' or 'caltech101'"
-    )
+    *others, last = map(repr, CALTECH_SETS)
+    raise ValueError(f"data set {dataset!r}, expected {', '.join(others)} or {last}")
 
 
 def learn_and_examine(

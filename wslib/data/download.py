@@ -7,9 +7,7 @@ version of the file on the server they are (RFC 9110, sections 13.1.5 and 14).
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
-import os
 import re
 import time
 import urllib.request
@@ -18,6 +16,7 @@ from http.client import BadStatusLine, HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 
+from wslib.runtime.kept import hash_file, move, write_json
 from wslib.runtime.progress import progress_bytes
 
 TIMEOUT = 30.0  # seconds in which nothing comes
@@ -40,7 +39,7 @@ def fetch(
     that is there already is checked and left as it is. After a cut connection, a
     timeout or an answer 5xx the rest is asked for again, four times if nothing new
     comes. What came stays in `path.part` unless its checksum is wrong. Two processes
-    must not fetch the same path at once: see `wslib.data.folders.alone`.
+    must not fetch the same path at once: see `wslib.runtime.kept.alone`.
 
     Raises RuntimeError, one line, for whatever goes wrong on the way.
     """
@@ -55,7 +54,7 @@ def fetch(
     if wrong := _wrong(download.part, checksum, size):
         download.discard()
         raise RuntimeError(f"{url}: {wrong}; what came was removed")
-    os.replace(download.part, path)
+    move(download.part, path)
     download.note.unlink(missing_ok=True)
     return path
 
@@ -77,13 +76,9 @@ def _wrong(path: Path, checksum: str | None, size: int | None) -> str | None:
     if checksum is None:
         return None
     name, expected = checksum.split(":")
-    digest = hashlib.new(name, usedforsecurity=False)
-    with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    if digest.hexdigest() == expected.lower():
-        return None
-    return f"its {name.upper()} is {digest.hexdigest()}, expected {expected}"
+    found = hash_file(path, name)
+    wrong = f"its {name.upper()} is {found}, expected {expected}"
+    return wrong if found != expected.lower() else None
 
 
 def _persist(download: _Download) -> None:
@@ -204,8 +199,7 @@ class _Download:
         tag = headers["ETag"] or ""
         weak = not tag or tag.startswith("W/")  # these are no good for If-Range
         version = headers["Last-Modified"] if weak else tag
-        text = json.dumps({"url": self.url, "version": version})
-        self.note.write_text(text, encoding="utf-8")
+        write_json(self.note, {"url": self.url, "version": version})
 
 
 def _chunks(response) -> Iterator[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -15,6 +14,7 @@ from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from wslib.data.caltech import Pictures, load_pixels
+from wslib.runtime.kept import digest
 from wslib.runtime.progress import progress
 
 SAME = 0.85  # correlation of two pictures from which on they are nearly the same
@@ -151,9 +151,9 @@ def _aligned(one: np.ndarray, other: np.ndarray) -> float:
 
 def _find_copies(pixels: Tensor, similar: np.ndarray) -> None:
     """Exact copies are the same even where there is no structure to align."""
-    first: dict[bytes, int] = {}
+    first: dict[str, int] = {}
     for row, picture in enumerate(pixels.numpy()):
-        other = first.setdefault(hashlib.sha256(picture.tobytes()).digest(), row)
+        other = first.setdefault(digest(picture), row)
         similar[row, other] = similar[other, row] = 1
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from wslib.data.backgrounds import photograph_path
 from wslib.data.caltech import LABELS
-from wslib.data.folders import note_dependency
+from wslib.runtime.project import note_dependency
 
 SHIPPED = {"astronaut.png": "face", "motorcycle_right.png": "motorcycle",
            "coffee.png": ""}  # fmt: skip

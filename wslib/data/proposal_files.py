@@ -9,12 +9,13 @@ A file of the course holds three cell arrays, an entry an image: `images`, the i
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat
+
+from wslib.runtime.kept import write_text
 
 KINDS = ".mat", ".json"
 
@@ -65,14 +66,7 @@ def write_proposals(path: Path | str, proposals: Mapping[str, np.ndarray]) -> No
         lines = [_line(i, boxes) for i, boxes in proposals.items()]
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        text = "{\n" + ",\n".join(lines) + "\n}\n"
-        part.write_text(text, encoding="utf-8", newline="")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def check_name(path: Path | str) -> None:

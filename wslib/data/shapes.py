@@ -177,3 +177,16 @@ def _read_mask(path: Path) -> np.ndarray:
 def _either(words: Iterable[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} or {last}"
+
+
+def shapes_contents(folder: Path) -> str:
+    """Describe what is there of the course's shapes: "complete, 3,500 train, ...", "not
+    here", or what is missing."""
+    if not folder.exists():
+        return "not here"
+    try:
+        shapes = Shapes(folder)
+        counts = [f"{len(shapes.ids(split)):,} {split}" for split in SPLITS]
+    except (FileNotFoundError, ValueError) as error:
+        return f"incomplete: {error}"
+    return f"complete, {', '.join(counts)}"

@@ -6,6 +6,7 @@ Layout and meaning: Everingham et al. 2010, https://doi.org/10.1007/s11263-009-0
 from __future__ import annotations
 
 import math
+import os
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
@@ -28,6 +29,8 @@ COURSE_CLASSES = (  # the same in the order of the course's classifier
     "pottedplant", "sofa", "tvmonitor",
 )  # fmt: skip
 SPLITS = ("train", "val", "trainval", "test")
+VOC2007_PARTS = {"trainval": ("train", "val", "trainval"), "test": ("test",)}
+LISTS = Path("ImageSets", "Main")
 RENDERED = "RENDERED.json"  # in VOC2007/ of a sample set: says how it was made
 TOLERATED_MISSING = 0.01  # of the images asked for
 
@@ -63,7 +66,7 @@ class VOC2007:
 
     def __init__(self, root: Path | str) -> None:
         below = ("", "VOC2007", "VOCdevkit/VOC2007")
-        found = [p for p in (Path(root, b) for b in below) if _lists(p).is_dir()]
+        found = [p for p in (Path(root, b) for b in below) if (p / LISTS).is_dir()]
         if not found:
             raise FileNotFoundError(
                 f"{root}: no VOC2007 here; expected VOCdevkit/VOC2007/ImageSets/Main"
@@ -78,9 +81,9 @@ class VOC2007:
         there, is empty or has an id twice, and for a limit below 1."""
         if limit is not None and limit < 1:
             raise ValueError(f"limit is {limit}, expected 1 or more, or None for all")
-        path = _lists(self.root) / f"{split}.txt"
+        path = self.root / LISTS / f"{split}.txt"
         if not path.is_file():
-            there = [s for s in SPLITS if (_lists(self.root) / f"{s}.txt").is_file()]
+            there = [s for s in SPLITS if (self.root / LISTS / f"{s}.txt").is_file()]
             raise ValueError(
                 f"{self.root}: no split {split!r}; there are {', '.join(there)}"
             )
@@ -141,7 +144,7 @@ class VOC2007:
         of `CLASSES`, and whose 255 is void. Raises ValueError as `ground_truth`, and
         for a mask that is not a palette image.
         """
-        _check_class(name)
+        check_class(name)
         path = self.root / "SegmentationClass" / f"{image_id}.png"
         if not path.is_file():
             return None
@@ -171,7 +174,7 @@ class VOC2007:
         `difficult=False` leaves the difficult objects out. Raises ValueError for a
         name that is not in `CLASSES`.
         """
-        _check_class(name)
+        check_class(name)
         truth = {}
         for image_id in ids:
             rows = [
@@ -242,10 +245,46 @@ def _clip(thing: VocObject, width: int, height: int) -> VocObject:
     return VocObject(thing.name, tuple(map(float, box)), thing.difficult)
 
 
-def _check_class(name: str) -> None:
+def check_class(name: str) -> None:
+    """Raise ValueError for a class that VOC lacks."""
     if name not in CLASSES:
         raise ValueError(f"no class {name!r}; VOC has {', '.join(CLASSES)}")
 
 
-def _lists(root: Path) -> Path:
-    return root / "ImageSets" / "Main"
+@dataclass(frozen=True)
+class Contents:
+    """The files of a part: `images` of `expected` images (0 without its lists), and
+    those `missing`, relative to the folder VOC2007."""
+
+    images: int
+    expected: int
+    missing: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.missing:
+            return f"complete, {self.images:,} images"
+        if not self.expected:
+            return "not here"
+        more = len(self.missing) - 1
+        which = self.missing[0] + (f" and {more:,} more" if more else "")
+        return f"{self.images:,} of {self.expected:,} images; missing: {which}"
+
+
+def voc2007_contents(part: str, folder: Path) -> Contents:
+    """Look in the folder VOC2007 whether each image of the lists of a part, one of
+    `VOC2007_PARTS`, has its picture and its annotation."""
+    ids, missing = set(), []
+    for split in VOC2007_PARTS[part]:
+        try:
+            ids.update(VOC2007(folder).ids(split))
+        except (FileNotFoundError, ValueError):  # no such list, or an empty one
+            missing.append(str(LISTS / f"{split}.txt"))
+    pictures = _absent(folder / "JPEGImages", {f"{i}.jpg" for i in ids})
+    annotations = _absent(folder / "Annotations", {f"{i}.xml" for i in ids})
+    missing += [str(path.relative_to(folder)) for path in pictures + annotations]
+    return Contents(len(ids) - len(pictures), len(ids), tuple(missing))
+
+
+def _absent(folder: Path, names: set[str]) -> list[Path]:
+    there = os.listdir(folder) if folder.is_dir() else ()  # once: stat is slow on NFS
+    return [folder / name for name in sorted(names.difference(there))]

@@ -68,6 +68,17 @@ def average_recall(
     return np.mean([_percent(best >= t) for t in AVERAGED], axis=0)
 
 
+def measure_recall(
+    proposals: Boxes, truth: Boxes, counts: Sequence[int], ious: Sequence[float]
+) -> pd.DataFrame:
+    """Return the frame of `proposal_recall`, a row for each count in order, with
+    `average_recall` as a column AR beside the others. Arguments and errors as there."""
+    counts, ious = sorted(set(counts)), list(dict.fromkeys(ious))
+    frame = proposal_recall(proposals, truth, counts, ious)
+    frame.insert(len(ious) + 1, "AR", average_recall(proposals, truth, counts))
+    return frame
+
+
 def best_ious(
     proposals: Boxes,
     ground_truth: Boxes,

@@ -7,13 +7,11 @@ they may hold. Every complaint is one line that names the file.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 
 from wslib.data.voc import CLASSES, COURSE_CLASSES
 from wslib.models.classifiers import Classifier, build_classifier
+from wslib.runtime.kept import hash_bytes, written_whole
 
 FORMAT = "wslib classifier 1"
 COURSE_KEY = "model_sdict"  # holds the weights in the course's own file
@@ -32,26 +31,6 @@ NUMPY_NUMBERS = [  # numbers beside the weights, as NumPy 1 and 2 call them; no 
     np.dtype,
     *(type(np.dtype(kind)) for kind in ("float32", "float64", "int64")),
 ]
-
-
-@contextmanager
-def written_whole(path: Path | str) -> Iterator[Path]:
-    """Yield a name beside `path` to write to; at the end what is there becomes `path`,
-    and after an error it is removed."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: is no file, and is not replaced by one")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:  # torch has its own for a full disk
-        reason = getattr(error, "strerror", None) or "is the disk full?"
-        raise OSError(f"{path}: cannot be written: {reason}") from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -141,12 +120,12 @@ def fingerprint(module: nn.Module) -> str:
     """12 hexadecimal digits that stand for all weights and persistent buffers: SHA-256
     of names, types, shapes and bytes. The same on any device and in any memory format.
     """
-    digest = hashlib.sha256()
+    chunks = []
     for name, value in sorted(module.state_dict().items()):
         value = value.detach().cpu().contiguous()
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()[:12]
+        chunks.append(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        chunks.append(value.reshape(-1).view(torch.uint8).numpy())
+    return hash_bytes(*chunks)[:12]
 
 
 def about_classifier(classifier: Classifier, classes: Sequence[str]) -> dict:

@@ -23,7 +23,8 @@ from wslib.models.checkpoints import (
 )
 from wslib.models.classifiers import Classifier, build_classifier
 
-FORMAT = "wslib detector 1"
+FORMAT = "wslib dense classifier 1"
+FORMATS = FORMAT, "wslib detector 1"  # as it was called, with its `name`
 
 # Where a backbone is cut: its last stage of stride 16, and its last one before `top`.
 CUTS = {
@@ -162,7 +163,7 @@ def load_detector(path: Path | str) -> tuple[DenseClassifier, dict]:
     """
     about = read_checkpoint(path)
     with naming(path):
-        if about.get("format") != FORMAT or about.get("name") not in list(CUTS):
+        if about.get("format") not in FORMATS or about.get("name") not in list(CUTS):
             raise ValueError("no detector; `wslib voc train` makes one")
         _check_classes(about.get("classes"))
         classifier = build_classifier(about["name"], pretrained=False)

@@ -6,7 +6,6 @@ these maps, as often as it likes, and the backbone does not run again.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wslib.data.folders import build_once, derived_root, recipe_hash
+from wslib.data.folders import derived_root
 from wslib.data.images import ImageBatches
-from wslib.models import dense
 from wslib.models.dense import DenseClassifier
+from wslib.runtime.kept import digest, keep
 
 VALUES, SIZES = "maps.npy", "sizes.npy"
 
@@ -73,14 +72,17 @@ def keep_feature_maps(
     if size < 32 or size % 32 or not len(paths) or len(ids) != len(paths):
         found = f"{len(ids)} ids, {len(paths)} paths, {size} pixels"
         raise ValueError(f"{found}: expected as many, 1 or more, a multiple of 32")
-    recipe = {"weights": digest_weights(network), "images": _digest_files(paths)}
-    name = recipe_hash({**recipe, "size": size}, [__file__, dense.__file__], torch)
-    folder = build_once(
-        derived_root() / f"features-{name}",
+    paths = [Path(path) for path in paths]
+    if gone := [path for path in paths if not path.exists()]:
+        raise FileNotFoundError(f"{gone[0]}: no such image")
+    folder = keep(
+        derived_root() / "features",
+        {"weights": digest_weights(network), "images": paths, "size": size},
         lambda part: _look(network, paths, size, batch_size, part),
+        *(type(network), torch),
     )
-    values = np.load(folder / VALUES, mmap_mode="r")
-    return FeatureMaps(list(ids), np.load(folder / SIZES), values, name)
+    values, key = np.load(folder / VALUES, mmap_mode="r"), folder.name.split("-")[-1]
+    return FeatureMaps(list(ids), np.load(folder / SIZES), values, key)
 
 
 @torch.inference_mode()
@@ -113,19 +115,6 @@ def new_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def digest_weights(network: torch.nn.Module) -> str:
     """Sixteen digits for the weights of a network, but for those of its heads."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name, weight in sorted(network.state_dict().items()):
-        if not name.startswith(("head.", "heads.")):  # they only read the trunk
-            digest.update(np.ascontiguousarray(weight.cpu().numpy()).data)
-    return digest.hexdigest()
-
-
-def _digest_files(paths: Sequence[Path]) -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    for path in paths:
-        try:
-            content = Path(path).read_bytes()
-        except FileNotFoundError:
-            raise FileNotFoundError(f"{path}: no such image") from None
-        digest.update(hashlib.blake2b(content).digest())
-    return digest.hexdigest()
+    heads = "head.", "heads."  # they only read the trunk
+    weights = network.state_dict().items()
+    return digest({k: w.cpu() for k, w in weights if not k.startswith(heads)})

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,56 +16,12 @@ from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 
 from wslib.data.download import fetch
-from wslib.data.folders import alone, data_root, note_dependency
 from wslib.models.checkpoints import load_weights, naming, read_checkpoint
+from wslib.models.published import MOBILE, PUBLISHED, SAMS
 from wslib.runtime.device import pick_device
+from wslib.runtime.kept import alone
+from wslib.runtime.project import note_dependency
 
-META = "https://dl.fbaipublicfiles.com/segment_anything/"
-MOBILE = "https://github.com/ChaoningZhang/MobileSAM"
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A published file: where it comes from, its size in bytes, what is expected."""
-
-    url: str
-    size: int
-    checksum: str
-    parameters: int  # of the network, without buffers
-
-    @property
-    def path(self) -> Path:
-        """Where it lies on this machine, or would."""
-        return data_root() / "sam" / self.url.rsplit("/", 1)[1]
-
-
-PUBLISHED = {
-    "vit_b": Weights(
-        f"{META}sam_vit_b_01ec64.pth",
-        375_042_383,
-        "md5:01ec64d29a2fca3f0661936605ae66f8",
-        93_735_472,
-    ),
-    "vit_l": Weights(
-        f"{META}sam_vit_l_0b3195.pth",
-        1_249_524_607,
-        "md5:0b3195507c641ddb6910d2bb5adee89c",
-        312_342_832,
-    ),
-    "vit_h": Weights(
-        f"{META}sam_vit_h_4b8939.pth",
-        2_564_550_879,
-        "md5:4b8939a88964f0f4ff5f5b2642c598a6",
-        641_090_608,
-    ),
-    "mobile_sam": Weights(
-        f"{MOBILE}/raw/master/weights/mobile_sam.pt",
-        40_728_226,
-        "sha256:6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
-        10_130_092,
-    ),
-}
-NAMES = ("sam_tiny", *PUBLISHED)
 MARKS = {  # a weight that tells a network from the others, and its last dimension
     "sam_tiny": ("image_encoder.stem.0.0.weight", 3),
     "vit_b": ("image_encoder.pos_embed", 768),
@@ -83,7 +38,7 @@ def sam_predictor(
 ) -> SamPredictor:
     """The predictor of a SAM with trained weights, on `device` in eval mode.
 
-    `name` is one of `NAMES`: `sam_tiny` (`wslib.models.sam_tiny`); `vit_b`, `vit_l`,
+    `name` is one of `SAMS`: `sam_tiny` (`wslib.models.sam_tiny`); `vit_b`, `vit_l`,
     `vit_h` (Kirillov et al. 2023, https://arxiv.org/abs/2304.02643); `mobile_sam`
     (Zhang et al. 2023, https://arxiv.org/abs/2306.14289), whose package must be
     installed, and whose predictor is that package's own class. `checkpoint` is a file
@@ -117,9 +72,8 @@ def weights_file(name: str) -> Path:
     path, expected = weights.path, (weights.checksum, weights.size)
     if path.exists():
         return fetch(weights.url, path, *expected)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with alone(path.with_name(f".{path.name}.lock")):
+        with alone(path):
             return fetch(weights.url, path, *expected)
     except RuntimeError as error:
         text = f"{name} is expected in {path.absolute()}, and sam_tiny needs no file"
@@ -127,8 +81,8 @@ def weights_file(name: str) -> Path:
 
 
 def _check(name: str) -> None:
-    if name not in NAMES:
-        raise ValueError(f"unknown SAM {name!r}, expected one of {', '.join(NAMES)}")
+    if name not in SAMS:
+        raise ValueError(f"unknown SAM {name!r}, expected one of {', '.join(SAMS)}")
 
 
 def _architecture(name: str) -> tuple[Callable[[], Sam], type]:
@@ -171,4 +125,4 @@ def _kind(state: object) -> str:
     for name, (key, side) in MARKS.items():
         if getattr(state.get(key), "shape", ())[-1:] == (side,):
             return name
-    raise ValueError(f"not the weights of a SAM, expected {', '.join(NAMES)}")
+    raise ValueError(f"not the weights of a SAM, expected {', '.join(SAMS)}")

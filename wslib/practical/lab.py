@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,23 +11,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from wslib.data import images
-from wslib.data.folders import derived_root, recipe_hash
-from wslib.metrics import overlap
+from wslib.data.folders import derived_root
 from wslib.metrics.single_box import measure_boxes
-from wslib.models import classifiers, detectors
+from wslib.models.checkpoints import read_checkpoint
 from wslib.models.detector_files import about_detector, load_detector
 from wslib.models.detectors import Detector, build_detector
-from wslib.practical import detector_training, views
 from wslib.practical.detector_training import BEST, Answers, answer, train_detector
 from wslib.practical.views import Examples
-from wslib.training import fit, losses, runs
+from wslib.runtime.kept import check_kept, digest, keyed
 from wslib.training.runs import best_epoch
-
-CODE = (
-    *(detector_training, losses, overlap, runs, fit, views),
-    *(images, classifiers, detectors),
-)
 
 
 @dataclass
@@ -101,12 +92,8 @@ class Experiments:
     @cached_property
     def data(self) -> str:
         """Sixteen digits for the pictures of `train` and `val`, and their truth."""
-        digest = hashlib.blake2b(digest_size=8)
-        for split in ("train", "val"):
-            of = self.splits[split]
-            for part in (of.pixels, of.labels, of.boxes):
-                digest.update(np.ascontiguousarray(part.numpy()).data)
-        return digest.hexdigest()
+        splits = [self.splits[name] for name in ("train", "val")]
+        return digest([[part.pixels, part.labels, part.boxes] for part in splits])
 
     def train(
         self,
@@ -144,10 +131,10 @@ class Experiments:
         return Trained(detector, history, self.splits, folder)
 
     def _folder(self, network, seed, rows, options, settings) -> Path:
-        recipe = {"network": network, "seed": seed, "data": self.data, **settings}
-        recipe |= {"rows": None if rows is None else [int(row) for row in rows]}
-        recipe |= {"options": sorted(options.items()), "device": str(self.device)}
-        recipe |= {"bfloat16": self.bfloat16}
-        code = [module.__file__ for module in CODE]
-        name = f"{network}-{recipe_hash(recipe, code, torch, np)}"
-        return derived_root() / "runs" / name
+        inputs = {"network": network, "seed": seed, "data": self.data, **settings}
+        inputs |= {"rows": None if rows is None else [int(row) for row in rows]}
+        inputs |= {"options": options, "bfloat16": self.bfloat16}
+        inputs |= {"device": str(self.device)}
+        code = train_detector, build_detector, torch, np
+        folder = keyed(derived_root() / "runs" / network, inputs, *code)
+        return check_kept(folder, {".pt": read_checkpoint})

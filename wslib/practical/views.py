@@ -38,10 +38,13 @@ class Examples:
         return len(self.labels)
 
     @classmethod
-    def read(cls, pictures: Pictures, size: int) -> Examples:
-        """Decode pictures, once, at `size` x `size`; errors as `load_pixels`."""
+    def read(
+        cls, pictures: Pictures, size: int, desc: str = "reading pictures"
+    ) -> Examples:
+        """Decode pictures, once, at `size` x `size`; `desc` and errors as
+        `load_pixels`."""
         told = torch.from_numpy(pictures.labels), torch.from_numpy(pictures.ratios)
-        return cls(load_pixels(pictures, size), *told)
+        return cls(load_pixels(pictures, size, desc=desc), *told)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Examples:
         rows = torch.as_tensor(np.asarray(rows))

@@ -10,12 +10,13 @@ pixel in column i and row j; boxes are half-open.
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
+
+from wslib.runtime.kept import digest
 
 STATE = ("features", "original_size", "input_size")  # of a predictor's current image
 
@@ -125,13 +126,13 @@ class Prompter:
         if keep < 1:
             raise ValueError(f"keep {keep}: expected at least 1 image")
         self.predictor, self.keep = predictor, keep
-        self._kept: OrderedDict[tuple, Embedding] = OrderedDict()
+        self._kept: OrderedDict[str, Embedding] = OrderedDict()
 
     def look(self, image: np.ndarray) -> Embedding:
         """Encode an image (H, W, 3) uint8, RGB, or recall it. Raises ValueError for
         another type or shape: the predictor would take it without a word."""
         image = _checked_image(image)
-        key = image.shape, hashlib.blake2b(image, digest_size=16).digest()
+        key = digest(image)
         if key not in self._kept:
             self.predictor.set_image(image)
             state = (getattr(self.predictor, name) for name in STATE)

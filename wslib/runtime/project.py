@@ -33,6 +33,18 @@ def results_folder() -> Path:
     return Path(os.environ.get("WSLIB_RESULTS") or build_folder())
 
 
+def note_dependency(path: Path | str) -> None:
+    """Tell the build that what runs now has read `path`.
+
+    Appends the absolute path, on a line of its own, to the file that
+    `$WSLIB_DATA_NOTES` names. Does nothing without that variable.
+    """
+    notes = os.environ.get("WSLIB_DATA_NOTES")
+    if notes:
+        with open(notes, "a", encoding="utf-8") as file:
+            file.write(f"{Path(path).resolve()}\n")
+
+
 def tell(text: str) -> None:
     """Print `text` if a chapter runs as a plain script, where nothing shows the last
     value of a cell; notebooks and consoles do, and there nothing is printed."""

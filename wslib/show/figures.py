@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from wslib.runtime.kept import write_bytes
 from wslib.runtime.project import results_folder, tell
 
 WIDE, NARROW = 6.3, 3.1  # inches: the width of the text, and of half of it
@@ -83,9 +84,8 @@ class Picture:
         self.fig, self.name, self.vector = fig, name, vector
         self.data = _render(fig, vector)
         folder = results_folder() / "figures"
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{name}.{'svg' if vector else 'png'}"
-        self.path.write_bytes(self.data)
+        write_bytes(self.path, self.data)
         tell(f"\nfigure: {self.path}")
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:

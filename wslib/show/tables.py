@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Collection, Hashable, Mapping
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from wslib.runtime.kept import write_json, write_text
 from wslib.runtime.project import results_folder, tell
 
 MAX_COLUMNS = 7
@@ -113,7 +111,6 @@ class Table:
 
     def _save(self) -> None:
         folder = results_folder() / "tables"
-        folder.mkdir(parents=True, exist_ok=True)
         record = {
             "name": self.name,
             "columns": [str(label) for label in self.frame],
@@ -121,10 +118,28 @@ class Table:
             "protocol": self.protocol,
             "note": self.note,
         }
-        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-        _replace(folder / f"{self.name}.json", text + "\n")
-        _replace(folder / f"{self.name}.csv", self.frame.to_csv(index=False))
+        write_json(folder / f"{self.name}.json", record)
+        write_text(folder / f"{self.name}.csv", self.frame.to_csv(index=False))
         tell(f"\ntable: {folder / self.name}.csv\n{self!r}")
+
+
+def number_table(
+    frame: pd.DataFrame, name: str, digits: int, measured: Collection[Hashable] = ()
+) -> Table:
+    """Make a table, not saved, with so many digits; columns of whole numbers have none.
+
+    The columns in `measured` have all digits, and their bounds in columns that end on
+    " low" and " high".
+    """
+    formats = {
+        label: ".0f"
+        if label not in measured and (values.round(9) % 1 == 0).all()
+        else f".{digits}f"
+        for label, values in frame.select_dtypes("float").items()
+        if not str(label).endswith((" low", " high"))
+    }
+    bounds = {label: (f"{label} low", f"{label} high") for label in measured}
+    return Table(frame, name, formats, intervals=bounds, save=False)
 
 
 class _Column:
@@ -269,10 +284,3 @@ def _plain(value: object) -> object:
 
 def _escape(text: str) -> str:
     return SPECIAL.sub(r"\\\1", text)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file at once: a reader sees the old one or the new one."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8", newline="")
-    os.replace(part, path)

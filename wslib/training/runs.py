@@ -18,8 +18,8 @@ from wslib.models.checkpoints import (
     plain,
     read_checkpoint,
     save_checkpoint,
-    written_whole,
 )
+from wslib.runtime.kept import write_text
 
 FORMAT = "wslib run 1"
 Best = tuple[str, str] | Sequence[tuple[str, str]]
@@ -196,5 +196,5 @@ class Run:
         self.weights = content["model"]
 
     def _save_history(self) -> None:
-        with written_whole(self._file("history.csv")) as part:
-            pd.DataFrame(self.rows).to_csv(part, index=False)
+        text = pd.DataFrame(self.rows).to_csv(index=False)
+        write_text(self._file("history.csv"), text)

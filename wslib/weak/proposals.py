@@ -6,9 +6,7 @@ half-open. The proposals of an image file are found once and kept.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,10 +16,10 @@ import cv2
 import numpy as np
 import PIL
 
-from wslib.data import images
-from wslib.data.folders import derived_root, recipe_hash
+from wslib.data.folders import derived_root
 from wslib.data.images import read_image, resize_image
 from wslib.metrics.matching import box_iou
+from wslib.runtime.kept import hash_file, keyed, read_kept, written_whole
 from wslib.runtime.progress import progress
 
 LONGEST = 200  # pixels of the longer side of the image that is searched
@@ -134,7 +132,9 @@ def propose(
         raise ValueError(f"{counts}: expected as many of each")
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}, expected 1 or more")
-    search = partial(_once, _folder(longest), longest)
+    place, settings = derived_root() / "proposals", {"longest": longest, "k": BASE_K}
+    folder = keyed(place, settings, propose, cv2, np, PIL)  # for this search alone
+    search = partial(_once, folder, longest)
     pool = ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 8))
     try:
         found = progress(pool.map(search, paths), desc, len(ids))
@@ -143,52 +143,27 @@ def propose(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _folder(longest: int) -> Path:
-    """Where proposals are kept: another folder for another search."""
-    recipe = {"longest": longest, "base_k": BASE_K}
-    digits = recipe_hash(recipe, [__file__, images.__file__], cv2, np, PIL)
-    folder = derived_root() / f"proposals-{digits}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _once(folder: Path, longest: int, path: Path | str) -> np.ndarray:
     """The proposals of an image file: those that are kept, or found now and kept."""
-    kept = folder / f"{_digest(path)}.npz"
-    boxes = _read(kept)
-    if boxes is None:
-        boxes = selective_search(read_image(path), longest)
-        _write(kept, boxes)
-    return boxes
-
-
-def _digest(path: Path | str) -> str:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32]
+        kept = folder / f"{hash_file(path)[:32]}.npz"
     except OSError:
         read_image(path)  # complains in its own words
         raise
-
-
-def _read(kept: Path) -> np.ndarray | None:
-    try:
-        with np.load(kept, allow_pickle=False) as file:
-            boxes = file["boxes"]
-    except Exception:  # there is none; and a damaged one raises many kinds
-        return None
-    right = boxes.dtype == np.float32 and boxes.ndim == 2 and boxes.shape[1] == 5
-    return boxes if right else None
-
-
-def _write(kept: Path, boxes: np.ndarray) -> None:
-    """Write it whole or not at all; two threads may write the same one."""
-    part = kept.with_name(f".{kept.stem}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        with open(part, "wb") as file:
+    boxes = read_kept(kept, _read)
+    if boxes is None:
+        boxes = selective_search(read_image(path), longest)
+        with written_whole(kept) as part, open(part, "wb") as file:
             np.savez(file, boxes=boxes)
-        os.replace(part, kept)
-    finally:
-        part.unlink(missing_ok=True)
+    return boxes
+
+
+def _read(kept: Path) -> np.ndarray:
+    with np.load(kept, allow_pickle=False) as file:
+        boxes = file["boxes"]
+    if boxes.dtype != np.float32 or boxes.ndim != 2 or boxes.shape[1] != 5:
+        raise ValueError(f"{boxes.dtype} {boxes.shape}, expected float32 (P, 5)")
+    return boxes
 
 
 def _regions(image: np.ndarray, base_k: int) -> np.ndarray:

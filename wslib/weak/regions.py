@@ -6,7 +6,6 @@ reads them as often as it likes.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wslib.data.folders import build_once, derived_root, recipe_hash
+from wslib.data.folders import derived_root
 from wslib.models.features import FeatureMaps, new_array
 from wslib.models.wsddn import Proposals
+from wslib.runtime.kept import keep
 from wslib.runtime.progress import progress
-from wslib.weak import roi
 from wslib.weak.proposals import most_confident
 from wslib.weak.roi import enlarged, mirrored, roi_align
 
@@ -78,13 +77,13 @@ def keep_regions(
     """
     boxes, real = _stack(maps, proposals, count)
     known = (maps.ids, maps.sizes, boxes, real)
-    recipe = {"maps": maps.digest, "boxes": _digest(boxes)}
-    digest = recipe_hash(recipe, [__file__, roi.__file__])
-    folder = build_once(
-        derived_root() / f"regions-{digest}",
+    folder = keep(
+        derived_root() / "regions",
+        {"maps": maps.digest, "boxes": boxes},
         lambda part: _look(Regions(*known, None), maps, part),
     )
-    return Regions(*known, np.load(folder / FEATURES, mmap_mode="r"), digest)
+    features, key = np.load(folder / FEATURES, mmap_mode="r"), folder.name
+    return Regions(*known, features, key.split("-")[-1])
 
 
 def _stack(maps: FeatureMaps, proposals, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -129,7 +128,3 @@ def inside_and_around(trunk: Tensor, boxes: Tensor) -> Tensor:
 
 def _areas(boxes: Tensor) -> Tensor:
     return (boxes[:, 2:] - boxes[:, :2]).prod(1)
-
-
-def _digest(boxes: np.ndarray) -> str:
-    return hashlib.blake2b(boxes.data, digest_size=8).hexdigest()

@@ -7,7 +7,6 @@ where it was stopped, and is run anew after a change; `make clean` removes it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,22 +15,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from wslib.data.folders import derived_root, recipe_hash
-from wslib.metrics import classification
-from wslib.models import localizers, wsddn
-from wslib.models.checkpoints import written_whole
+from wslib.data.folders import derived_root
+from wslib.models.checkpoints import read_checkpoint
 from wslib.models.features import FeatureMaps
 from wslib.models.localizers import Localizer, build_localizer
 from wslib.models.wsddn import WSDDN
-from wslib.training import fit, runs
+from wslib.runtime.kept import check_kept, keyed, written_whole
 from wslib.training.trackers import open_tracker
-from wslib.weak import localizer_training, wsddn_training
 from wslib.weak.localizer_training import Located, MapBatches, locate, train_localizer
 from wslib.weak.regions import Regions
 from wslib.weak.wsddn_training import measured, score_regions, train_wsddn
 
-CODE = (localizer_training, wsddn_training, localizers, wsddn, fit, runs)
-CODE += (classification,)
 STEPS = "first-steps.npy"
 
 
@@ -128,7 +122,8 @@ def run_localizer(
     localizer.bfloat16 = bfloat16
     settings = {"backbone": backbone, "epochs": epochs, "learning_rate": learning_rate}
     settings |= {"batch_size": batch_size, "bfloat16": bfloat16, "seed": seed}
-    folder = _folder(f"localizer-{pooling}", settings, train, examine, (watched,))
+    data = train, examine, (watched,)
+    folder = _folder(run_localizer, f"localizer-{pooling}", settings, *data)
     watch = Watch(folder, lambda: locate(localizer, watched).places)
     losses: list[float] = []
 
@@ -176,7 +171,7 @@ def run_wsddn(
     settings = {"contrast": contrast, "hidden": hidden, "spatial": spatial}
     settings |= {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
     settings |= {"batch_size": batch_size}
-    folder = _folder("wsddn", settings, train, examine)
+    folder = _folder(run_wsddn, "wsddn", settings, train, examine)
     said: list[np.ndarray] = []
     watch = Watch(folder, lambda: said[0])
 
@@ -208,15 +203,10 @@ def _tracking() -> Path:
     return derived_root() / "tracking"
 
 
-def _folder(name: str, settings: dict, *data: tuple) -> Path:
-    """Where a training is kept, by all that it and its record depend on."""
-    parts = [part for pair in data for part in pair]
-    digests = [getattr(part, "digest", None) or _digest(part) for part in parts]
-    code = [__file__, *(module.__file__ for module in CODE)]
-    name = f"{name}-{recipe_hash({**settings, 'data': digests}, code, torch, np)}"
-    return derived_root() / "runs" / name
-
-
-def _digest(labels: np.ndarray) -> str:
-    content = np.ascontiguousarray(labels)
-    return hashlib.blake2b(content.data, digest_size=8).hexdigest()
+def _folder(run: Callable, name: str, settings: dict, *data: tuple) -> Path:
+    """Where a training is kept, by all that it and its record depend on; what is there
+    of it is whole."""
+    parts = [getattr(part, "digest", part) for pair in data for part in pair]
+    inputs = {**settings, "data": parts}
+    folder = keyed(derived_root() / "runs" / name, inputs, run, torch, np)
+    return check_kept(folder, {".pt": read_checkpoint, ".npy": np.load})

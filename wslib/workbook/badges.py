@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
+from wslib.runtime.kept import write_text
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.repository import github_name
 
@@ -38,7 +38,5 @@ def write_badges(root: Path, chapters: list[Chapter]) -> bool:
     new = BLOCK.sub(lambda found: found[1] + "".join(lines) + found[2], text)
     if new == text:
         return False
-    scratch = readme.with_name(f".{readme.name}.tmp")
-    scratch.write_text(new, encoding="utf-8")
-    os.replace(scratch, readme)
+    write_text(readme, new)
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from wslib.runtime.kept import digest, hash_bytes
 from wslib.workbook.params import Knob, ParameterError, declared_knobs
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
@@ -43,7 +43,7 @@ class Chapter:
     def blob(self) -> str:
         """Compute the id that git gives to this text (`git hash-object`)."""
         data = self.text.encode()
-        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        return hash_bytes(b"blob %d\0" % len(data), data, kind="sha1")
 
     def notebook(self) -> nbformat.NotebookNode:
         """Read the chapter as a notebook without outputs, never touching the file."""
@@ -135,9 +135,9 @@ def code_of(notebook: nbformat.NotebookNode) -> str:
     """Return a digest of what is executed. The options `#| fig-cap: ...` that head a
     cell are words for the reader, and do not count; nor does the cell of injected
     parameters, which are compared by themselves."""
-    digest = hashlib.sha256()
+    cells = []
     for cell in code_cells(notebook):
         if "injected-parameters" not in cell.metadata.get("tags", []):
-            lines = dropwhile(lambda line: line[:2] == "#|", cell.source.splitlines())
-            digest.update("\n".join([*lines, "# %%\n"]).encode())
-    return digest.hexdigest()
+            lines = cell.source.splitlines()
+            cells.append(list(dropwhile(lambda line: line[:2] == "#|", lines)))
+    return digest(cells)

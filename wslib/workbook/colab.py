@@ -8,8 +8,6 @@ what applies the profile to them; `colab_runtime` does the work.
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from wslib.runtime.kept import hash_bytes, write_text
 from wslib.workbook import params
 from wslib.workbook.book import load_book
 from wslib.workbook.chapter import Chapter
@@ -45,8 +44,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 @dataclass(frozen=True)
 class Course:
     """The facts that the notebooks of all chapters share. `downloads`: what a
-    parameter's value stands for on the network, see `wslib.cli.downloads`. `profile` is
-    what the forms show. Raises as `load_book`."""
+    parameter's value stands for on the network, see `wslib.models.published`. `profile`
+    is what the forms show. Raises as `load_book`."""
 
     root: Path
     profile: str
@@ -92,10 +91,7 @@ def write_notebook(chapter: Chapter, course: Course) -> Path:
     """
     text = nbformat.writes(make_notebook(chapter, course)) + "\n"
     target = course.root / "build/colab" / f"{chapter.name}.ipynb"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_suffix(".tmp")
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, target)
+    write_text(target, text)
     return target
 
 
@@ -187,8 +183,7 @@ def _set_up(chapter, course: Course, values: dict, known: dict, needed: dict):
 
 def _carried(content: bytes) -> NotebookNode:
     text = base64.encodebytes(content).decode()
-    digest = hashlib.sha256(content).hexdigest()
-    lines = f'SHA256 = "{digest}"\nCARRIED = """\n{text}"""'
+    lines = f'SHA256 = "{hash_bytes(content)}"\nCARRIED = """\n{text}"""'
     return _form(_filled(CARRIED, [lines]))
 
 

@@ -10,8 +10,8 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from wslib.runtime.imports import imported_modules
 from wslib.workbook.colab_runtime import KEPT
-from wslib.workbook.dependencies import imported_modules
 
 RUNTIME = Path(__file__).resolve().with_name("colab_runtime.py")
 DISTRIBUTIONS = {  # of what is imported under another name

@@ -168,7 +168,7 @@ def fetch(values: Mapping, downloads: Mapping[str, Mapping]) -> None:
     sets among it; weights are fetched when the chapter asks for them.
 
     `downloads`: value -> what it is, how large, where it goes, and what fetches it (see
-    `wslib.cli.downloads`). Raises SetupError, one line, where that fails.
+    `wslib.models.published`). Raises SetupError, one line, where that fails.
     """
     words = set(_words(list(values.values())))
     wanted = [row for name, row in downloads.items() if name in words]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wslib.workbook import provenance, results
+from wslib.workbook import provenance, results, tried
 from wslib.workbook.book import load_book
 
 
 def write_pages(root: Path, profile: str) -> None:
-    """Write "Results at a glance" and "How this book was made" to `build/<profile>/`,
-    from those chapters of the book in `root` that have been executed."""
+    """Write "Results at a glance", "What was tried" and "How this book was made" to
+    `build/<profile>/`, from those chapters of the book in `root` that were executed."""
     pages = [root / page.file for page in load_book(root, profile).pages]
     notebooks = [page for page in pages if page.suffix == ".ipynb" and page.is_file()]
     folder = root / "build" / profile
     if notebooks:
         names = [notebook.stem for notebook in notebooks]
         results.write_page(root, profile, names, folder / "results.qmd")
+        tried.write_page(root, folder / "tried.qmd")
         provenance.write_page(notebooks, folder / "provenance.qmd")

@@ -7,7 +7,6 @@ last one. A file whose text does not change is not written: Make goes by time st
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from wslib.runtime.kept import write_text
 from wslib.workbook.percent import (
     NotSynced,
     read_notebook,
@@ -210,15 +210,5 @@ def _write(path: Path, text: str, seen: str | None) -> None:
         return
     if _read(path) != seen:
         raise NotSynced(f"{path}: was saved in the meantime; sync again")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     windows = seen is not None and b"\r\n" in path.read_bytes()
-    try:
-        part.write_text(text, encoding="utf-8", newline="\r\n" if windows else "\n")
-        if seen is not None:
-            shutil.copymode(path, part)
-        os.replace(part, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        part.unlink(missing_ok=True)
+    write_text(path, text, "\r\n" if windows else "\n")

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from wslib.runtime.kept import move
 from wslib.workbook import embedded, quarto
 from wslib.workbook.book import RenderError, read_book
 from wslib.workbook.stage import Stage, in_sources, stage
@@ -98,8 +99,7 @@ def _publish(fresh: Path, target: Path, started: float) -> None:
     names = {file.relative_to(fresh) for file in files}
     last = [Path(name) for name in PRODUCTS]
     for name in [*sorted(names - set(last)), *last]:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(fresh / name, target / name)
+        move(fresh / name, target / name)
     _remove_others(target, names)
 
 

@@ -1,20 +1,24 @@
-"""Results at a glance: what the chapters found, beside what others published.
+"""Results at a glance: what the chapters found in this run, in recorded runs on
+photographs, and what others published, in three columns that are kept apart.
 
-`report/results.yml` says which table and rows of a chapter count; the numbers
-are those that its last run left in `build/<profile>/tables/`.
+`report/results.yml` says which table and rows of a chapter count. This run's numbers
+are those that it left in `build/<profile>/tables/`, recorded ones are in
+`report/recorded/`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pydantic
 import yaml
 
+from wslib.runtime.kept import write_text
+from wslib.show.recorded import Recorded, read_recorded
 from wslib.show.tables import MISSING, Table
 from wslib.workbook.book import RenderError
 
@@ -22,16 +26,14 @@ SPECIFICATION = "report/results.yml"
 DATA = re.compile(r"\bData: ([^,.;]+)")
 HEAD = """# Results at a glance {#sec-glance .unnumbered}
 
-What each chapter set out to do, and how far it came: the row that counts beside the one
-that has to be beaten and beside what others published (@tbl-glance). Every number of
-ours is from this book's own run, with 95 % intervals in brackets where the chapter has
-them. The published ones were measured by others, on other data and mostly with larger
-networks. They are a yardstick, not an opponent: where our data are *rendered*, the two
-columns are not to be compared."""
-WORDS = {"what": "", "from": "source"}
-OVERVIEW = (
-    "The row that counts, of each chapter. Published numbers are other people's, on "
-    "the data that the tables below name."
+A sentence for each chapter, and @tbl-glance with the row that counts beside the one
+that has to be beaten. Its three columns of numbers are of three kinds. *This run* is
+what the chapters of this book printed. *Recorded* runs were made on real data by the
+same chapters, and kept. *Published* numbers were measured by others, on other data and
+mostly with larger networks. Brackets hold 95 % intervals."""
+CAPTION = (
+    "The row that counts in each chapter, and below it the one to be beaten. Numbers "
+    "of different columns are from different images."
 )
 
 
@@ -46,7 +48,8 @@ class Published(pydantic.BaseModel, extra="allow"):
 class Entry(pydantic.BaseModel, extra="forbid"):
     """What `report/results.yml` says of a chapter; the meaning stands at its head."""
 
-    question: str
+    sentence: str
+    on_photographs: str = ""
     chapter: str
     place: str
     table: str
@@ -54,17 +57,59 @@ class Entry(pydantic.BaseModel, extra="forbid"):
     rows: dict[str, str] = {}
     baseline: str | None = None
     headline: str | None = None
+    recorded: str | None = None
     published: list[Published] = []
     intervals: dict[str, tuple[str, str]] = {}
     data: str | None = None
     format: str = ".1f"
 
+    @property
+    def measure(self) -> str:
+        """The column that leads."""
+        return next(iter(self.columns))
+
     def bounds(self, column: str) -> tuple[str, str]:
         """The columns that hold the ends of its interval."""
         return self.intervals.get(column, (f"{column} low", f"{column} high"))
 
+    def words(self, row: str) -> str:
+        """What the row is called here."""
+        return self.rows.get(row, row)
+
     def number(self, value: float | None) -> str:
         return MISSING if pd.isna(value) else format(value, self.format)
+
+    def value(self, frame: pd.DataFrame | None, row: str | None) -> str:
+        """The leading number of a row with its interval, in Markdown; a dash where the
+        frame has none."""
+        if frame is None or row not in frame.index or self.measure not in frame:
+            return MISSING
+        cells = frame.loc[row]
+        low, high = (cells.get(name) for name in self.bounds(self.measure))
+        known = not (pd.isna(low) or pd.isna(high))
+        between = (
+            f" [[{self.number(low)}–{self.number(high)}]]{{.small}}" if known else ""
+        )
+        return f"{self.number(cells[self.measure])}{between}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of one chapter: of this run, and of the recorded one if there is."""
+
+    entry: Entry
+    frame: pd.DataFrame
+    note: str
+    recorded: Recorded | None
+
+    def row(self, frame: pd.DataFrame) -> str:
+        """The row that counts; by default the last, whatever it is called there."""
+        return self.entry.headline or frame.index[-1]
+
+    @property
+    def there(self) -> pd.DataFrame | None:
+        known = self.recorded and self.entry.table in self.recorded.tables
+        return self.recorded.frame(self.entry.table) if known else None
 
 
 def headline(root: Path, chapter: str, tables: Path) -> dict[str, float]:
@@ -79,7 +124,7 @@ def headline(root: Path, chapter: str, tables: Path) -> dict[str, float]:
         raise RenderError(f"{SPECIFICATION}: has no entry {chapter}")
     entry = specification[chapter]
     frame, _ = _read_table(tables, chapter, entry)
-    row = _headline_row(frame, entry)
+    row = frame.loc[entry.headline or frame.index[-1]]
     return {name: float(row.get(name, float("nan"))) for name in entry.columns}
 
 
@@ -103,21 +148,21 @@ def write_page(root: Path, profile: str, chapters: list[str], page: Path) -> Non
     executed notebooks) that `report/results.yml` knows; nothing if it knows none."""
     specification = read_specification(root)
     tables = root / "build" / profile / "tables"
-    found = [
-        (specification[name], *_read_table(tables, name, specification[name]))
+    results = [
+        Result(entry, *_read_table(tables, name, entry), _recorded(root, entry))
         for name in chapters
-        if name in specification
+        if (entry := specification.get(name))
     ]
-    if not found:
+    if not results:
         return
-    head = ["Chapter", "Measure", "Data", "Baseline", "Here", "Published"]
-    rows = pd.DataFrame([_overview_row(*chapter) for chapter in found], columns=head)
-    overview = Table(rows, "glance", save=False, markdown=head)
-    sections = [_section(*chapter) for chapter in found]
-    parts = [HEAD, _float("tbl-glance", overview, OVERVIEW), *sections]
-    scratch = page.with_suffix(".tmp")
-    scratch.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    os.replace(scratch, page)
+    sentences = [f"- @{r.entry.chapter}: {_sentence(r)}" for r in results]
+    table = f"::: {{#tbl-glance}}\n{_table(results)._repr_markdown_()}\n{CAPTION}\n:::"
+    text = "\n\n".join([HEAD, "\n".join(sentences), table, *_sources(results)])
+    write_text(page, text + "\n")
+
+
+def _recorded(root: Path, entry: Entry) -> Recorded | None:
+    return read_recorded(entry.recorded, root) if entry.recorded else None
 
 
 def _read_table(tables: Path, chapter: str, entry: Entry) -> tuple[pd.DataFrame, str]:
@@ -136,83 +181,67 @@ def _read_table(tables: Path, chapter: str, entry: Entry) -> tuple[pd.DataFrame,
     return frame, record["note"] or ""
 
 
-def _headline_row(frame: pd.DataFrame, entry: Entry) -> pd.Series:
-    return frame.loc[entry.headline or frame.index[-1]]
+def _sentence(result: Result) -> str:
+    """The chapter's sentence with its numbers."""
+    entry, there, text = result.entry, result.there, result.entry.sentence.strip()
+    if there is not None:
+        text = f"{text.rstrip('.')}; {entry.on_photographs}"
+    return text.format(
+        here=_number(entry, result.frame, result.row(result.frame)),
+        baseline=_number(entry, result.frame, entry.baseline),
+        recorded=None if there is None else _number(entry, there, result.row(there)),
+        recorded_baseline=_number(entry, there, entry.baseline),
+    )
 
 
-def _overview_row(entry: Entry, frame: pd.DataFrame, note: str) -> list[str]:
-    column, measure = next(iter(entry.columns.items()))
-    ours = _headline_row(frame, entry)
-    low, high = (ours.get(name) for name in entry.bounds(column))
-    known = not (pd.isna(low) or pd.isna(high))
-    between = f" [[{low:.0f}–{high:.0f}]]{{.small}}" if known else ""
-    baseline = frame[column].get(entry.baseline) if column in frame else None
-    others = entry.published[-1:]
-    return [
-        f"@{entry.chapter}",
-        measure,
-        entry.data or _data(entry, note),
-        entry.number(baseline),
-        f"**{entry.number(ours.get(column))}**{between}",
-        *[f"{entry.number(getattr(o, column, None))} ({o.name})" for o in others],
-        *([] if others else [MISSING]),
+def _number(entry: Entry, frame: pd.DataFrame | None, row: str | None) -> str:
+    return entry.value(frame, row).partition(" ")[0]
+
+
+def _table(results: list[Result]) -> Table:
+    rows = [row for result in results for row in _rows(result)]
+    head = ["Chapter", "Measure", "", "This run", "Recorded", "Published"]
+    return Table(pd.DataFrame(rows, columns=head), "glance", save=False, markdown=head)
+
+
+def _rows(result: Result) -> list[list[str]]:
+    """The row that counts, and the one to be beaten."""
+    entry, here, there = result.entry, result.frame, result.there
+    best = result.row(here)
+    best_there = MISSING if there is None else entry.value(there, result.row(there))
+    theirs = [
+        entry.number(getattr(other, entry.measure, None))
+        for other in entry.published[-1:]
     ]
+    head = [f"@{entry.chapter}", entry.columns[entry.measure], entry.words(best)]
+    rows = [[*head, entry.value(here, best), best_there, *(theirs or [MISSING])]]
+    if name := entry.baseline:
+        values = [entry.value(frame, name) for frame in (here, there)]
+        rows.append(["", "", entry.words(name), *values, MISSING])
+    return rows
 
 
-def _data(entry: Entry, note: str) -> str:
-    found = DATA.search(note)
+def _sources(results: list[Result]) -> list[str]:
+    """What each column was measured on."""
+    here = [
+        f"@{r.entry.chapter}: {r.entry.data or _data(r)}, @{r.entry.place}."
+        for r in results
+    ]
+    kept = [f"@{r.entry.chapter}: {r.recorded.source()}" for r in results if r.recorded]
+    others = [
+        f"@{r.entry.chapter}: {p.name}, {p.by}, {p.data}."
+        for r in results
+        for p in r.entry.published[-1:]
+    ]
+    kinds = {"This run": here, "Recorded": kept, "Published": others}
+    return [f"**{kind}.** {' '.join(lines)}" for kind, lines in kinds.items() if lines]
+
+
+def _data(result: Result) -> str:
+    found = DATA.search(result.note)
     if not found:
         raise RenderError(
-            f"{SPECIFICATION}: the note of table {entry.table} has no `Data: ...`; "
-            "say it here, as data:"
+            f"{SPECIFICATION}: the note of table {result.entry.table} has no "
+            "`Data: ...`; say it here, as data:"
         )
     return found[1]
-
-
-def _section(entry: Entry, frame: pd.DataFrame, note: str) -> str:
-    """The chapter's question, and its table with the published rows."""
-    label = entry.chapter.removeprefix("sec-")
-    caption = (
-        f"{entry.question} Our rows, each with its table, and what others published."
-    )
-    return "\n\n".join(
-        [
-            f"## {entry.question} {{.unnumbered}}",
-            f"@tbl-glance-{label} is from @{entry.chapter}.",
-            _float(f"tbl-glance-{label}", _rows(entry, frame, note), caption),
-        ]
-    )
-
-
-def _float(label: str, table: Table, caption: str) -> str:
-    return f"::: {{#{label}}}\n{table._repr_markdown_()}\n{caption}\n:::"
-
-
-def _rows(entry: Entry, frame: pd.DataFrame, note: str) -> Table:
-    """Our rows, each linked to its place, above those that others published."""
-    kept = [row for row in entry.rows or frame.index if row in frame.index]
-    names = [name for c in entry.columns for name in (c, *entry.bounds(c))]
-    ours = frame.loc[kept, [name for name in names if name in frame]]
-    ours = ours.rename(index=entry.rows).rename_axis("what").reset_index()
-    others = [
-        {
-            "what": row.name,
-            **row.model_extra,
-            "from": f"{row.by}, {row.data}",
-        }
-        for row in entry.published
-    ]
-    ours["from"] = f"@{entry.place}"
-    both = pd.concat([ours, pd.DataFrame(others)], ignore_index=True)
-    heads = {c: head for c, head in entry.columns.items() if c in ours}
-    known = {c: entry.bounds(c) for c in heads if entry.bounds(c)[0] in ours}
-    bounds = [name for pair in known.values() for name in pair]
-    return Table(
-        both[["what", *heads, *bounds, "from"]].rename(columns=heads | WORDS),
-        "glance",
-        formats=dict.fromkeys(heads.values(), entry.format),
-        intervals={heads[c]: pair for c, pair in known.items()},
-        note=note,
-        save=False,
-        markdown=[WORDS["from"]],
-    )

@@ -2,8 +2,8 @@
 
 Browsers refuse modules and data files to a page that is opened from disk. So a script
 that is a module becomes a plain one, with what it imports inside, and the index of the
-search comes as a script. And on pages without a number Quarto calls other chapters by
-number and title, where all others say "Chapter 1".
+search comes as a script; "./" is a page. And where a page has no number, Quarto calls
+other chapters by number and title; everywhere else they are "Chapter 1".
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ IMPORT = re.compile(r'^import \* as (\w+) from "(\./[^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) (\w+))", re.M)
 MODULE = re.compile(r'<script src="([^"]+)" type="module"></script>\n?')
 CHAPTER = re.compile(
-    r'(<a href="[^"]*" class="quarto-xref"><span>)(\d+|[A-Z])&nbsp; [^<]*(?=</span>)'
+    r'(<a href="[^"]*" class="quarto-xref"><span>)'
+    r"(?:Appendix ([A-Z]) — |(\d+)&nbsp; )[^<]*(?=</span>)"
 )
 SEARCH = """<script>
 if (location.protocol === "file:") {
@@ -40,7 +41,7 @@ def retouch(output: Path) -> None:
     plain, inside = _plain_scripts(pages, output)
     for page, text in pages.items():
         text = MODULE.sub(lambda tag, page=page: _tag(tag, page, plain, inside), text)
-        text = CHAPTER.sub(_number, text)
+        text = CHAPTER.sub(_number, text).replace('href="./"', 'href="./index.html"')
         page.write_text(text.replace("</head>", f"{SEARCH}</head>", 1), "utf-8")
     index = output / "search.json"
     if index.is_file():
@@ -49,8 +50,12 @@ def retouch(output: Path) -> None:
 
 
 def _number(reference: re.Match) -> str:
-    name = "Chapter" if reference[2].isdigit() else "Appendix"
-    return f"{reference[1]}{name}&nbsp;{reference[2]}"
+    name = (
+        f"Appendix&nbsp;{reference[2]}"
+        if reference[2]
+        else f"Chapter&nbsp;{reference[3]}"
+    )
+    return reference[1] + name
 
 
 def _plain_scripts(pages: dict[Path, str], output: Path) -> tuple[set, set]:

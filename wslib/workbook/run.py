@@ -25,7 +25,9 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from wslib.workbook import dependencies, params, provenance
+from wslib.runtime.imports import imported_modules, make_rule
+from wslib.runtime.kept import digest, move, write_text, written_whole
+from wslib.workbook import params, provenance
 from wslib.workbook.badges import colab_url
 from wslib.workbook.chapter import Chapter, code_cells, code_of
 
@@ -90,7 +92,7 @@ def resolve(chapter: Chapter, build: Build, overrides: dict) -> dict:
     defaults = {name: knob.default for name, knob in knobs.items()}
     profile = params.check(params.read_yaml(file), knobs, str(file))
     mine = params.check(mine, knobs, f"{chapter.name}, command line")
-    modules = dependencies.imported_modules(chapter.path, PACKAGE)
+    modules = imported_modules(chapter.path, PACKAGE)
     reads_data = any(module.as_posix().endswith(FOLDERS) for module in modules)
     return {
         "chapter": chapter.name,
@@ -114,14 +116,9 @@ def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
     """
     began = time.time()
     settings = json.loads(build.file(chapter, ".json").read_text(encoding="utf-8"))
-    modules = dependencies.imported_modules(chapter.path, PACKAGE)
+    modules = imported_modules(chapter.path, PACKAGE)
     fresh = chapter.parameterized(settings["parameters"], _source(settings))
-    state = {
-        "code": code_of(fresh),
-        "parameters": settings["parameters"],
-        "data": settings["data"],
-        "package": dependencies.digest(modules),
-    }
+    state = _state(fresh, settings, modules)
     target = build.file(chapter, ".ipynb")
     finished = _read_notebook(target)
     if finished is not None and _is_current(finished, state):
@@ -136,6 +133,29 @@ def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
     _publish(build.results(chapter), build.folder)
     build.failed(chapter).unlink(missing_ok=True)
     return _replace(target, notebook, began)
+
+
+def is_up_to_date(chapter: Chapter, build: Build) -> bool:
+    """Whether the finished notebook is that of the chapter's code, parameters, modules
+    and data as they are now."""
+    file = build.file(chapter, ".json")
+    finished = _read_notebook(build.file(chapter, ".ipynb"))
+    if finished is None or not file.is_file():
+        return False
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    modules = imported_modules(chapter.path, PACKAGE)
+    fresh = chapter.parameterized(settings["parameters"], _source(settings))
+    return _is_current(finished, _state(fresh, settings, modules))
+
+
+def _state(notebook, settings: dict, modules: list[Path]) -> dict:
+    """What the outputs of the notebook depend on, apart from the data that it reads."""
+    return {
+        "code": code_of(notebook),
+        "parameters": settings["parameters"],
+        "data": settings["data"],
+        "package": digest(modules),
+    }
 
 
 def _source(settings: dict) -> str:
@@ -181,9 +201,9 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
     executed = nbformat.read(failed, as_version=4)
     _check_complete(executed, chapter, failed)
     executed.metadata.pop("papermill", None)
-    executed.metadata["wslib"] = provenance.record(
-        chapter, {**state, "data_read": data_read, "device": device}, began
-    )
+    tables = sorted(file.stem for file in build.results(chapter).glob("tables/*.json"))
+    facts = {"data_read": data_read, "device": device, "tables": tables}
+    executed.metadata["wslib"] = provenance.record(chapter, {**state, **facts}, began)
     print(f"{chapter.name}: executed in {time.time() - began:.0f} s", flush=True)
     return executed
 
@@ -297,9 +317,7 @@ def _write_rule(chapter: Chapter, build: Build, modules, notebook) -> None:
         for file in [*modules, *data]
     ]
     target = build.file(chapter, ".ipynb")
-    build.file(chapter, ".d").write_text(
-        dependencies.make_rule(target, files), encoding="utf-8"
-    )
+    build.file(chapter, ".d").write_text(make_rule(target, files), encoding="utf-8")
 
 
 def _read_notebook(path: Path):
@@ -311,29 +329,23 @@ def _read_notebook(path: Path):
 def _replace(target: Path, notebook, began: float) -> Path:
     """Put the notebook in place whole, dated when its run began: what was edited since
     then is newer, and Make sees it."""
-    scratch = target.with_suffix(".tmp")
-    nbformat.write(notebook, scratch)
-    os.utime(scratch, (began, began))
-    os.replace(scratch, target)
+    with written_whole(target) as part:
+        nbformat.write(notebook, part)
+        os.utime(part, (began, began))
     return target
 
 
 def _publish(results: Path, folder: Path) -> None:
     """Move tables and figures of a run that succeeded to where the book finds them."""
     for file in [path for path in results.rglob("*") if path.is_file()]:
-        target = folder / file.relative_to(results)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(file, target)
+        move(file, folder / file.relative_to(results))
     shutil.rmtree(results, ignore_errors=True)
 
 
 def _write_if_changed(file: Path, content: dict) -> None:
     text = json.dumps(content, indent=1) + "\n"
     if not file.is_file() or file.read_text(encoding="utf-8") != text:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = file.with_suffix(".tmp")
-        scratch.write_text(text, encoding="utf-8")
-        os.replace(scratch, file)
+        write_text(file, text)
 
 
 def _lines(file: Path) -> list[str]:

@@ -7,7 +7,6 @@ the page there is, what is running and what has to be mended.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import mimetypes
 import sys
@@ -17,6 +16,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from wslib.runtime.kept import digest
 from wslib.workbook.web import WebBook
 
 SCRIPT = Path(__file__).with_name("preview.js")
@@ -43,7 +43,7 @@ class Live:
 
     def show(self, book: WebBook) -> None:
         """Put the `book` in the place of the last one."""
-        version = hashlib.sha256(book.html.encode()).hexdigest()[:16]
+        version = digest(book.html)
         script = SCRIPT.read_text(encoding="utf-8")
         before, end, after = book.html.rpartition("</body>")
         page = (

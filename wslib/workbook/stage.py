@@ -97,12 +97,13 @@ def read_page(
 
 
 def arrange(book: Book, folder: Path, documents: list[Document]) -> Stage:
-    """The book of these `documents`, with a page for what it cites, unless one of its
-    own is that."""
+    """The book of these `documents`, with a page for what it cites, before the
+    appendices, unless one of its own is that."""
     pages = list(book.pages)
     if book.bibliography and not any("{#refs}" in d.markdown for d in documents):
-        pages = [*pages, Page("references.qmd")]
-        documents = [*documents, Document(REFERENCES)]
+        end = sum(not page.appendix for page in pages)
+        pages.insert(end, Page("references.qmd"))
+        documents = [*documents[:end], Document(REFERENCES), *documents[end:]]
     return Stage(book, folder, pages, documents)
 
 

@@ -9,7 +9,6 @@ engine makes the PDF, also where Quarto is on the PATH: Quarto knows the book, n
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 import time
@@ -21,6 +20,7 @@ import typst
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
+from wslib.runtime.kept import write_bytes
 from wslib.workbook import embedded
 from wslib.workbook.book import Book, RenderError, load_book
 from wslib.workbook.chapter import without_code
@@ -49,7 +49,7 @@ def summarise(chapter: Path, profile: str, root: Path = Path(".")) -> Path:
         raise RenderError(f'{chapter}: no cell of it has the tag "{TAG}"')
     content, pages = _make(book, name, notebook)
     target = book.output / f"{chapter.stem}_summary.pdf"
-    _write(target, content)
+    write_bytes(target, content)
     if pages > MOST_PAGES:
         raise RenderError(f"{target}: has {pages} pages, expected at most {MOST_PAGES}")
     seconds = time.monotonic() - began
@@ -98,13 +98,6 @@ def _typeset(staged: Stage) -> tuple[bytes, int]:
     except typst.TypstError as error:
         raise RenderError(f"typst: {error.message}") from None
     return content, int(compiler.query("<last-page>", field="value", one=True))
-
-
-def _write(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_suffix(".tmp")
-    scratch.write_bytes(content)
-    os.replace(scratch, target)
 
 
 def _metadata(book: Book, staged: Stage, notebook) -> dict:

@@ -8,7 +8,6 @@ same rule of Make that runs every chapter.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import re
@@ -20,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from wslib.runtime.kept import digest
 from wslib.workbook import params
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.results import read_specification
@@ -182,5 +182,4 @@ def folder_name(parts) -> str:
     digest ends the name of those that have to be changed or cut for it."""
     text = "+".join(parts)
     name = re.sub(r"[^A-Za-z0-9_.,+-]+", "_", text)[:100]
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
-    return name if name == text else f"{name}-{digest}"
+    return name if name == text else f"{name}-{digest(text)[:6]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import re
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 
+from wslib.runtime.kept import digest
 from wslib.workbook import embedded
 from wslib.workbook.book import Book, Page, RenderError, load_book
 from wslib.workbook.chapter import Chapter
@@ -139,11 +139,11 @@ class WebBookMaker:
         text = self._last[2]
         if not changed:
             return text
+        cited = {n for n, d in enumerate(staged.documents) if "{#refs}" in d.markdown}
         parts = [
-            replace(document, kept=number not in changed)
+            replace(document, kept=number not in changed | cited)
             for number, document in enumerate(staged.documents)
         ]
-        cited = {n for n, d in enumerate(staged.documents) if "{#refs}" in d.markdown}
         with suppress(RenderError):  # the whole book says it better
             part = self._written(replace(staged, documents=parts))
             return splice(text, part, changed | cited)
@@ -161,7 +161,7 @@ class WebBookMaker:
         def rename(found: re.Match) -> str:
             file = self.folder / html.unescape(found[2])
             content = file.read_bytes()
-            name = hashlib.sha256(content).hexdigest()[:16] + file.suffix
+            name = digest(content) + file.suffix
             pictures[name] = content
             return f'{found[1]}picture/{name}"'
 

@@ -1,25 +1,28 @@
 """The rendered sample of the Caltech practical: layout, boxes, the same each time."""
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import wslib
 from wslib.data import backgrounds
 from wslib.data.images import read_image
 from wslib.data.rendered import caltech as module
-from wslib.data.rendered import voc
 from wslib.data.rendered.caltech import (
     label_counts,
     render_caltech,
     rendered_caltech,
 )
-from wslib.data.rendered.drawn import caltech, photographs
-from wslib.data.rendered.drawn.caltech import layers, photos
-from wslib.data.rendered.drawn.caltech.pictures import CYCLES, PLANES, draw_picture
+from wslib.data.rendered.drawn import people, photographs, portraits
 from wslib.data.rendered.drawn.drawing import Drawing
+from wslib.data.rendered.drawn.portraits import draw_picture
+from wslib.data.rendered.drawn.sprites import Sprite, extent, lay_sprite, visible_mask
+from wslib.data.rendered.drawn.vehicles import RUBBER, aeroplane, motorcycle
+from wslib.runtime.imports import imported_modules
 
 LABELS = ("face", "motorcycle", "airplane")
 
@@ -110,23 +113,23 @@ def test_boxes_are_tight_round_the_mask(folder):
 def test_extent_of_one_pixel_and_of_a_block():
     mask = np.zeros((20, 30), bool)
     mask[4, 7] = True
-    assert layers.extent(mask) == (7, 4, 8, 5)
+    assert extent(mask) == (7, 4, 8, 5)
     mask[4:9, 7:12] = True
-    assert layers.extent(mask) == (7, 4, 12, 9)
+    assert extent(mask) == (7, 4, 12, 9)
 
 
-def test_sheets_put_the_origin_where_it_is_asked_for():
-    drawing = Drawing()
-    drawing.polygon([(0, 0), (2, 0), (2, 1), (0, 1)], (200, 100, 0), puff=0, grain=0)
-    for finer in (1, 2):
-        top = layers.sheet(drawing, 10, (5, 30), (40, 50), finer=finer)
-        assert top.shape == (50, 40, 4)
-        x1, y1, x2, y2 = layers.extent(top[:, :, 3] >= 0.5)
-        assert np.abs(np.subtract((x1, y1, x2, y2), (5, 20, 25, 30))).max() <= 1
-        np.testing.assert_allclose(top[25, 15], (200, 100, 0, 1), atol=0.5)
-    view = np.full((50, 40, 3), 50, np.float32)
-    layers.cover(view, top)
-    assert view[25, 15].tolist() == [200, 100, 0] and (view[:, 30:] == 50).all()
+def test_a_sprite_is_cut_at_the_borders_and_its_shadow_falls_beside_it():
+    picture = np.zeros((10, 20, 4), np.float32)
+    picture[:, 5:] = (200, 100, 0, 1)
+    view = np.full((50, 40, 3), 90, np.float32)
+    sprite = Sprite("", picture, 28, -4, 6)
+    lay_sprite(view, sprite)
+    mask = visible_mask(sprite, (50, 40))
+    assert extent(mask) == (33, 0, 40, 6)
+    assert (view[mask] == (200, 100, 0)).all() and (view[~mask] == 90).all()
+    lay_sprite(view, Sprite("", picture, 4, 20, 30, 0.5))
+    assert view[29, 10].tolist() == [200, 100, 0]
+    assert view[31, 14].max() < 85 and (view[40:] == 90).all()
 
 
 def test_objects_are_large_and_lie_in_different_places():
@@ -135,32 +138,53 @@ def test_objects_are_large_and_lie_in_different_places():
         for k in range(12):
             _, mask = draw_picture(label, np.random.default_rng((8, place, k)))
             height, width = mask.shape
-            x1, y1, x2, y2 = layers.extent(mask)
+            x1, y1, x2, y2 = extent(mask)
             centres.append(((x1 + x2) / 2 / width, (y1 + y2) / 2 / height))
             areas.append((x2 - x1) * (y2 - y1) / width / height)
             assert 0.05 < areas[-1] < 0.9
         assert np.std(centres, axis=0).min() > 0.02 and np.std(areas) > 0.04
 
 
-@pytest.mark.parametrize("draw", CYCLES, ids=lambda f: f.__name__)
-def test_motorcycles_stand_on_two_wheels(draw):
-    for seed in range(3):
+@pytest.mark.parametrize("label", ["motorcycle", "airplane"])
+def test_what_is_in_front_of_it_is_no_part_of_it(label, monkeypatch):
+    block = np.ones((300, 110, 4), np.float32)
+    front = Sprite("", block, 0, 0, np.inf)
+    monkeypatch.setattr(portraits, "place_clutter", lambda *_: [front])
+    for seed in range(4):
+        image, mask = draw_picture(label, np.random.default_rng(seed))
+        assert image[:, 5:105].mean() < 40 and not mask[:, :110].any()
+
+
+def test_a_face_ends_at_the_chin_however_long_the_hair(monkeypatch):
+    looks = people.random_looks(np.random.default_rng(3))
+    long = dataclasses.replace(looks, long=3.0)
+    monkeypatch.setattr(people, "random_looks", lambda _: long)
+    for seed in range(6):
+        _, mask = draw_picture("face", np.random.default_rng(seed))
+        x1, y1, x2, y2 = extent(mask)
+        assert 0.8 < (y2 - y1) / (x2 - x1) < 1.5
+
+
+def test_motorcycles_stand_on_two_wheels():
+    for seed in range(20):
         drawing = Drawing()
-        draw(drawing, np.random.default_rng(seed))
+        motorcycle(drawing, np.random.default_rng(seed))
         low, high = drawing.extent()
         assert abs(low[1]) < 0.02 and 1.2 < (high - low)[0] / (high - low)[1] < 2.2
         assert low[0] < -0.7 and high[0] > 0.9
 
 
-@pytest.mark.parametrize("draw", PLANES, ids=lambda f: f.__name__)
-def test_airplanes_are_long_and_have_wheels_on_the_ground(draw):
-    for seed in range(3):
-        extents = []
+def test_airplanes_are_long_and_stand_on_two_wheels():
+    for seed in range(20):
         for landed in (True, False):
             drawing = Drawing()
-            draw(drawing, np.random.default_rng(seed), landed)
-            extents.append(np.subtract(*drawing.extent()[::-1]))
-        assert all(wide > 1.8 * high for wide, high in extents)
+            aeroplane(drawing, np.random.default_rng(seed), landed)
+            wide, high = np.subtract(*drawing.extent()[::-1])
+            assert wide > 1.8 * high
+            tyres = [s for s in drawing.shapes if s.colour.tolist() == [*RUBBER]]
+            feet = [tyre.polygons[0][:, 1].min() for tyre in tyres]
+            assert len(feet) == 2 if landed else len(feet) in (0, 2)
+            assert not feet or feet[0] == pytest.approx(feet[1])
 
 
 def test_reserved_photographs_are_not_used(monkeypatch, tmp_path):
@@ -170,12 +194,10 @@ def test_reserved_photographs_are_not_used(monkeypatch, tmp_path):
         seen.add(Path(path).name)
         return read_image(path)
 
-    for reader in (photos, photographs):
-        monkeypatch.setattr(reader, "read_image", noted)
-    for cached in (photos.piece, photographs.photograph, photographs._relief):
-        cached.cache_clear()
-    for name in photos.PIECES:
-        photos.piece(name)
+    monkeypatch.setattr(photographs, "read_image", noted)
+    photographs.piece.cache_clear()
+    for name in photographs.PIECES:
+        photographs.piece(name)
     render_caltech(tmp_path, 30, seed=1)
     assert seen and not seen & {*backgrounds.RESERVED, "motorcycle_left.png"}
     assert seen <= set(backgrounds.OTHERS)
@@ -209,7 +231,10 @@ def test_drawn_only_once(monkeypatch, tmp_path):
         rendered_caltech(3, seed=2)
 
 
-def test_what_draws_is_part_of_the_hash_and_not_of_the_voc_sets():
-    own = set(Path(caltech.__file__).parent.glob("*.py"))
-    assert own <= set(module.CODE) and len(own) > 8
-    assert not own & set(voc.DRAWN.glob("*.py"))
+def test_what_draws_is_part_of_the_hash():
+    drawn = set(Path(photographs.__file__).parent.glob("*.py"))
+    root = Path(wslib.__file__).parent
+    reached = set(imported_modules(Path(module.__file__), root))
+    assert {"portraits.py", "sprites.py", "vehicles.py"} <= {
+        path.name for path in drawn & reached
+    }

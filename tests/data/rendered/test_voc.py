@@ -11,7 +11,6 @@ from wslib.data.rendered import voc as module
 from wslib.data.rendered.drawn.drawing import Drawing, paint
 from wslib.data.rendered.drawn.scenes import KINDS, Thing, render_scene
 from wslib.data.rendered.voc import (
-    RENDERED_CLASSES,
     render_voc2007,
     rendered_voc2007,
     visible_box,
@@ -120,13 +119,24 @@ def test_scenes_are_varied():
         found.update({thing.name for thing in things})
         counts[len(things)] += 1
         difficult += sum(thing.difficult for thing in things)
-    assert set(found) == set(RENDERED_CLASSES) <= set(CLASSES)
-    assert len(RENDERED_CLASSES) >= 8 and found.most_common(1)[0][0] == "person"
+    assert set(found) == set(KINDS) <= set(CLASSES)
+    assert len(KINDS) >= 8 and found.most_common(1)[0][0] == "person"
     assert 7 <= found["dog"] <= 30
     assert max(counts) >= 4 and difficult > 5
 
 
-@pytest.mark.parametrize("name", RENDERED_CLASSES)
+def test_some_dogs_are_cut_off_and_some_are_hidden_in_part():
+    cut, hidden = 0, 0
+    for seed in range(200):
+        _, things = render_scene(np.random.default_rng([2, seed]), 96, 72)
+        for dog in (thing for thing in things if thing.name == "dog"):
+            edge = np.concatenate([dog.mask[:, 0], dog.mask[:, -1], dog.mask[-1]])
+            cut += dog.seen < 0.95 and bool(edge.any())
+            hidden += dog.seen < 0.95 and not edge.any()
+    assert cut >= 3 and hidden >= 3
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_every_class_is_drawn_upright_and_opaque(name):
     for seed in range(4):
         drawing = Drawing()

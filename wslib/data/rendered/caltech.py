@@ -15,44 +15,30 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wslib.data import backgrounds
-from wslib.data.folders import build_once, derived_root, recipe_hash
-from wslib.data.rendered.drawn import (
-    caltech,
-    clutter,
-    drawing,
-    people,
-    photographs,
-    things,
-)
-from wslib.data.rendered.drawn.caltech.layers import extent
-from wslib.data.rendered.drawn.caltech.pictures import draw_picture
+from wslib.data.folders import derived_root
+from wslib.data.rendered.drawn.portraits import draw_picture
+from wslib.data.rendered.drawn.sprites import extent
 from wslib.data.voc import RENDERED
+from wslib.runtime.kept import keep
 from wslib.runtime.progress import progress
 
 # As many of each label as in the photographs, or in proportion. A label's place in this
 # list is part of its seeds.
 REAL = {"face": 435, "motorcycle": 798, "airplane": 800}
-CODE = [
-    *sorted(Path(caltech.__file__).parent.glob("*.py")),
-    *(Path(m.__file__) for m in (drawing, photographs, people, things, clutter)),
-    Path(backgrounds.__file__),
-]
 
 
 def rendered_caltech(count: int = 600, seed: int = 0) -> Path:
     """Return the folder of a rendered set, drawn now if it is not there yet.
 
     It lies in `derived_root()/data/caltech3-rendered-HASH`; the hash is that of the
-    arguments, of the modules that draw and of the libraries that they use. Errors as
+    arguments, of the code that draws and of the libraries that it uses. Errors as
     `render_caltech`.
     """
     label_counts(count)
-    recipe = {"count": count, "seed": seed}
-    digest = recipe_hash(recipe, [__file__, *CODE], cv2, np)
-    return build_once(
-        derived_root() / "data" / f"caltech3-rendered-{digest}",
-        lambda part: render_caltech(part, **recipe),
+    settings, place = {"count": count, "seed": seed}, derived_root() / "data"
+    return keep(
+        *(place / "caltech3-rendered", settings),
+        *(lambda part: render_caltech(part, **settings), cv2, np),
     )
 
 

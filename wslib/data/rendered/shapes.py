@@ -14,20 +14,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wslib.data import backgrounds, cifar10
 from wslib.data.backgrounds import cifar10_splits, photograph_crops
-from wslib.data.folders import build_once, derived_root, recipe_hash
+from wslib.data.folders import derived_root
 from wslib.data.images import resize_image
-from wslib.data.rendered.drawn import shapes as drawn
 from wslib.data.rendered.drawn.shapes import lay_shape
 from wslib.data.shapes import ENDINGS, KINDS, SPLITS
 from wslib.data.voc import RENDERED
+from wslib.runtime.kept import keep
 from wslib.runtime.progress import progress
 
 SIZE = (64, 48)  # width and height
 SOURCES = {"rendered": photograph_crops, "cifar10": cifar10_splits}
 TEST_SEED = 1_000_003  # added to the seed where test images are drawn
-CODE = [Path(module.__file__) for module in (drawn, backgrounds, cifar10)]
 ABOUT = (
     "one shape drawn on each picture; where a split has more images than there are "
     "pictures, these come again with other shapes"
@@ -47,7 +45,7 @@ def rendered_shapes(
     that packages ship, "cifar10" are CIFAR-10's (`wslib.data.backgrounds` tells which
     go into which split). The counts are the course's by default. The folder is
     `derived_root()/data/shapes-SOURCE-HASH`; the hash is that of the arguments, of the
-    pictures' file, of the modules that draw and of the libraries that they use.
+    pictures' file, of the code that draws and of the libraries that it uses.
 
     Raises ValueError for an unknown source, and what `render_shapes` and the source
     raise.
@@ -56,11 +54,11 @@ def rendered_shapes(
         raise ValueError(f"pictures {source!r}, expected {' or '.join(SOURCES)}")
     pictures, what = SOURCES[source]()
     counts = {"train": n_train, "val": n_val, "test": n_test}
-    recipe = {"pictures": what, "seed": seed, **counts}
-    digest = recipe_hash(recipe, [__file__, *CODE], cv2, np)
-    return build_once(
-        derived_root() / "data" / f"shapes-{source}-{digest}",
+    return keep(
+        derived_root() / "data" / f"shapes-{source}",
+        {"pictures": what, "seed": seed, **counts},
         lambda part: render_shapes(part, pictures, counts, seed, what),
+        *(cv2, np),
     )
 
 

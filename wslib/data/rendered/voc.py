@@ -1,6 +1,6 @@
 """The rendered sample data set: drawn scenes in the layout of PASCAL VOC2007.
 
-For a first run without any download: thirteen of the twenty classes, drawn by code in
+For a first run without any download: twelve of the twenty classes, drawn by code in
 front of photographed textures. It is read by the same loader as the photographs, and
 says what it is: `RENDERED.json`, and the database named in each annotation.
 """
@@ -17,17 +17,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from wslib.data.folders import build_once, derived_root, recipe_hash
-from wslib.data.rendered.drawn import scenes
+from wslib.data.folders import derived_root
 from wslib.data.rendered.drawn.scenes import Thing, render_scene
+from wslib.data.rendered.drawn.sprites import extent
 from wslib.data.voc import CLASSES, RENDERED, Annotation, VocObject
+from wslib.runtime.kept import keep
 from wslib.runtime.progress import progress
 
-RENDERED_CLASSES = tuple(sorted(scenes.KINDS))
 DATABASE = "rendered by wslib"
 ASPECTS = (4 / 3, 3 / 2, 1, 3 / 4, 2 / 3)  # width to height
-DRAWN = Path(scenes.__file__).parent
-OTHERS = ("segments", "shapes")  # in `DRAWN`, but these draw for others
 
 
 def rendered_voc2007(
@@ -36,14 +34,13 @@ def rendered_voc2007(
     """Return the folder of a rendered set, drawn now if it is not there yet.
 
     It lies in `derived_root()/data/voc2007-rendered-HASH`; the hash is that of the
-    arguments, of the modules that draw and of the libraries that they use. The folders
+    arguments, of the code that draws and of the libraries that it uses. The folders
     of older recipes are left alone; to be rid of them, delete `build/data`.
     """
-    recipe = {"n_train": n_train, "n_val": n_val, "n_test": n_test, "seed": seed}
-    drawing = [path for path in sorted(DRAWN.glob("*.py")) if path.stem not in OTHERS]
-    folder = f"voc2007-rendered-{recipe_hash(recipe, [__file__, *drawing], cv2, np)}"
-    return build_once(
-        derived_root() / "data" / folder, lambda part: render_voc2007(part, **recipe)
+    settings = {"n_train": n_train, "n_val": n_val, "n_test": n_test, "seed": seed}
+    return keep(
+        *(derived_root() / "data" / "voc2007-rendered", settings),
+        *(lambda part: render_voc2007(part, **settings), cv2, np),
     )
 
 
@@ -108,10 +105,9 @@ def _render_one(root: Path, image_id: str, seed: tuple[int, ...], size) -> Annot
 
 
 def visible_box(thing: Thing) -> tuple[float, float, float, float]:
-    """The extent of what is seen of a thing, in VOC corners: 1-based, inclusive."""
-    rows, columns = np.nonzero(thing.mask)
-    corners = columns.min(), rows.min(), columns.max(), rows.max()
-    return tuple(float(corner + 1) for corner in corners)
+    """Find the extent of what is seen, in VOC corners: 1-based, inclusive."""
+    x1, y1, x2, y2 = map(float, extent(thing.mask))
+    return x1 + 1, y1 + 1, x2, y2
 
 
 def write_mask(path: Path, things: list[Thing], shape: tuple[int, int]) -> None:

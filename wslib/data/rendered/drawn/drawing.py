@@ -19,6 +19,16 @@ Points = Sequence[Sequence[float]]
 Colour = Sequence[float]  # red, green, blue, 0 to 255
 
 
+def pick(rng: np.random.Generator, items: Sequence):
+    """Choose one of `items`, each as likely."""
+    return items[rng.integers(len(items))]
+
+
+def tinted(rng: np.random.Generator, colours: Sequence[Colour]) -> np.ndarray:
+    """Choose one of some colours, a little lighter or darker."""
+    return np.clip(np.array(pick(rng, colours)) * rng.uniform(0.8, 1.1), 0, 250)
+
+
 @dataclass(frozen=True)
 class Shape:
     """Convex or simple polygons (N, 2), united, in one colour.

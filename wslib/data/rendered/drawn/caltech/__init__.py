@@ -1,1 +1,0 @@
-"""How the Caltech practical's faces, motorcycles and airplanes are drawn."""

@@ -1,0 +1,94 @@
+"""A split of the pictures and a training on it, kept in a folder and gone on with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from wslib.data.caltech import LABELS, Pictures, read_csv, write_csv
+from wslib.data.duplicates import duplicate_groups
+from wslib.data.splits import stratified_split, subset
+from wslib.models.detector_files import about_detector
+from wslib.models.detectors import Detector
+from wslib.practical.detector_training import train_detector
+from wslib.practical.evaluation import PARTS
+from wslib.practical.views import Examples
+from wslib.runtime.kept import write_json
+
+ADVICE = "choose another --out, or remove it"
+
+
+def train_kept(
+    detector: Detector,
+    pictures: Pictures,
+    folder: Path,
+    settings: Mapping[str, object],
+    **training,
+) -> tuple[pd.DataFrame, dict[str, Pictures], Examples]:
+    """Split pictures in `folder`, train a detector on `train` and keep it there, or go
+    on with both; return the history, the parts, and `val` decoded.
+
+    `settings`: those of `keep_split`; `training`: arguments of `train_detector`. Errors
+    of both.
+    """
+    sets, examples = keep_split(folder, pictures, settings), {}
+    for part in ("train", "val"):
+        desc = f"reading {PARTS[part]}"
+        examples[part] = Examples.read(sets[part], detector.input_size, desc)
+    about = {**settings, **about_detector(detector, LABELS)}
+    data = (detector, examples["train"], examples["val"])
+    seed = settings["seed"]
+    history = train_detector(*data, seed=seed, keep=folder, about=about, **training)
+    return history, sets, examples["val"]
+
+
+def keep_split(
+    folder: Path, pictures: Pictures, settings: Mapping[str, object]
+) -> dict[str, Pictures]:
+    """Split pictures into train.csv, val.csv and test.csv in `folder`, which are
+    written where they are not there yet; return the pictures of each part.
+
+    `settings`: `split`, the share of each part; `share`, that of the training set which
+    is kept; `seed`; and what else makes it this split: all of it goes into split.json.
+    Pictures that are nearly the same stay in one part. Raises ValueError, one line that
+    names the file, where another split is there.
+    """
+    settings = {**settings, "pictures": len(pictures)}
+    files = {part: folder / f"{part}.csv" for part in PARTS}
+    _check_same(folder / "split.json", files, settings)
+    if not all(file.is_file() for file in files.values()):
+        rows = _divide(pictures, settings)
+        write_json(folder / "split.json", settings)
+        for name, file in files.items():
+            write_csv(file, pictures.take(rows[name]))
+    return {name: read_csv(file) for name, file in files.items()}
+
+
+def _divide(pictures: Pictures, settings: Mapping) -> dict[str, np.ndarray]:
+    """Draw the rows of each part; of the training set only the share that is wanted."""
+    groups, seed = duplicate_groups(pictures), settings["seed"]
+    rows = stratified_split(pictures.labels, settings["split"], seed, groups)
+    some = subset(pictures.labels[rows["train"]], settings["share"], seed)
+    return {**rows, "train": rows["train"][some]}
+
+
+def _check_same(path: Path, files: Mapping[str, Path], settings: Mapping) -> None:
+    """Raise ValueError where there is a split, and not this one."""
+    if not path.is_file():
+        for file in files.values():
+            if file.exists():
+                text = "a split that no split.json tells of"
+                raise ValueError(f"{file}: {text}; {ADVICE}")
+        return
+    try:
+        known = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise ValueError(f"{path}: damaged; {ADVICE}") from None
+    for key, value in settings.items():
+        if known.get(key) != value:
+            text = f"another split, with {key} {known.get(key)}, not {value}"
+            raise ValueError(f"{path}: {text}; {ADVICE}")

@@ -1,0 +1,142 @@
+"""Runs on real data that were kept: `report/recorded/NAME.json`, and what they say of a
+conclusion that was drawn from another run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pydantic
+
+from wslib.runtime.kept import write_text
+from wslib.runtime.project import note_dependency, project_root
+
+FOLDER = "report/recorded"
+
+
+class RecordedTable(pydantic.BaseModel, extra="forbid"):
+    """A table as the chapter left it, in full precision."""
+
+    columns: list[str]
+    rows: list[list[str | float | bool | None]]
+    note: str | None = None
+    protocol: str | None = None
+
+
+class RecordedData(pydantic.BaseModel, extra="forbid"):
+    """What was measured on, and how often these images had been looked at before."""
+
+    what: str
+    looks: str
+    files: int | None = None
+    bytes: int | None = None
+    digest: str | None = None  # of the files' names and sizes
+
+
+class Recorded(pydantic.BaseModel, extra="forbid"):
+    """One run of a chapter on real data. Written by `make record`, never by hand."""
+
+    chapter: str
+    name: str
+    command: str
+    parameters: dict
+    data: RecordedData
+    commit: str
+    date: str
+    seconds: float
+    device: str
+    machine: str
+    versions: dict[str, str]
+    tables: dict[str, RecordedTable]
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """The rows of a table by the words of their first column. Raises KeyError with
+        the tables that there are."""
+        if table not in self.tables:
+            known = ", ".join(self.tables)
+            raise KeyError(f"{self.name}: no table {table}; it has {known}")
+        kept = self.tables[table]
+        frame = pd.DataFrame(kept.rows, columns=kept.columns)
+        return frame.set_index(kept.columns[0])
+
+    def source(self) -> str:
+        """Where the numbers are from, for a note below a table."""
+        data = f"{self.data.what}, seen {self.data.looks}"
+        return f"{data}; {self.date[:10]}, commit {self.commit}."
+
+
+def read_recorded(name: str, root: Path | None = None) -> Recorded:
+    """The run `report/recorded/NAME.json` of the project in `root`, by default the one
+    around what runs; the build notes that it was read.
+
+    Raises FileNotFoundError naming those that there are, ValueError naming file and
+    place of what has another form.
+    """
+    folder = (root or project_root()) / FOLDER
+    file = folder / f"{name}.json"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
+        raise FileNotFoundError(f"{file}: not there; recorded are {known}")
+    note_dependency(file)
+    try:
+        return Recorded.model_validate_json(file.read_text(encoding="utf-8"))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{file}: {place}: {first['msg']}") from None
+
+
+def read_all(root: Path) -> dict[str, Recorded]:
+    """All recorded runs of the project in `root`, by the names of their files."""
+    files = sorted((root / FOLDER).glob("*.json"))
+    return {file.stem: read_recorded(file.stem, root) for file in files}
+
+
+def write_recorded(run: Recorded, root: Path) -> Path:
+    """Write `report/recorded/NN_NAME.json`, NN being the chapter's number."""
+    file = root / FOLDER / f"{run.chapter[:2]}_{run.name}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(run.model_dump(), indent=1, ensure_ascii=False)
+    write_text(file, text + "\n")
+    return file
+
+
+def verdict(
+    claim: Callable[[pd.DataFrame], bool],
+    here: pd.DataFrame,
+    recorded: pd.DataFrame | None,
+) -> str:
+    """What photographs say of a `claim` about a table, in Markdown: that it holds there
+    too, that it is reversed, or that it was not measured.
+
+    `claim` is asked about the table of this run, `here`, and about the `recorded` one.
+    A row or column that one of them lacks makes it not measured.
+    """
+    if recorded is None:
+        return "*(not measured on photographs)*"
+    try:
+        now, there = bool(claim(here)), bool(claim(recorded))
+    except KeyError:
+        return "*(not measured on photographs)*"
+    return f"*({_WORDS[now, there]})*"
+
+
+def verdicts(
+    claims: dict[str, Callable[[pd.DataFrame], bool]],
+    here: pd.DataFrame,
+    recorded: pd.DataFrame | None,
+) -> str:
+    """A list in Markdown of the `claims` by their words, each with its verdict."""
+    found = {words: verdict(claim, here, recorded) for words, claim in claims.items()}
+    return "\n".join(f"- {words}. {judged}" for words, judged in found.items())
+
+
+_WORDS = {
+    (True, True): "holds on photographs",
+    (True, False): "reversed on photographs",
+    (False, True): "not in this run, but on photographs",
+    (False, False): "neither in this run nor on photographs",
+}
