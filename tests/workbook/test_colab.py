@@ -24,6 +24,7 @@ from wslib.workbook.chapter import Chapter
 from wslib.workbook.colab import Course, make_notebook, write_notebook
 from wslib.workbook.colab_cells import field
 from wslib.workbook.colab_payload import needed_packages, packed
+from wslib.workbook.document import split_options
 from wslib.workbook.params import ParameterError
 from wslib.workbook.repository import git
 from wslib.workbook.run import Build, resolve
@@ -109,6 +110,15 @@ def test_code_that_the_book_hides_is_folded_away(notebook):
     for cell in chapter_of(notebook).notebook().cells:
         if cell.cell_type == "code" and cell.source.startswith("#| echo: false\n"):
             assert cell.source.removeprefix("#| echo: false\n") in folded
+
+
+def test_caption_stands_below_what_it_is_about(notebook):
+    texts = {cell.source: n for n, cell in enumerate(notebook.cells)}
+    for cell in chapter_of(notebook).notebook().cells:
+        options, code = split_options(cell.source)
+        if cell.cell_type == "code" and "label" in options:
+            caption = notebook.cells[texts[code] + 1].source
+            assert re.match(r"\*\*(Figure|Table) \d\.\d+\.\*\* \w", caption), caption
 
 
 def test_form_says_what_the_profile_does(notebook):

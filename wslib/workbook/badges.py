@@ -15,7 +15,7 @@ BLOCK = re.compile(r"(<!-- colab -->\n).*?(<!-- /colab -->)", re.DOTALL)
 
 
 def colab_url(root: Path, chapter: str) -> str | None:
-    """Where the notebook of the chapter NN_name opens in Colab: on the branch `colab`
+    """Say where the notebook of a chapter NN_name opens in Colab: on the branch `colab`
     of the repository on GitHub; None without one."""
     name = github_name(root)
     return name and f"{SERVICE}/github/{name}/blob/{BRANCH}/{chapter}.ipynb"

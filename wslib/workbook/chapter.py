@@ -41,12 +41,12 @@ class Chapter:
 
     @cached_property
     def blob(self) -> str:
-        """The id that git gives to this text (`git hash-object`)."""
+        """Compute the id that git gives to this text (`git hash-object`)."""
         data = self.text.encode()
         return hash_bytes(b"blob %d\0" % len(data), data, kind="sha1")
 
     def notebook(self) -> nbformat.NotebookNode:
-        """The chapter as a notebook without outputs. Reading never touches the file."""
+        """Read the chapter as a notebook without outputs, never touching the file."""
         notebook = jupytext.reads(self.text, fmt=FORMAT)
         notebook.metadata["kernelspec"] = {
             "name": "python3",
@@ -70,7 +70,8 @@ class Chapter:
 
     @cached_property
     def knobs(self) -> dict[str, Knob]:
-        """What the `parameters` cell declares. Raises ParameterError without one."""
+        """Read what the `parameters` cell declares. Raises ParameterError without
+        one."""
         notebook = self.notebook()
         source = notebook.cells[self._parameters_cell(notebook)].source
         return declared_knobs(source, str(self.path))
@@ -89,8 +90,8 @@ class Chapter:
         return numbers[0]
 
     def parameterized(self, parameters: dict, source: str) -> nbformat.NotebookNode:
-        """The notebook with the `parameters` that differ from their defaults injected
-        in a cell of their own, which says that they are from `source`."""
+        """Make the notebook with the `parameters` that differ from their defaults
+        injected in a cell of their own, which says that they are from `source`."""
         changed = {
             name: value
             for name, value in parameters.items()
@@ -105,8 +106,8 @@ class Chapter:
         return notebook
 
     def line_of_cell(self, cell_id: str) -> int | None:
-        """The line (from 1) at which the source of a code cell begins; None for a cell
-        that is not in the file, such as the injected one."""
+        """Find the line (from 1) at which the source of a code cell begins; None for
+        one that is not in the file, such as the injected one."""
         text, end = "\n" + self.text + "\n", 0
         for cell in code_cells(self.notebook()):
             start = text.find(f"\n{cell.source}\n", end) + 1
@@ -117,7 +118,7 @@ class Chapter:
 
 
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """The cells that a kernel executes, in order."""
+    """List the cells that a kernel executes, in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
@@ -131,9 +132,9 @@ def without_code(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def code_of(notebook: nbformat.NotebookNode) -> str:
-    """A digest of what is executed. The options `#| fig-cap: ...` that head a cell are
-    words for the reader, and do not count; nor does the cell of injected parameters,
-    which are compared by themselves."""
+    """Return a digest of what is executed. The options `#| fig-cap: ...` that head a
+    cell are words for the reader, and do not count; nor does the cell of injected
+    parameters, which are compared by themselves."""
     cells = []
     for cell in code_cells(notebook):
         if "injected-parameters" not in cell.metadata.get("tags", []):

@@ -43,9 +43,9 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Course:
-    """What the notebooks of all chapters share. `downloads`: what a parameter's value
-    stands for on the network, see `wslib.models.published`. `profile` is what the forms
-    show. Raises as `load_book`."""
+    """The facts that the notebooks of all chapters share. `downloads`: what a
+    parameter's value stands for on the network, see `wslib.models.published`. `profile`
+    is what the forms show. Raises as `load_book`."""
 
     root: Path
     profile: str
@@ -62,12 +62,12 @@ class Course:
 
     @cached_property
     def profiles(self) -> list[str]:
-        """Of the book, smallest first."""
+        """List the profiles of the book, smallest first."""
         return self.book.get("profile.group", [[self.profile]])[0]
 
     @cached_property
     def prose(self) -> dict[tuple[str, int], str]:
-        """What the cells say, of all chapters: they refer to each other."""
+        """Read what the cells say, of all chapters: they refer to each other."""
         return read_prose(self.book, self.chapters)
 
     @cached_property
@@ -75,7 +75,7 @@ class Course:
         return requirement(self.root)
 
     def values(self, chapter: Chapter) -> dict[str, dict]:
-        """Profile -> what it sets in the chapter, checked as the build does."""
+        """Read what each profile sets in the chapter, checked as the build does."""
         files = {p: self.root / f"params/{p}/{chapter.name}.yml" for p in self.profiles}
         return {
             profile: params.check(params.read_yaml(file), chapter.knobs, str(file))
@@ -110,7 +110,7 @@ def commit_notebooks(chapters: list[Chapter], course: Course, branch: str) -> st
 
 
 def make_notebook(chapter: Chapter, course: Course) -> NotebookNode:
-    """The notebook of a chapter, without outputs."""
+    """Make the notebook of a chapter, without outputs."""
     values = course.values(chapter)
     known = _named(chapter, values, course.downloads)
     fetchers = sorted({row["fetch"] for row in known.values() if row["fetch"]})
@@ -135,7 +135,7 @@ def make_notebook(chapter: Chapter, course: Course) -> NotebookNode:
 
 
 def _metadata(chapter: Chapter) -> dict:
-    """A GPU is asked for where networks are trained."""
+    """Describe the notebook, which asks for a GPU where networks are trained."""
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     name = f"{chapter.name}.ipynb"
     metadata = {
@@ -151,7 +151,7 @@ def _metadata(chapter: Chapter) -> dict:
 
 
 def _named(chapter: Chapter, values: dict, downloads: Mapping) -> dict:
-    """The downloads that the chapter's parameters name, in a profile or a comment."""
+    """Find the downloads that the parameters name, in a profile or a comment."""
     text = f"{parameters_of(chapter)}\n{values}"
     return {
         name: row
@@ -161,7 +161,7 @@ def _named(chapter: Chapter, values: dict, downloads: Mapping) -> dict:
 
 
 def _set_up(chapter, course: Course, values: dict, known: dict, needed: dict):
-    """What is to be downloaded is told by profile; `colab_runtime.fetch` knows more."""
+    """Say by profile what is to be downloaded; `colab_runtime.fetch` knows more."""
     downloads = {}
     for profile, set_by in values.items():
         defaults = {name: knob.default for name, knob in chapter.knobs.items()}
@@ -190,7 +190,7 @@ def _carried(content: bytes) -> NotebookNode:
 def _parameters(
     chapter: Chapter, profile: str, values: dict, known: dict
 ) -> list[NotebookNode]:
-    """The chapter's parameters as a form, and what applies the profile to them."""
+    """Make a form of the parameters, and what applies the profile to them."""
     comments = comments_of(chapter)
     lines = ["#@title Parameters"]
     for name, knob in chapter.knobs.items():
@@ -213,7 +213,7 @@ def _filled(template: str, settings: list[str]) -> str:
 
 
 def _form(source: str) -> NotebookNode:
-    """A cell whose code is folded away, by Colab and by JupyterLab."""
+    """Make a cell whose code is folded away, by Colab and by JupyterLab."""
     folded = {"cellView": "form", "jupyter": {"source_hidden": True}}
     return new_code_cell(source, metadata=folded)
 
@@ -226,7 +226,7 @@ def _assignment(name: str, value) -> str:
 
 
 def _converted(cell: NotebookNode, words: str) -> list[NotebookNode]:
-    """A cell of the chapter, and the caption under it as a cell of its own."""
+    """Convert a cell of the chapter; the caption under it is a cell of its own."""
     if cell.cell_type != "code":
         return [new_markdown_cell(words)]
     options, code = split_options(cell.source)

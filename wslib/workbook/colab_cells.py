@@ -36,7 +36,7 @@ def is_here(package):
 
 
 def install(address):
-    """Whether the package could be installed from there; nobody is asked a password."""
+    """Try to install the package from there; nobody is asked a password."""
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", address]
     silent = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "PIP_NO_INPUT": "1"}
     try:
@@ -115,7 +115,7 @@ colab_runtime.fetch(values, KNOWN)
 
 
 def field(knob: Knob, value) -> str:
-    """The value of a knob, in one line, and the field of the form that edits it."""
+    """Write the value of a knob, in one line, and the field that edits it."""
     choices = get_args(knob.type) if get_origin(knob.type) is Literal else ()
     if choices and all(isinstance(choice, str) for choice in choices):
         return f"{one_line(value)} #@param {one_line(list(choices))}"
@@ -125,13 +125,13 @@ def field(knob: Knob, value) -> str:
 
 
 def parameters_of(chapter: Chapter) -> str:
-    """The source of the cell that is tagged `parameters`."""
+    """Return the source of the cell that is tagged `parameters`."""
     cells = chapter.notebook().cells
     return next(c.source for c in cells if "parameters" in c.metadata.get("tags", []))
 
 
 def comments_of(chapter: Chapter) -> dict[str, str]:
-    """Knob -> the comment behind it."""
+    """Read the comment behind each knob."""
     comments, name = {}, None
     for line in parameters_of(chapter).splitlines():
         if found := re.match(r"(\w+) *:", line):
@@ -142,5 +142,5 @@ def comments_of(chapter: Chapter) -> dict[str, str]:
 
 
 def one_line(value) -> str:
-    """A string or a list as Colab's form writes it."""
+    """Write a string or a list as Colab's form does."""
     return json.dumps(value, ensure_ascii=False)

@@ -29,9 +29,9 @@ LIMITS = {"opencv-contrib-python-headless": "<5"}  # as in requirements.txt
 
 
 def carried_files(chapter: Path, package: Path, fetchers: Iterable[str]) -> list[Path]:
-    """The files of `package` that the notebook of a `chapter` needs: the modules that
-    it imports, directly or through others, those of its `fetchers` (dotted names of
-    functions), and data that bear the name of such a module. Sorted."""
+    """List the files of `package` that the notebook of a `chapter` needs: the modules
+    that it imports, directly or through others, those of its `fetchers` (dotted names
+    of functions), and data that bear the name of such a module. Sorted."""
     names = (name.split(".")[1:-1] for name in fetchers)
     fetching = [package.joinpath(*parts).with_suffix(".py") for parts in names]
     found = set(imported_modules(chapter, package))
@@ -43,7 +43,7 @@ def carried_files(chapter: Path, package: Path, fetchers: Iterable[str]) -> list
 
 
 def packed(files: Iterable[Path], package: Path) -> bytes:
-    """A ZIP of the `files`, the same bytes for the same content."""
+    """Pack the `files` into a ZIP, the same bytes for the same content."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for file in files:
@@ -55,9 +55,9 @@ def packed(files: Iterable[Path], package: Path) -> bytes:
 
 
 def needed_packages(scripts: Iterable[Path], requirements: Path) -> dict[str, str]:
-    """Import name -> requirement for pip, of all that the `scripts` import and the file
-    `requirements` names, but for torch, torchvision and numpy. The parts of OpenCV that
-    not each one has stand for themselves. Sorted."""
+    """Find import name -> requirement for pip, of all that the `scripts` import and the
+    file `requirements` names, but for torch, torchvision and numpy. The parts of OpenCV
+    that not each one has stand for themselves. Sorted."""
     pins = dict(_pins(requirements))
     texts = [s.read_text(encoding="utf-8") for s in scripts if s.suffix == ".py"]
     names = {name for text in texts for name in _imports(text)}
@@ -79,8 +79,8 @@ def _pins(requirements: Path) -> Iterator[tuple[str, str]]:
 
 
 def _imports(text: str) -> Iterator[str]:
-    """The packages that a script imports, or may look for as `find_spec("sklearn")`
-    does, but for the standard library's."""
+    """Find the packages that a script imports, or may look for as
+    `find_spec("sklearn")` does, but for the standard library's."""
     for node in ast.walk(ast.parse(text)):
         names = []
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

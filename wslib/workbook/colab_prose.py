@@ -24,8 +24,8 @@ CELL = re.compile(r"^<!-- cell (\w+) (\d+) -->$", re.MULTILINE)
 
 
 def read_prose(book: Book, chapters: Sequence[Chapter]) -> dict[tuple[str, int], str]:
-    """Chapter and number of a cell -> what a Markdown cell says, or the caption of what
-    a code cell shows.
+    """Read, by chapter and number of a cell, what a Markdown cell says, or the caption
+    of what a code cell shows.
 
     Raises RenderError with a line for each mistake in the chapters, as the book does.
     """
@@ -47,7 +47,7 @@ def read_prose(book: Book, chapters: Sequence[Chapter]) -> dict[tuple[str, int],
 
 
 def _document(chapter: Chapter, name: str, folder: Path) -> Document:
-    """The chapter in Markdown without its code, a mark before each cell."""
+    """Write the chapter in Markdown without its code, a mark before each cell."""
     notebook = chapter.without_results()
     notebook.cells = [
         part

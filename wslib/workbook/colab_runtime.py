@@ -23,7 +23,7 @@ SPAN = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\{\.small\}")
 
 
 class SetupError(RuntimeError):
-    """Something that the reader can mend. Jupyter shows the message alone."""
+    """A mistake that the reader can mend. Jupyter shows the message alone."""
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
@@ -70,7 +70,7 @@ def install_missing(needed: Mapping[str, str]) -> list[str]:
 
 
 def _versions() -> dict[str, str]:
-    """Of what must be there before; SetupError names what is not."""
+    """Find versions of what must be there before; SetupError names what is not."""
     absent = [name for name in KEPT if importlib.util.find_spec(name) is None]
     if absent:
         raise SetupError(
@@ -104,7 +104,8 @@ def _install(wanted: list[str]) -> None:
 
 
 def _pip(*words: str) -> str:
-    """What pip prints; SetupError with the first line that says what is wrong."""
+    """Return what pip prints; SetupError with the first line that says what is
+    wrong."""
     command = [sys.executable, "-m", "pip", *words]
     command += ["--no-input", "--no-color", "--disable-pip-version-check"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -125,7 +126,7 @@ def settle(
     profile: str,
     shown: str,
 ) -> dict:
-    """The parameters that count, and a line that says where they are from.
+    """Return the parameters that count, and print where they are from.
 
     `form` has what the reader left or typed, `knobs` the annotation and the default of
     each parameter, `profiles` what each profile sets. The form was made with the values
@@ -191,7 +192,7 @@ def fetch(values: Mapping, downloads: Mapping[str, Mapping]) -> None:
 
 
 def _words(value) -> Iterator[str]:
-    """The strings in a value, in lists and dictionaries too."""
+    """Yield the strings in a value, in lists and dictionaries too."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (list, dict)):

@@ -48,8 +48,8 @@ class Job:
         return finished
 
     def failures(self) -> dict[str, str]:
-        """What to mend, by chapter; by "" what kept Make from trying. Empty after a
-        success. Only at the end."""
+        """Return what to mend, by chapter; by "" what kept Make from trying. Empty
+        after a success. Only at the end."""
         if self._process.returncode == 0:
             return {}
         said = "\n".join(line for line in self._text if not OF_MAKE.match(line)).strip()
@@ -88,8 +88,8 @@ class Job:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what a Make above us would tell its own Make below; with the bars
-    that say how far a chapter is."""
+    """Copy ours, without what a Make above us would tell its own Make below; with the
+    bars that say how far a chapter is."""
     ours = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return {**kept, "WSLIB_BARS": "1"}

@@ -71,7 +71,7 @@
     } catch { /* nobody answers */ }
     if ((state.version ?? version) === version) {
       show(state);
-      setTimeout(ask, 250);  // milliseconds
+      setTimeout(ask, 100);  // milliseconds
       return;
     }
     remember();

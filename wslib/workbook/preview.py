@@ -63,7 +63,7 @@ def preview(
 def needs(
     changed: Iterable[str], profile: str, rules: Mapping[str, str]
 ) -> tuple[set[str], set[str]]:
-    """Which chapters to look at, and which to give to Make, after files have `changed`
+    """Return the chapters to look at, and those for Make, after files have `changed`
     (names relative to the root). The rest of the book is assembled anew in any case.
 
     `rules` has for each chapter what Make knows of its dependencies.
@@ -80,7 +80,7 @@ def needs(
 
 
 class Preview:
-    """What is shown, what runs, what waits for that, and what has to be mended."""
+    """A session: what is shown, what runs, what waits, and what has to be mended."""
 
     def __init__(self, root: Path, profile: str, only: str = ""):
         self.root, self.build, self.only = root, Build(profile, root), only
@@ -156,7 +156,8 @@ class Preview:
         return run(chapter, self.build, execute=False) if checked else None
 
     def attempt(self, name: str, call: Callable):
-        """What `call` returns; None, and a problem by this name, if that is in vain."""
+        """Return what `call` does; None, and keep a problem by this name, if it
+        fails."""
         self.problems.pop(name, None)
         try:
             return call()
@@ -221,13 +222,13 @@ class Preview:
         return Chapter(self.root / "chapters" / f"{name}.py")
 
     def code(self, name: str) -> str:
-        """A digest of what the chapter executes, as it is on the disk."""
+        """Return a digest of what the chapter executes, as it is on the disk."""
         with suppress(Exception):
             return code_of(self.chapter(name).notebook())
         return ""
 
     def rules(self) -> dict[str, str]:
-        """What Make knows of the chapters' dependencies."""
+        """Read what Make knows of the chapters' dependencies."""
         rules = dict.fromkeys(self.names, "")
         for name in self.names:
             with suppress(OSError):
@@ -242,7 +243,7 @@ def _handle_signals(handler) -> None:
 
 
 def _has_display() -> bool:
-    """Whether a browser would have a screen to be shown on."""
+    """Say whether a browser would have a screen to be shown on."""
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -19,7 +19,7 @@ class GitError(RuntimeError):
 
 
 def git(root: Path, *words: str, given: bytes = b"") -> str:
-    """What `git WORDS` prints in `root`. Raises GitError, one line."""
+    """Return what `git WORDS` prints in `root`. Raises GitError, one line."""
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *words], input=given, capture_output=True
@@ -36,8 +36,8 @@ def git(root: Path, *words: str, given: bytes = b"") -> str:
 
 
 def public_address(url: str) -> str | None:
-    """The https address of a remote such as git@host:owner/name.git, without user and
-    password; None for a folder, and for a host that others do not see."""
+    """Find the https address of a remote such as git@host:owner/name.git, without user
+    and password; None for a folder, and for a host that others do not see."""
     if "://" not in url:
         url = re.sub(r"^(?:[^@/:]+@)?([^/:]{2,}):(?!/)", r"ssh://\1/", url)
     try:
@@ -61,7 +61,7 @@ def _is_number(host: str) -> bool:
 
 
 def origin(root: Path) -> str | None:
-    """The public address of the repository whose top is `root`, if it has one."""
+    """Find the public address of the repository whose top is `root`, if it has one."""
     try:
         top = git(root, "rev-parse", "--show-toplevel")
         if Path(top).resolve() != root.resolve():
@@ -72,8 +72,8 @@ def origin(root: Path) -> str | None:
 
 
 def requirement(root: Path) -> str | None:
-    """What pip installs the package from: the address and the last commit that changed
-    it. None without an address, and while the working tree has other code."""
+    """Say what pip installs the package from: the address and the last commit that
+    changed it. None without an address, and while the working tree has other code."""
     address = origin(root)
     if address is None:
         return None
@@ -86,7 +86,7 @@ def requirement(root: Path) -> str | None:
 
 
 def github_name(root: Path) -> str | None:
-    """OWNER/REPO where the repository is on GitHub."""
+    """Return OWNER/REPO where the repository is on GitHub."""
     address = origin(root) or ""
     pattern = r"https://(?:www\.|ssh\.)?github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?"
     found = re.fullmatch(pattern, address, re.I)

@@ -26,7 +26,7 @@ TRIES = 20  # ports, from the first one on
 
 @dataclass(frozen=True)
 class State:
-    """What the browser is told: the `share` of what is `running` is from 0 to 1."""
+    """News for the browser: the `share` of what is `running` is from 0 to 1."""
 
     version: str = ""
     running: str = ""
@@ -67,7 +67,7 @@ class Live:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a browser; `live` and `names` are set by `listen`."""
+    """The answers to a browser; `live` and `names` are set by `listen`."""
 
     live: Live
     names: frozenset[str]  # under which a browser may ask, other pages' names may not

@@ -19,8 +19,8 @@ FOOTNOTE = 'role="doc-noteref"'
 
 
 def splice(page: str, part: str, numbers: Iterable[int]) -> str | None:
-    """`page` with those of its chapters that have these `numbers` (from 0) as they are
-    in `part`, which may have only the titles of the others.
+    """Replace the chapters of `page` that have these `numbers` (from 0) by those of
+    `part`, which may have only the titles of the others.
 
     None if the rest of the book depends on what has changed in them: a heading, a
     label, a number, a footnote.
@@ -48,7 +48,7 @@ def _inner(tag: re.Match, chapter: str) -> str:
 
 
 def _spans(page: str) -> list[tuple[int, int]]:
-    """Where each section of level 1 begins and ends."""
+    """Find where each section of level 1 begins and ends."""
     spans, opened = [], []
     for tag in SECTION.finditer(page):
         if tag[0] != "</section>":
@@ -59,8 +59,8 @@ def _spans(page: str) -> list[tuple[int, int]]:
 
 
 def _skeleton(chapter: str) -> list[str]:
-    """Headings with all that is in them, labels, and the tags of blocks of code, some
-    of which pandoc numbers."""
+    """List the headings with all that is in them, labels, and the tags of blocks of
+    code, some of which pandoc numbers."""
     found = []
     for tag in TAG.finditer(chapter):
         if re.fullmatch("h[1-6]", tag[1]):
@@ -71,6 +71,6 @@ def _skeleton(chapter: str) -> list[str]:
 
 
 def _renumbered(new: str, old: str) -> str:
-    """`new` with its blocks of code numbered as in `old`."""
+    """Number the blocks of code of `new` as in `old`."""
     first = [min(map(int, CODE.findall(text)), default=0) for text in (old, new)]
     return CODE.sub(lambda number: str(int(number[0]) + first[0] - first[1]), new)

@@ -74,7 +74,7 @@ def _tagged(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def _make(book: Book, name: str, notebook: NotebookNode) -> tuple[bytes, int]:
-    """The PDF of the summary and how many pages it has."""
+    """Make the PDF of the summary; return how many pages it has, too."""
     alone = replace(book, settings={**book.settings, "book": {"chapters": [name]}})
     with tempfile.TemporaryDirectory(prefix="summary-") as scratch:
         folder = Path(scratch, "book")
@@ -101,7 +101,7 @@ def _typeset(staged: Stage) -> tuple[bytes, int]:
 
 
 def _metadata(book: Book, staged: Stage, notebook) -> dict:
-    """What the template and the filter ask for."""
+    """Collect what the template and the filter ask for."""
     return {
         **embedded.metadata(staged),
         "unnumbered": True,
@@ -113,7 +113,7 @@ def _metadata(book: Book, staged: Stage, notebook) -> dict:
 
 
 def _provenance(run: dict, profile: str) -> str:
-    """Where the numbers are from, in one line; the book's table has the rest."""
+    """Say in one line where the numbers are from; the book's table has the rest."""
     facts = {
         "profile": profile,
         "data": run.get("parameters", {}).get("dataset"),
@@ -131,7 +131,7 @@ def _provenance(run: dict, profile: str) -> str:
 
 
 def _document(name: str, notebook: NotebookNode, media: Path) -> Document:
-    """The tagged cells in Markdown, code hidden, under the chapter's own title."""
+    """Read the tagged cells, code hidden, under the chapter's own title."""
     cells = [without_code(cell) for cell in _tagged(notebook)]
     file = media / "summary.ipynb"
     nbformat.write(new_notebook(cells=cells), file)
@@ -145,7 +145,7 @@ def _document(name: str, notebook: NotebookNode, media: Path) -> Document:
 
 
 def _title(name: str, notebook: NotebookNode) -> re.Match:
-    """The line of the chapter's first heading, of level 1."""
+    """Find the line of the chapter's first heading, of level 1."""
     for cell in notebook.cells:
         found = TITLE.search(cell.source) if cell.cell_type == "markdown" else None
         if found:

@@ -13,7 +13,7 @@ STEP = 50  # milliseconds without a change that end one: editors write in two st
 
 
 class Watch:
-    """Follows the files below `root` that match `patterns`, such as `chapters/*.py`;
+    """The files below `root` that match `patterns`, such as `chapters/*.py`;
     `*` stands for folders in it too, as far as these exist already.
 
     Where the file system tells nothing, as over a network, set

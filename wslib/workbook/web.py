@@ -42,7 +42,7 @@ class WebBook:
 
 
 class WebBookMaker:
-    """Makes the web book of a profile, and remembers what can be used again."""
+    """A maker of the web book of a profile, which remembers what can be used again."""
 
     def __init__(self, root: Path, profile: str):
         self.root, self.profile = root, profile
@@ -54,7 +54,7 @@ class WebBookMaker:
         self._last: tuple[object, Stage, str] | None = None
 
     def make(self) -> WebBook:
-        """The book as its files are now; chapters that were never executed without
+        """Make the book as its files are now; chapters that were never executed without
         results. RenderError has a line for each problem."""
         try:
             return self._make(load_book(self.root, self.profile))
@@ -80,7 +80,7 @@ class WebBookMaker:
         self._scratch.cleanup()
 
     def _write_pages(self, book: Book) -> None:
-        """The pages that are made of the notebooks, if one of these has changed."""
+        """Write the pages made of the notebooks, if one of these has changed."""
         files = [self.root / page.file for page in book.pages]
         sources = [file for file in files if file.suffix == ".ipynb"]
         sources += sorted((self.root / "report").glob("*.yml"))
@@ -99,7 +99,7 @@ class WebBookMaker:
         return looks
 
     def _document(self, book: Book, page: Page) -> Document:
-        """The page in Markdown, read again if its file has changed."""
+        """Read the page in Markdown, again if its file has changed."""
         file, chapter = self.root / page.file, self._chapter(page)
         source = chapter.path if chapter and not file.is_file() else file
         if not source.is_file():
@@ -127,15 +127,15 @@ class WebBookMaker:
         return file
 
     def _changed(self, staged: Stage, frame) -> frozenset[int] | None:
-        """The chapters that have changed since the last book; None if more has."""
+        """List the chapters that have changed since the last book; None if more has."""
         if self._last is None or self._last[0] != frame:
             return None
         pairs = zip(staged.documents, self._last[1].documents, strict=True)
         return frozenset(n for n, (new, old) in enumerate(pairs) if new != old)
 
     def _patched(self, staged: Stage, changed: frozenset[int]) -> str | None:
-        """The last book with the `changed` chapters; None if that is not possible, or
-        not for certain."""
+        """Make the `changed` chapters of the last book; None if that is not possible,
+        or not for certain."""
         text = self._last[2]
         if not changed:
             return text
@@ -155,7 +155,7 @@ class WebBookMaker:
         return target.read_text(encoding="utf-8")
 
     def _with_pictures(self, text: str) -> tuple[str, dict[str, bytes]]:
-        """The page with names for its pictures that change with what is in them."""
+        """Give the pictures of the page names that change with what is in them."""
         pictures = {}
 
         def rename(found: re.Match) -> str:
