@@ -79,7 +79,7 @@ def report(results: dict[str, list[dict]], options: argparse.Namespace) -> None:
 
 def agreement(ours: dict, theirs: dict) -> float:
     """Mean IoU of the first boxes, over the images where both have one."""
-    from wslib.metrics.detection import box_iou
+    from wslib.metrics.overlap import box_iou
 
     both = [i for i in ours if ours[i] and theirs[i]]
     pairs = [(ours[i][0][:4], theirs[i][0][:4]) for i in both]

@@ -75,7 +75,7 @@ from wslib.data.datasets import open_voc2007
 from wslib.data.voc import CLASSES
 from wslib.metrics.classification import mean_average_precision, mean_recall
 from wslib.metrics.classwise import classwise_ap, classwise_corloc, mean_ap
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.metrics.proposals import proposal_recall
 from wslib.models.classifiers import build_classifier
 from wslib.models.dense import DenseClassifier

@@ -78,13 +78,13 @@ from wslib.data.duplicates import duplicate_groups
 from wslib.data.images import read_image
 from wslib.data.own_photos import read_strangers
 from wslib.data.splits import stratified_split, subset
+from wslib.metrics.bootstrap import mean_interval
 from wslib.metrics.single_box import (
     ERRORS,
     GOOD_IOU,
     by_label,
     error_kinds,
     mean_boxes,
-    mean_interval,
     measure_boxes,
     table_of_runs,
 )

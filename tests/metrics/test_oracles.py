@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wslib.metrics import errors
-from wslib.metrics.detection import PROTOCOLS, Protocol, evaluate
+from wslib.metrics.detection import evaluate
+from wslib.metrics.matching import PROTOCOLS, Protocol
 from wslib.metrics.oracles import (
     oracle_extent,
     oracle_ladder,

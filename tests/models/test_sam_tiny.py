@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from segment_anything import SamPredictor
 from torch import nn
 
-from wslib.metrics.masks import mask_iou
+from wslib.metrics.overlap import mask_iou
 from wslib.models.checkpoints import fingerprint, load_checkpoint, save_checkpoint
 from wslib.models.sam_tiny import (
     CARD,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from wslib.metrics.overlap import paired_iou
+from wslib.metrics.overlap import box_iou
 from wslib.models.checkpoints import fingerprint
 from wslib.models.detector_files import about_detector, load_detector
 from wslib.models.detectors import Detector, build_detector
@@ -74,7 +74,7 @@ def without_seconds(history):
 def test_rectangles_are_learnt(augmentation, box_loss, least):
     train, val = rectangles(96, seed=0), rectangles(48, seed=1)
     mean_box = train.boxes.mean(0).expand(48, 4)
-    assert paired_iou(mean_box, val.boxes).mean() < 0.7  # what needs no looking
+    assert box_iou(mean_box, val.boxes).mean() < 0.7  # what needs no looking
     detector = Tiny()
     settings = {"learning_rate": 5e-3, "batch_size": 16, "augmentation": augmentation}
     history = train_detector(
@@ -85,11 +85,11 @@ def test_rectangles_are_learnt(augmentation, box_loss, least):
     told = answer(detector, val.pixels)
     assert (told.labels == val.labels.numpy()).mean() > 0.97
     assert told.boxes.dtype == np.float32 and told.boxes.shape == (48, 4)
-    ious = paired_iou(torch.from_numpy(told.boxes), val.boxes)
+    ious = box_iou(torch.from_numpy(told.boxes), val.boxes)
     assert ious.mean() > least
     twice = answer(detector, val.pixels, mirrored=True)
     if augmentation != "none":
-        assert paired_iou(torch.from_numpy(twice.boxes), val.boxes).mean() > least
+        assert box_iou(torch.from_numpy(twice.boxes), val.boxes).mean() > least
 
 
 def test_the_history_is_what_was_seen(few, val):

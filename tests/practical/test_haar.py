@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.practical.classic import detect_each
 from wslib.practical.haar import HaarFaces
 

@@ -17,7 +17,7 @@ import torch
 from wslib.boxes.boxes import boxes_from_heatmap, to_voc
 from wslib.cam import ClassActivationMap
 from wslib.data.images import ImageBatches
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.runtime.progress import progress
 
 TRACE = 1e-3  # of a map's maximum

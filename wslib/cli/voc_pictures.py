@@ -14,7 +14,7 @@ from wslib.boxes.detections import Detections
 from wslib.cli.voc_networks import Look, Network
 from wslib.cli.voc_reports import truth_of
 from wslib.data.images import read_image
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.models.checkpoints import written_whole
 from wslib.show import figures
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from wslib.metrics.masks import mask_iou
+from wslib.metrics.overlap import mask_iou
 
 
 def every_mask(found: Iterable, masks: Iterable) -> tuple[np.ndarray, np.ndarray]:

@@ -29,8 +29,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from wslib.metrics.matching import Boxes, Counted, Matches, Protocol, box_iou, match
+from wslib.metrics.matching import Boxes, Counted, Matches, Protocol, match
 from wslib.metrics.oracles import check_near, oracle_ladder
+from wslib.metrics.overlap import box_iou
 
 __all__ = ["KINDS", "error_budget", "fates", "object_fates", "oracle_ladder"]
 

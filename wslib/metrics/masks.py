@@ -14,7 +14,8 @@ from collections.abc import Hashable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from wslib.metrics.bootstrap import Interval, wilson
+from wslib.metrics.bootstrap import Interval, mean_interval, wilson
+from wslib.metrics.overlap import checked_masks, mask_iou
 
 GOOD_IOU = 0.65  # what the course wants
 MEASURES = {
@@ -31,22 +32,6 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def mask_iou(masks: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the intersection over union of masks (..., H, W) bool, shape (...).
-
-    Leading axes are broadcast: three masks (3, H, W) and a true one (H, W) give (3,).
-    Two empty masks are the same: 1. Raises ValueError for sizes that differ and for
-    masks that are not bool.
-    """
-    masks, others = _checked(masks), _checked(others)
-    if masks.shape[-2:] != others.shape[-2:]:
-        shapes = f"masks {masks.shape} and {others.shape}"
-        raise ValueError(f"{shapes}: expected the same (H, W)")
-    both = np.count_nonzero(masks & others, axis=(-2, -1))
-    union = np.count_nonzero(masks | others, axis=(-2, -1))
-    return np.where(union == 0, 1.0, both / np.maximum(union, 1))[()]
-
-
 def is_good(iou: np.ndarray) -> np.ndarray:
     """Return where an IoU is at least 0.65. Exactly 0.65 is, however it was computed:
     13 / 20, or 0.3 + 0.35, which in floating point is a little less."""
@@ -56,7 +41,7 @@ def is_good(iou: np.ndarray) -> np.ndarray:
 def centre_of_mass(mask: np.ndarray) -> np.ndarray:
     """Return (2,) x, y: the mean place of a mask's pixels; NaN for an empty one. It may
     lie outside of the mask (a C)."""
-    rows, columns = np.nonzero(_checked(mask, 2))
+    rows, columns = np.nonzero(checked_masks(mask, 2))
     if not len(rows):
         return np.full(2, np.nan)
     return np.array([columns.mean(), rows.mean()])
@@ -65,7 +50,7 @@ def centre_of_mass(mask: np.ndarray) -> np.ndarray:
 def hit_rate(points: np.ndarray, mask: np.ndarray) -> float:
     """Return the share of the points (n, 2) that lie in the mask; NaN for no points. A
     point outside of the picture is outside of the mask."""
-    points, mask = _points(points), _checked(mask, 2)
+    points, mask = _points(points), checked_masks(mask, 2)
     if not len(points):
         return float("nan")
     pixels = np.floor(points + 0.5).astype(int)
@@ -171,27 +156,6 @@ def paired(
     return mean_interval(first - second.reindex(first.index), n, seed, level)
 
 
-def mean_interval(
-    values: Iterable[float], n: int = 1000, seed: int = 0, level: float = 0.95
-) -> Interval:
-    """Return the mean of the values, NaN left out, and the percentile interval of the
-    means of `n` samples drawn from them with replacement; NaN where all are.
-
-    The draws are those of `bootstrap.bootstrap`, all at once. Raises ValueError for no
-    values, n < 1 or a level outside (0, 1).
-    """
-    values = np.asarray(values, float)
-    if not len(values) or n < 1 or not 0 < level < 1:
-        got = f"{len(values)} images, n = {n}, level {level}"
-        raise ValueError(f"{got}: expected 1 or more, 1 or more, a share in (0, 1)")
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return Interval(*[float("nan")] * 3)
-    drawn = np.random.default_rng(seed).integers(len(values), size=(n, len(values)))
-    bounds = np.quantile(values[drawn].mean(1), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(values.mean()), *map(float, bounds))
-
-
 def _measured(found, mask: np.ndarray) -> tuple[float, ...]:
     """Return one image's row, in the order of COLUMNS."""
     points, labels = _points(found.prompt.points), np.asarray(found.prompt.labels)
@@ -211,14 +175,6 @@ def _measured(found, mask: np.ndarray) -> tuple[float, ...]:
         float(ious.max()),
         float(found.scores[found.best]),
     )
-
-
-def _checked(mask: np.ndarray, ndim: int | None = None) -> np.ndarray:
-    mask = np.asarray(mask)
-    if mask.dtype != bool or mask.ndim < 2 or ndim not in (None, mask.ndim):
-        got = f"mask of shape {mask.shape}, {mask.dtype}"
-        raise ValueError(f"{got}: expected (H, W) bool")
-    return mask
 
 
 def _points(points: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from wslib.metrics.curves import Points, average_precision_from_curve, curve
+from wslib.metrics.overlap import box_iou
 
 Boxes = Mapping[Hashable, np.ndarray]
 
@@ -203,23 +204,6 @@ def match(
     return Matches(
         protocol, list(images), *detected, object_image, object_row, positive
     )
-
-
-def box_iou(a: np.ndarray, b: np.ndarray, pixel: int = 0) -> np.ndarray:
-    """Return intersection over union of (..., 4) and (..., 4), broadcast together.
-
-    `pixel` is added to widths and heights: 0 if x2 and y2 are the box's edges, 1 if
-    they are its last pixels. `box_iou(a[:, None], b[None])` compares all pairs (N, M).
-    The IoU of two boxes without area is 0. Columns after the fourth are not read.
-    """
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    corner = np.maximum(a[..., :2], b[..., :2])
-    sides = np.minimum(a[..., 2:4], b[..., 2:4]) - corner + pixel  # (..., 2)
-    intersection = np.prod(np.maximum(sides, 0), axis=-1)
-    areas = [np.prod(c[..., 2:4] - c[..., :2] + pixel, axis=-1) for c in (a, b)]
-    union = areas[0] + areas[1] - intersection
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(union > 0, intersection / union, 0.0)
 
 
 def _protocol(protocol: str | Protocol) -> Protocol:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from wslib.metrics.detection import evaluate
-from wslib.metrics.matching import Boxes, Protocol, box_iou, match
+from wslib.metrics.matching import Boxes, Protocol, match
+from wslib.metrics.overlap import box_iou
 
 
 def oracle_ladder(

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from wslib.metrics.bootstrap import Interval, wilson
-from wslib.metrics.overlap import generalised_iou, paired_iou
+from wslib.metrics.bootstrap import Interval, mean_interval, wilson
+from wslib.metrics.overlap import box_iou, generalised_iou
 
 GOOD_IOU = 0.7
 WORST = 2.0  # 1 - GIoU of boxes that are infinitely far from each other
@@ -52,7 +52,7 @@ def measure_boxes(
         torch.as_tensor(np.array(b, np.float64)) for b in (boxes, true_boxes)
     )
     missed, known = found.isnan().any(1), ~true.isnan().any(1)
-    iou = paired_iou(found, true).masked_fill(missed, 0).where(known, torch.nan)
+    iou = box_iou(found, true).masked_fill(missed, 0).where(known, torch.nan)
     box_loss = (1 - generalised_iou(found, true)).masked_fill(missed, WORST)
     frame = pd.DataFrame({"label": true_labels, "said": labels})
     frame["accuracy"] = (labels == true_labels).astype(float)
@@ -99,27 +99,6 @@ def summarise(
     return told
 
 
-def mean_interval(
-    values: np.ndarray, n: int = 1000, seed: int = 0, level: float = 0.95
-) -> Interval:
-    """The mean of values (R, N) and its interval when rows and columns are drawn anew,
-    with replacement. Columns of NaN are left out; without any other all three are NaN.
-    Raises ValueError for a column that is NaN in some rows only."""
-    generator, (runs, count) = np.random.default_rng(seed), values.shape
-    values = values[:, ~np.isnan(values).all(0)]
-    if np.isnan(values).any():
-        raise ValueError("the runs know boxes of other pictures: expected the same")
-    if not values.size:
-        return Interval(np.nan, np.nan, np.nan)
-    count, draws = values.shape[1], np.empty(n)
-    for i in range(n):
-        rows = generator.integers(runs, size=runs)
-        times = np.bincount(generator.integers(count, size=count), minlength=count)
-        draws[i] = values[rows].mean(0) @ times / count
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(values.mean()), float(low), float(high))
-
-
 ERRORS = ("wrong class", "nothing found", "shifted", "too large", "too small")
 
 
@@ -134,10 +113,8 @@ def error_kinds(
     """
     found, true = (np.array(b, np.float64) for b in (boxes, true_boxes))
     size, true_size = (b[:, 2:] - b[:, :2] for b in (found, true))
-    smaller = np.minimum(size, true_size).prod(1)
-    area, true_area = size.prod(1), true_size.prod(1)
-    centred = smaller / (area + true_area - smaller)
-    kinds = np.where(area > true_area, "too large", "too small")
+    centred = box_iou(*(np.pad(sides, ((0, 0), (2, 0))) for sides in (size, true_size)))
+    kinds = np.where(size.prod(1) > true_size.prod(1), "too large", "too small")
     kinds = np.where(centred > GOOD_IOU, "shifted", kinds)
     kinds = np.where(measured["good"] == 0, kinds, "")
     kinds = np.where(measured["accuracy"] == 1, kinds, "wrong class")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wslib.metrics.overlap import paired_iou
+from wslib.metrics.overlap import box_iou
 
 TINY = 1e-6
 BOUND = 8.0  # standard deviations from the mean; further out is noise
@@ -124,9 +124,7 @@ def spatial_regulariser(
     image, target = (labels == 1).nonzero(as_tuple=True)  # (K,) each
     scores = scored.proposals.detach()[image, :, target]  # (K, P)
     best_score, best = scores.max(1)
-    of_best = boxes[image, best][:, None].expand_as(boxes[image])  # (K, P, 4)
-    near = paired_iou(of_best.flatten(0, 1), boxes[image].flatten(0, 1)) >= overlap
-    near = near.view(scores.shape)  # (K, P)
+    near = box_iou(boxes[image, best][:, None], boxes[image]) >= overlap  # (K, P)
     near &= boxes[image].any(2)  # a row that only fills up is no neighbour
     hidden = scored.hidden[image]  # (K, P, H)
     distance = (hidden - scored.hidden[image, best][:, None]).square().sum(2)  # (K, P)

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from wslib.metrics.overlap import paired_iou
+from wslib.metrics.overlap import box_iou
 from wslib.models.detectors import Detector
 from wslib.practical.views import (
     BoxBatches,
@@ -122,5 +122,5 @@ def validate(detector: Detector, examples: Examples, loss: DetectorLoss) -> dict
     return {
         "val_loss": total,
         "val_accuracy": float((logits.argmax(1) == examples.labels).float().mean()),
-        "val_iou": float(paired_iou(boxes[known], examples.boxes[known]).mean()),
+        "val_iou": float(box_iou(boxes[known], examples.boxes[known]).mean()),
     }

@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.practical.classic import Picture, check_boxes, detect_each, pixels
 
 SQUARE = (0.0, 0.0, 1.0, 1.0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.svm import LinearSVC
 
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.practical.classic import Picture, pixels
 from wslib.practical.hog import DEPTH, Level, Pyramid, Template, Window
 from wslib.runtime.progress import progress

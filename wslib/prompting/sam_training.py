@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from wslib.data.rendered.drawn.segments import SIZE
 from wslib.metrics.calibration import calibration
+from wslib.metrics.overlap import mask_iou
 from wslib.models.sam_tiny import (
     build_sam_tiny,
     decode,
@@ -87,8 +88,7 @@ def grid_iou(logits: Tensor, cover: Tensor, valid: Tensor) -> Tensor:
     """IoU (P, 4) of the masks logits > 0 and cover >= 0.5, cell by cell; 0 where both
     are empty. logits, cover (P, 4, h, w); valid (P, 1, h, w), the cells that count."""
     found, true = (logits > 0) & (valid > 0), (cover >= 0.5) & (valid > 0)
-    both, either = (found & true).sum((2, 3)), (found | true).sum((2, 3))
-    return both / either.clamp(min=1)
+    return mask_iou(found, true, empty=0.0)
 
 
 # ---------------------------------------------------------------------- examination

@@ -21,7 +21,7 @@ import PIL
 from wslib.data import images
 from wslib.data.folders import derived_root, recipe_hash
 from wslib.data.images import read_image, resize_image
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.runtime.progress import progress
 
 LONGEST = 200  # pixels of the longer side of the image that is searched
