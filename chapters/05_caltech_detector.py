@@ -89,7 +89,7 @@ from wslib.metrics.single_box import (
     table_of_runs,
 )
 from wslib.practical.classic import best_answer
-from wslib.practical.detector_training import answer
+from wslib.practical.detector_training import predict
 from wslib.practical.haar import HaarFaces
 from wslib.practical.hog_detectors import HogDetectors
 from wslib.practical.lab import Experiments
@@ -630,7 +630,7 @@ strangers, left_out = read_strangers(own)
 
 def seen_by(trained, mirrored=False):
     images = squares([stranger.image for stranger in strangers], stored_size)
-    return answer(trained.detector, images, mirrored)
+    return predict(trained.detector, images, mirrored)
 
 
 def show_strangers(told, name, boxes=True):
@@ -821,7 +821,7 @@ Table(pd.DataFrame(columns), "caltech-strangers", note="Photographs.")
 
 # %%
 k = int(few[0])
-told = answer(compared["simple"][0].detector, train.pixels[k : k + 1])
+told = predict(compared["simple"][0].detector, train.pixels[k : k + 1])
 {
     "row": (train_pictures.paths[k].name, *train_pictures.boxes[k].tolist()),
     "size": train_pictures.sizes[k].tolist(),
@@ -1252,7 +1252,7 @@ Markdown(
 # 1. In @tbl-box-losses the squared distance is not the L1 distance, though both are
 #    smallest for the same boxes. How does each weigh the class against the box, and few
 #    large errors against many small ones?
-# 2. Why can frozen features be computed once with mirror images (`MapBatches`) but not
+# 2. Why can frozen features be computed once with mirror images (`frozen_batches`) but not
 #    with random crops?
 # 3. Put ten pictures into `own/face`, `own/motorcycle` and `own/airplane` and count:
 #    how often is the class right, and how sure is the network where it is wrong?

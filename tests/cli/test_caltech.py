@@ -18,7 +18,7 @@ from wslib.models.checkpoints import read_checkpoint, save_checkpoint, save_clas
 from wslib.models.classifiers import build_classifier
 from wslib.models.detector_files import load_detector, save_detector
 from wslib.models.detectors import build_detector
-from wslib.practical.detector_training import Answers, answer
+from wslib.practical.detector_training import Answers, predict
 from wslib.training import fit
 
 SMALL = "--input-size 64 --epochs 2 --batch-size 4 --split 0.5,0.25,0.25 --device cpu"
@@ -197,7 +197,7 @@ def test_the_rendered_set_says_so(caltech, monkeypatch, tmp_path):
 def recomputed(path, model="a/best.pt"):
     """Which labels are right, and the IoU of each box, one at a time."""
     pictures, (detector, _) = read_csv(path), load_detector(model)
-    told = answer(detector, load_pixels(pictures, 64))
+    told = predict(detector, load_pixels(pictures, 64))
     ious = []
     for found, true in zip(told.boxes * 1.0, pictures.ratios, strict=True):
         corners = np.maximum(found[:2], true[:2]), np.minimum(found[2:], true[2:])
@@ -275,7 +275,7 @@ def test_predict_a_csv(caltech, tmp_path):
     ]
     assert told["path"].tolist() == [str(path) for path in pictures.paths]
     detector, _ = load_detector("a/best.pt")
-    answers = answer(detector, load_pixels(pictures, 64))
+    answers = predict(detector, load_pixels(pictures, 64))
     boxes = answers.boxes * (60, 40, 60, 40)
     np.testing.assert_allclose(told[["x1", "y1", "x2", "y2"]], boxes, atol=0.006)
     assert told["label"].tolist() == [LABELS[k] for k in answers.labels]

@@ -14,9 +14,9 @@ from wslib.models.features import FeatureMaps
 from wslib.models.localizers import POOLINGS, Localizer, framed
 from wslib.weak.localizer_training import (
     Located,
-    MapBatches,
     localisation_scores,
     locate,
+    map_batches,
     map_thresholds,
     train_localizer,
 )
@@ -59,7 +59,7 @@ def mirror(maps: FeatureMaps) -> FeatureMaps:
 
 
 def train(localizer, maps, labels, epochs=3, **options) -> pd.DataFrame:
-    batches = MapBatches(maps, labels, 2, 8, seed=1)
+    batches = map_batches(maps, labels, 2, 8, seed=1)
     return train_localizer(localizer, batches, epochs, RATE, **options)
 
 
@@ -79,7 +79,7 @@ def trained():
 def test_each_image_once_with_its_own_labels():
     maps, labels, _ = corners()
     labels = torch.stack([torch.arange(COUNT), torch.arange(COUNT)], 1)
-    batches = MapBatches(maps, labels, 2, 10, seed=3)
+    batches = map_batches(maps, labels, 2, 10, seed=3)
     seen, mirrored = [], 0
     for _ in range(2):
         rows = []
@@ -102,7 +102,7 @@ def test_the_seed_says_which_batches():
     maps, labels, _ = corners()
 
     def drawn(seed):
-        batches = MapBatches(maps, labels, 2, 8, seed)
+        batches = map_batches(maps, labels, 2, 8, seed)
         return torch.cat([given.values for given, _ in batches])
 
     torch.manual_seed(1)
@@ -114,7 +114,7 @@ def test_the_seed_says_which_batches():
 def test_labels_for_each_image():
     maps, labels, _ = corners()
     with pytest.raises(ValueError, match="23 labels for 24 images, expected one each"):
-        MapBatches(maps, labels[1:], 2, 8, seed=0)
+        map_batches(maps, labels[1:], 2, 8, seed=0)
 
 
 # Training

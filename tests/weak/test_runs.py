@@ -252,9 +252,9 @@ def test_the_seed_changes_the_training(run):
 
 
 def test_the_seed_draws_the_first_weights_and_the_order_of_a_localizer(monkeypatch):
-    drawn, real = [], module.MapBatches
+    drawn, real = [], module.map_batches
     monkeypatch.setattr(
-        module, "MapBatches", lambda *args: drawn.append(args[-1]) or real(*args)
+        module, "map_batches", lambda *args: drawn.append(args[-1]) or real(*args)
     )
     runs = [localizer_run(seed=seed, learning_rate=1e-9) for seed in (0, 1)]
     assert drawn == [0, 1]

@@ -13,9 +13,9 @@ from wslib.models.checkpoints import fingerprint
 from wslib.models.wsddn import WSDDN, image_loss, spatial_regulariser
 from wslib.weak.regions import Regions
 from wslib.weak.wsddn_training import (
-    RegionBatches,
     detect_regions,
     measured,
+    region_batches,
     score_regions,
     train_wsddn,
 )
@@ -73,7 +73,7 @@ def trained() -> WSDDN:
 def test_each_image_once_with_what_its_loss_needs():
     regions, _, _ = objects()
     labels = torch.arange(COUNT)[:, None].expand(COUNT, 2)
-    batches = RegionBatches(regions, labels, 8, seed=3)
+    batches = region_batches(regions, labels, 8, seed=3)
     seen, mirrored = [], 0
     for _ in range(2):
         rows = []
@@ -97,7 +97,7 @@ def test_labels_for_each_image():
     regions, labels, _ = objects()
     expected = "29 labels for 30 images, expected one each"
     with pytest.raises(ValueError, match=expected):
-        RegionBatches(regions, labels[1:], 8, seed=0)
+        region_batches(regions, labels[1:], 8, seed=0)
     model = WSDDN(D, 2)
     with pytest.raises(ValueError, match=expected):
         train(model, regions, labels[1:])

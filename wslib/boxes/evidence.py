@@ -6,24 +6,23 @@ are fitted, and thresholds are swept, without running the backbone again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wslib.boxes.localisation import ClassMaps
-from wslib.data.images import ImageBatches
+from wslib.models.ask import ask, device_of, image_views, join, stack_views
 from wslib.models.dense import DenseClassifier
 from wslib.models.features import FeatureMaps
 from wslib.runtime.progress import progress
 
 Kind = Literal["gradcam", "posterior", "taught"]
 KINDS = ("gradcam", "posterior", "taught")
-Trunks = Iterator[tuple[np.ndarray, list[Tensor]]]
 TINY = 1e-6
 PLACE_WEIGHT = 0.5  # chosen by cross-validation on VOC2007's `train`
 
@@ -110,7 +109,6 @@ def scaled(maps: np.ndarray) -> np.ndarray:
     return maps / np.where(peak > 0, peak, 1)
 
 
-@torch.inference_mode()
 def look(
     network: DenseClassifier,
     ids: Sequence[str],
@@ -119,104 +117,79 @@ def look(
     batch_size: int = 8,
     flip: bool = True,
 ) -> Evidence:
-    """Look at images, read at `size` x `size` pixels, once. With `flip` everything is
-    the mean over the image and its mirror image (maps mirrored back)."""
-    return _gather(
-        network, ids, _trunks(network, paths, size, batch_size, flip, "maps")
-    )
+    """Run the network on images, read at `size` x `size` pixels, once. With `flip`
+    everything is the mean over the image and its mirror image (maps mirrored back)."""
+    batches = image_views(network, paths, size, batch_size, flip, "maps")
+    return _joined(ids, ask(network, batches))
 
 
-@torch.inference_mode()
 def look_at_maps(network: DenseClassifier, maps: FeatureMaps) -> Evidence:
-    """What `look` gives, of images whose trunks are kept."""
-    return _gather(network, maps.ids, _kept_trunks(network, maps))
+    """Return what `look` gives, of images whose trunks are kept."""
+    return _joined(maps.ids, ask(network.look, _kept(network, maps)))
 
 
-@torch.inference_mode()
 def learn(
     network: DenseClassifier, paths: Sequence[Path], size: int, batch_size: int = 8
 ) -> Features:
-    """What there is to learn from in images, read at `size` x `size` pixels, once."""
-    trunks = _trunks(network, paths, size, batch_size, True, "features")
-    return _remember(network, trunks)
+    """Compute what the heads are fitted to, of images read at `size` x `size` pixels,
+    once."""
+    batches = image_views(network, paths, size, batch_size, True, "features")
+    return _features(network, network.trunk, batches)
 
 
-@torch.inference_mode()
 def learn_from_maps(network: DenseClassifier, maps: FeatureMaps) -> Features:
-    """What `learn` gives, of images whose trunks are kept."""
-    return _remember(network, _kept_trunks(network, maps))
+    """Return what `learn` gives, of images whose trunks are kept."""
+    return _features(network, nn.Identity(), _kept(network, maps))
 
 
-def _trunks(
-    network, paths, size: int, batch_size: int, flip: bool, desc: str
-) -> Trunks:
-    """Sizes (B, 2), and the trunks (B, C, h, w) of images and of mirror images."""
-    device = next(network.parameters()).device
-    for images, sizes in ImageBatches(paths, size, batch_size, desc=desc):
-        images = network.normalize(images.to(device))  # (B, 3, S, S)
-        views = (images, images.flip(3))[: 1 + flip]
-        yield sizes.numpy(), [network.trunk(view) for view in views]
+def recall(
+    network: DenseClassifier, ids: Sequence[str], features: Features, batch: int = 64
+) -> Evidence:
+    """Run the heads, as they are now, on kept `features` of images: at every second
+    place, and not mirrored."""
+    device = device_of(network)
+    pooled = features.pooled.mean(0).to(device)  # (N, K)
+    with torch.inference_mode():
+        logits = network.heads["tell"](pooled).cpu()
+    sizes = torch.from_numpy(features.sizes)
+    batches = (
+        ([places.to(device).float()], *rest)
+        for places, *rest in zip(
+            *(part.split(batch) for part in (features.places, logits, sizes)),
+            strict=True,
+        )
+    )
+    answers = ask(lambda trunk: network.look(trunk)[1:], batches)
+    return _joined(ids, ((logits, *maps, sizes) for *maps, logits, sizes in answers))
 
 
-def _kept_trunks(network, maps: FeatureMaps, batch_size: int = 16) -> Trunks:
-    device = next(network.parameters()).device
-    for start in progress(range(0, len(maps), batch_size), "kept maps"):
-        rows = range(start, min(start + batch_size, len(maps)))
-        trunks = [maps.batch(rows, view).to(device) for view in range(2)]
-        yield maps.sizes[rows.start : rows.stop], trunks
+def _kept(network, maps: FeatureMaps) -> Iterator[tuple]:
+    batch_size = 16
+    batches = maps.views(device_of(network), batch_size, flip=True)
+    return progress(batches, "kept maps", -(-len(maps) // batch_size))
 
 
-def _gather(network: DenseClassifier, ids: Sequence[str], trunks: Trunks) -> Evidence:
-    parts: list[tuple] = []
-    for sizes, views in trunks:
-        seen = [network.look(trunk) for trunk in views]
-        for mirrored in seen[1:]:
-            pairs = zip(seen[0], mirrored, strict=True)
-            seen[0] = [(a + (b.flip(3) if b.ndim == 4 else b)) / 2 for a, b in pairs]
-        logits, *maps = (part.cpu() for part in seen[0])
-        arrays = (logits, *(part.half() for part in maps))
-        parts.append((sizes, *(array.numpy() for array in arrays)))
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    sizes, logits, gradcam, posterior, places = joined
+def _joined(ids: Sequence[str], answers: Iterable[tuple]) -> Evidence:
+    """Join the answers (logits, three kinds of maps, sizes) of all batches."""
+    batches = ((a, *(m.half() for m in maps), b) for a, *maps, b in answers)
+    logits, *maps, sizes = (part.numpy() for part in join(batches))
+    gradcam, posterior, places = maps
     return Evidence(list(ids), sizes, logits, gradcam, posterior, places[:, :-1])
 
 
-def _remember(network: DenseClassifier, trunks: Trunks) -> Features:
-    parts: list[tuple] = []
-    for sizes, views in trunks:
-        means = [_pooled(network, trunk) for trunk in views]
-        pooled, posteriors = (torch.stack(view) for view in zip(*means, strict=True))
-        places = views[0][:, :, ::2, ::2].half().cpu()
-        parts.append((sizes, pooled, posteriors, places))
-    sizes, pooled, posteriors, places = zip(*parts, strict=True)
+def _features(network, trunk_of: Callable[[Tensor], Tensor], batches) -> Features:
+    def answer(view: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        trunk = trunk_of(view)
+        A = network.features(trunk)
+        means = A.mean((2, 3)), network.posteriors(A).mean((2, 3))
+        return *means, trunk[:, :, ::2, ::2].half()
+
+    answers = ask(answer, batches, stack_views)
+    parts = ((*means, places[0], sizes) for *means, places, sizes in answers)
+    pooled, posteriors, places, sizes = zip(*parts, strict=True)
     return Features(
-        np.concatenate(sizes),
+        torch.cat(sizes).numpy(),
         torch.cat(pooled, 1),  # (2, N, K)
         torch.cat(posteriors, 1),  # (2, N, 1000)
         torch.cat(places),
     )
-
-
-@torch.inference_mode()
-def recall(
-    network: DenseClassifier, ids: Sequence[str], features: Features, batch: int = 64
-) -> Evidence:
-    """What the network, as its heads are now, sees in images of which the `features`
-    were kept: at every second place, and not mirrored."""
-    device = next(network.parameters()).device
-    pooled = features.pooled.mean(0).to(device)  # (N, K)
-    logits = network.heads["tell"](pooled).cpu().numpy()
-    parts = []
-    for places in features.places.split(batch):
-        seen = network.look(places.to(device).float())
-        parts.append([part.half().cpu() for part in seen[1:]])
-    maps = [torch.cat(column).numpy() for column in zip(*parts, strict=True)]
-    gradcam, posterior, places = maps
-    sizes = features.sizes
-    return Evidence(list(ids), sizes, logits, gradcam, posterior, places[:, :-1])
-
-
-def _pooled(network: DenseClassifier, trunk: Tensor) -> tuple[Tensor, Tensor]:
-    features = network.features(trunk)
-    means = features.mean((2, 3)), network.posteriors(features).mean((2, 3))
-    return means[0].cpu(), means[1].cpu()

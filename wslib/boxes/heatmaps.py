@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wslib.cam import ClassActivationMap
-from wslib.data.images import resize_batch
-from wslib.runtime.progress import progress
+from wslib.models.ask import ask, join, picture_views
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ def explain_images(
     images: Tensor,
     size: tuple[int, int],
     batch_size: int = 64,
-    targets: Iterable[int] | None = None,
+    targets: Sequence[int] | None = None,
     mirrored: bool = False,
 ) -> Explained:
     """Explain pictures (N, 3, H, W) uint8, shown to the network at `size`, (height,
@@ -47,50 +46,48 @@ def explain_images(
     pictures and for another number of targets.
     """
     _check(images)
-    if mirrored:
-        return _explain_both(cam, images, size, batch_size, targets)
-    device = next(cam.model.parameters()).device
-    wanted = None if targets is None else torch.as_tensor(np.asarray(targets))
-    if wanted is not None and len(wanted) != len(images):
-        counts = f"{len(wanted)} targets for {len(images)} images"
+    count, shape = len(images), images.shape[-2:]
+    if targets is None and mirrored:
+        targets = classify_images(cam.model, images, size, batch_size, True).argmax(1)
+    if targets is not None and len(targets) != count:
+        counts = f"{len(targets)} targets for {count} images"
         raise ValueError(f"{counts}, expected one each")
-    parts = []
-    for rows in progress(torch.arange(len(images)).split(batch_size), "heat maps"):
-        batch = cam.model.normalize(resize_batch(images[rows], size).to(device))
-        told = cam.explain(batch, None if wanted is None else wanted[rows])
-        maps = torch.from_numpy(told.maps)[:, None]  # (B, 1, *size)
-        shape = images.shape[-2:]
-        maps = F.interpolate(maps, shape, mode="bilinear", antialias=True)[:, 0]
-        parts.append((maps.numpy(), told.logits.numpy(), told.targets))
-    maps, logits, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Explained(maps.clip(0, 1), logits, targets)
+
+    def answer(view: tuple[Tensor, np.ndarray | None]) -> tuple[Tensor, Tensor]:
+        explanation = cam.explain(*view)
+        maps = torch.from_numpy(explanation.maps)[:, None]  # (B, 1, *size)
+        maps = F.interpolate(maps, shape, mode="bilinear", antialias=True)
+        return explanation.logits, maps.clip(0, 1)
+
+    pictures = picture_views(cam.model, images, size, batch_size, mirrored, "heat maps")
+    starts = range(0, count, batch_size)
+    batches = (
+        (
+            [
+                (view, targets if targets is None else targets[k : k + batch_size])
+                for view in views
+            ],
+        )
+        for (views,), k in zip(pictures, starts, strict=True)
+    )
+    logits, maps = (part.numpy() for part in join(ask(answer, batches)))
+    targets = logits.argmax(1) if targets is None else np.asarray(targets)
+    return Explained(maps[:, 0], logits, targets)
 
 
-def _explain_both(cam, images: Tensor, size, batch_size: int, targets) -> Explained:
-    """The mean of what the pictures and their mirror images say of the same classes."""
-    pair = images, images.flip(3)
-    if targets is None:
-        model = cam.model
-        logits = [classify_images(model, each, size, batch_size) for each in pair]
-        targets = (logits[0] + logits[1]).argmax(1)
-    one, other = (explain_images(cam, p, size, batch_size, targets) for p in pair)
-    maps = (one.maps + other.maps[:, :, ::-1]) / 2
-    return Explained(maps, (one.logits + other.logits) / 2, one.targets)
-
-
-@torch.no_grad()
 def classify_images(
-    model, images: Tensor, size: tuple[int, int], batch_size: int = 64
+    model,
+    images: Tensor,
+    size: tuple[int, int],
+    batch_size: int = 64,
+    mirrored: bool = False,
 ) -> np.ndarray:
     """Logits (N, classes) float32 of pictures (N, 3, H, W) uint8, shown at `size`,
-    (height, width). `model` is in eval mode. Raises ValueError for no pictures."""
+    (height, width); with `mirrored` the mean over picture and mirror image. `model` is
+    in eval mode. Raises ValueError for no pictures."""
     _check(images)
-    device = next(model.parameters()).device
-    logits = [
-        model(model.normalize(resize_batch(batch, size).to(device))).float().cpu()
-        for batch in images.split(batch_size)
-    ]
-    return torch.cat(logits).numpy()
+    batches = picture_views(model, images, size, batch_size, mirrored)
+    return join(ask(lambda x: model(x).float(), batches))[0].numpy()
 
 
 def _check(images: Tensor) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
+from torch import Tensor
 
 from wslib.boxes.boxes import boxes_from_heatmap, to_voc
 from wslib.cam import ClassActivationMap
-from wslib.data.images import ImageBatches
 from wslib.metrics.overlap import box_iou
+from wslib.models.ask import ask, image_views, join
 from wslib.runtime.progress import progress
 
 TRACE = 1e-3  # of a map's maximum
@@ -83,24 +83,16 @@ def class_maps(
     sigmoids of the logits. The maps, at their own resolution, are those of the
     cam's first target layer.
     """
-    device = next(cam.model.parameters()).device
     explain = target if explain is None else explain
-    raw, logits, sizes = [], [], []
-    for images, image_sizes in ImageBatches(paths, size, batch_size, desc="maps"):
-        images = cam.model.normalize(images.to(device))  # (B, 3, S, S)
-        views = [images, images.flip(3)] if flip else [images]
-        told = [cam.explain(view, [explain] * len(view)) for view in views]
-        maps = [t.raw[0].flip(2) if i else t.raw[0] for i, t in enumerate(told)]
-        raw.append(torch.stack(maps).mean(0))  # (B, h, w)
-        logits.append(torch.stack([t.logits for t in told]).mean(0))  # (B, classes)
-        sizes.append(image_sizes)
-    return ClassMaps(
-        list(ids),
-        target,
-        torch.cat(raw).numpy().astype(np.float32),
-        torch.cat(logits).sigmoid().numpy(),
-        torch.cat(sizes).numpy(),
-    )
+
+    def answer(images: Tensor) -> tuple[Tensor, Tensor]:
+        explanation = cam.explain(images, [explain] * len(images))
+        return explanation.logits, explanation.raw[0][:, None]  # (B, n), (B, 1, h, w)
+
+    batches = image_views(cam.model, paths, size, batch_size, flip, "maps")
+    logits, raw, sizes = join(ask(answer, batches))
+    probabilities = logits.sigmoid().numpy()
+    return ClassMaps(list(ids), target, raw[:, 0].numpy(), probabilities, sizes.numpy())
 
 
 def detect(

@@ -18,7 +18,7 @@ from wslib.data.caltech import LABELS, Pictures
 from wslib.data.images import read_image, resize_image
 from wslib.metrics.single_box import measure_boxes
 from wslib.models.detectors import Detector
-from wslib.practical.detector_training import answer
+from wslib.practical.detector_training import predict
 
 UNKNOWN = -1  # the label of a picture without an annotation
 MISSING = np.full((1, 4), np.nan)
@@ -134,7 +134,7 @@ def look_at(
         return [], complaints
     images, S = [images[row] for row in rows], detector.input_size
     pixels = np.stack([resize_image(i, S, S).transpose(2, 0, 1) for i in images])
-    told = answer(detector, torch.from_numpy(pixels), mirrored)
+    told = predict(detector, torch.from_numpy(pixels), mirrored)
     sizes = np.array([image.shape[1::-1] * 2 for image in images])  # w, h, w, h
     labels, boxes = labels[rows], boxes[rows]
     measured = measure_boxes(told.labels, told.boxes, labels, boxes / sizes)

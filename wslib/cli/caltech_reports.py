@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from wslib.cli.printing import print_json
 from wslib.data.caltech import LABELS, Pictures, load_pixels, read_caltech, read_csv
@@ -18,14 +16,12 @@ from wslib.metrics.bootstrap import Interval
 from wslib.metrics.single_box import GOOD_IOU, by_label, measure_boxes, summarise
 from wslib.models.detector_files import load_detector
 from wslib.models.detectors import Detector
-from wslib.practical.detector_training import Answers, answer
+from wslib.practical.detector_training import predict
 from wslib.practical.views import Examples
 from wslib.runtime.device import pick_device
-from wslib.runtime.progress import progress
 
 PARTS = {"train": "train set", "val": "validation set", "test": "test set"}
 BOXES = ["iou", "good", "box_loss"]  # what a picture without a true box has not
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -85,17 +81,9 @@ def read_examples(pictures: Pictures, size: int, name: str) -> Examples:
     return Examples(pixels, labels, boxes)
 
 
-def look(detector: Detector, pixels: Tensor, mirrored: bool, desc: str) -> Answers:
-    """`wslib.practical.detector_training.answer`, behind a progress bar."""
-    batches = pixels.split(BATCH)
-    told = [answer(detector, b, mirrored) for b in progress(batches, desc)]
-    logits, boxes = ([getattr(t, k) for t in told] for k in ("logits", "boxes"))
-    return Answers(np.concatenate(logits), np.concatenate(boxes))
-
-
 def measure(detector: Detector, examples: Examples, mirrored: bool) -> pd.DataFrame:
     """What the network says of each example, compared with the truth."""
-    told = look(detector, examples.pixels, mirrored, "looking")
+    told = predict(detector, examples.pixels, mirrored, "looking")
     truth = examples.labels.numpy(), examples.boxes.numpy()
     return measure_boxes(told.labels, told.boxes, *truth, told.logits)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from wslib.data.folders import build_once, derived_root, recipe_hash
-from wslib.data.images import ImageBatches
 from wslib.models import dense
+from wslib.models.ask import ask, image_views, stack_views
 from wslib.models.dense import DenseClassifier
 
 VALUES, SIZES = "maps.npy", "sizes.npy"
@@ -53,6 +53,16 @@ class FeatureMaps:
         picked = [self.values[v, k, first:] for v, k in zip(views, rows, strict=True)]
         return torch.from_numpy(np.stack(picked)).float()
 
+    def views(
+        self, device, batch_size: int, flip: bool, channels: int | None = None
+    ) -> Iterator[tuple[list[Tensor], Tensor]]:
+        """Yield batches for `wslib.models.ask.ask`: the trunks of images on `device`,
+        with `flip` those of their mirror images, too, and the images' sizes."""
+        for rows in torch.arange(len(self)).split(batch_size):
+            trunks = [self.batch(rows, view, channels) for view in range(1 + flip)]
+            sizes = torch.from_numpy(self.sizes[rows.numpy()])
+            yield [trunk.to(device) for trunk in trunks], sizes
+
 
 def keep_feature_maps(
     network: DenseClassifier,
@@ -77,26 +87,23 @@ def keep_feature_maps(
     name = recipe_hash({**recipe, "size": size}, [__file__, dense.__file__], torch)
     folder = build_once(
         derived_root() / f"features-{name}",
-        lambda part: _look(network, paths, size, batch_size, part),
+        lambda part: _write(network, paths, size, batch_size, part),
     )
     values = np.load(folder / VALUES, mmap_mode="r")
     return FeatureMaps(list(ids), np.load(folder / SIZES), values, name)
 
 
-@torch.inference_mode()
-def _look(network, paths, size: int, batch_size: int, folder: Path) -> None:
-    device = next(network.parameters()).device
+def _write(network, paths, size: int, batch_size: int, folder: Path) -> None:
+    batches = image_views(network, paths, size, batch_size, True, "feature maps")
+    answers = ask(lambda x: network.trunk(x).half(), batches, stack_views)
     values, sizes, done = None, [], 0
-    for images, of in ImageBatches(paths, size, batch_size, desc="feature maps"):
-        images = network.normalize(images.to(device))  # (B, 3, S, S)
-        for view in range(2):
-            trunk = network.trunk(images.flip(3) if view else images).half().cpu()
-            if values is None:
-                shape = (2, len(paths), *trunk.shape[1:])
-                values = new_array(folder / VALUES, shape)
-            values[view, done : done + len(images)] = trunk.numpy()
-        done += len(images)
-        sizes.append(of)
+    for trunks, image_sizes in answers:  # (2, B, C, h, w) float16, (B, 2)
+        if values is None:
+            shape = (2, len(paths), *trunks.shape[2:])
+            values = new_array(folder / VALUES, shape)
+        values[:, done : done + len(image_sizes)] = trunks.numpy()
+        done += len(image_sizes)
+        sizes.append(image_sizes)
     values.flush()
     np.save(folder / SIZES, torch.cat(sizes).numpy())
 

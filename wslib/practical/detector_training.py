@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ import torch
 from torch import Tensor
 
 from wslib.metrics.overlap import box_iou
+from wslib.models.ask import Parts, ask, average_views, join
 from wslib.models.detectors import Detector
 from wslib.practical.views import (
-    BoxBatches,
     Examples,
-    MapBatches,
     Views,
-    network_images,
+    box_batches,
+    frozen_batches,
+    network_views,
 )
 from wslib.training.fit import fit
 from wslib.training.losses import DetectorLoss, sort_corners
@@ -38,25 +40,25 @@ class Answers:
         return self.logits.argmax(1)
 
 
-@torch.inference_mode()
-def answer(detector: Detector, pixels: Tensor, mirrored: bool = False) -> Answers:
-    """What the detector says of pictures (N, 3, P, P) uint8, as it is: call `eval()`
-    first. With `mirrored`, the mean of that and of what it says of their mirror images,
-    at twice the cost."""
-    logits, boxes = _answer(detector, pixels, False)
-    if mirrored:
-        others, theirs = _answer(detector, pixels, True)
-        theirs = Views.mirrored(len(theirs)).of_boxes(theirs)
-        logits, boxes = (logits + others) / 2, (boxes + theirs) / 2
-    return Answers(logits.numpy(), boxes.numpy())
+def predict(
+    detector: Detector, pixels: Tensor, mirrored: bool = False, desc: str | None = None
+) -> Answers:
+    """Ask the detector about pictures (N, 3, P, P) uint8, as it is: call `eval()`
+    first. With `mirrored`, the mean of its answers to the pictures and to their mirror
+    images, at twice the cost. `desc` names a progress bar."""
 
+    def answer(images: Tensor) -> tuple[Tensor, Tensor]:
+        logits, boxes = detector(images)
+        return logits.float(), sort_corners(boxes.float())
 
-def _answer(detector: Detector, pixels: Tensor, mirrored: bool):
-    pairs = [detector(images) for images in network_images(detector, pixels, mirrored)]
-    logits, boxes = (
-        torch.cat(parts).float().cpu() for parts in zip(*pairs, strict=True)
-    )
-    return logits, sort_corners(boxes)
+    def back(parts: Parts) -> Parts:
+        logits, boxes = parts
+        return logits, Views.mirrored(len(boxes)).of_boxes(boxes)
+
+    batches = network_views(detector, pixels, mirrored, desc)
+    answers = ask(answer, batches, partial(average_views, back=back))
+    logits, boxes = (part.numpy() for part in join(answers))
+    return Answers(logits, boxes)
 
 
 def train_detector(
@@ -90,7 +92,7 @@ def train_detector(
     features). `keep`, `about` and errors as `wslib.training.fit.fit`; with an `about`
     that is `about_detector`'s, `load_detector` reads `best.pt`.
     """
-    kind = MapBatches if detector.frozen else BoxBatches
+    kind = frozen_batches if detector.frozen else box_batches
     loss = DetectorLoss(box_loss, box_weight)
     trained = [p for p in detector.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, learning_rate, weight_decay=weight_decay)
@@ -114,7 +116,7 @@ def train_detector(
 
 def validate(detector: Detector, examples: Examples, loss: DetectorLoss) -> dict:
     """`val_loss`, `val_accuracy` and `val_iou` (the mean) of `examples`."""
-    answers = answer(detector, examples.pixels)
+    answers = predict(detector, examples.pixels)
     logits, boxes = torch.from_numpy(answers.logits), torch.from_numpy(answers.boxes)
     known = ~examples.boxes.isnan().any(1)
     total = float(loss((logits, boxes), (examples.labels, examples.boxes)))

@@ -20,7 +20,7 @@ from wslib.models import classifiers, detectors
 from wslib.models.detector_files import about_detector, load_detector
 from wslib.models.detectors import Detector, build_detector
 from wslib.practical import detector_training, views
-from wslib.practical.detector_training import BEST, Answers, answer, train_detector
+from wslib.practical.detector_training import BEST, Answers, predict, train_detector
 from wslib.practical.views import Examples
 from wslib.training import fit, losses, runs
 from wslib.training.runs import best_epoch
@@ -59,7 +59,7 @@ class Trained:
         """What it says of a split; asked once."""
         key = split, mirrored
         if key not in self.told:
-            self.told[key] = answer(self.detector, self.splits[split].pixels, mirrored)
+            self.told[key] = predict(self.detector, self.splits[split].pixels, mirrored)
         return self.told[key]
 
     def measured(self, split: str, mirrored: bool = False) -> pd.DataFrame:

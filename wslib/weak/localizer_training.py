@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,33 +17,24 @@ from wslib.metrics.classification import mean_average_precision, mean_recall
 from wslib.metrics.detection import evaluate
 from wslib.metrics.localisation import max_box_acc, pointing_game
 from wslib.metrics.matching import Boxes
+from wslib.models.ask import ask, device_of, join
 from wslib.models.detectors import Maps
 from wslib.models.features import FeatureMaps
 from wslib.models.localizers import Localizer, framed, pool_map
-from wslib.training.fit import Batches, Validate, fit, multilabel_loss
+from wslib.training.batches import Batches, ShuffledBatches, view_batches
+from wslib.training.fit import Validate, fit, multilabel_loss
 
 
-class MapBatches:
-    """Shuffled batches of feature maps, each of an image or of its mirror image, and
-    the labels (B, n) of the images; of the maps, the last `channels`."""
+def map_batches(
+    maps: FeatureMaps, labels: Tensor, channels: int, batch_size: int, seed: int
+) -> ShuffledBatches:
+    """Return shuffled batches of feature maps, each of an image or of its mirror image,
+    and the labels (B, n) of the images; of the maps, the last `channels`."""
 
-    def __init__(
-        self, maps: FeatureMaps, labels: Tensor, channels: int, batch_size: int, seed
-    ):
-        if len(labels) != len(maps):
-            counts = f"{len(labels)} labels for {len(maps)} images"
-            raise ValueError(f"{counts}, expected one each")
-        self.maps, self.labels, self.channels = maps, labels, channels
-        self.batch_size = batch_size
-        self.generator = torch.Generator().manual_seed(seed)
+    def read(rows: Tensor, views: Tensor) -> tuple[Maps, Tensor]:
+        return Maps(maps.batch(rows, views, channels)), labels[rows]
 
-    def __iter__(self) -> Iterator[tuple[Maps, Tensor]]:
-        count = len(self.maps)
-        order = torch.randperm(count, generator=self.generator)
-        views = torch.randint(2, (count,), generator=self.generator)
-        for rows in order.split(self.batch_size):
-            picked = rows.numpy(), views[rows].numpy()
-            yield Maps(self.maps.batch(*picked, self.channels)), self.labels[rows]
+    return view_batches(maps, labels, batch_size, seed, read)
 
 
 def train_localizer(
@@ -60,8 +51,8 @@ def train_localizer(
 ) -> pd.DataFrame:
     """Train from image labels, with AdamW. Returns the history.
 
-    `batches` are `MapBatches` for frozen features,
-    `wslib.training.fit.AugmentedBatches` to train all of the network. The localizer
+    `batches` are `map_batches` for frozen features,
+    `wslib.training.batches.file_batches` to train all of the network. The localizer
     keeps the weights of the last epoch. `on_step(loss)` is told the loss of each batch.
     `validate`, `keep`, `about`, `on_epoch` and errors as `fit`.
     """
@@ -126,29 +117,21 @@ class Located:
         }
 
 
-@torch.inference_mode()
 def locate(
     localizer: Localizer, maps: FeatureMaps, batch_size: int = 32, flip: bool = True
 ) -> Located:
     """Ask a localizer, in eval mode, about images whose feature maps are kept; with
     `flip` the mean over the image and its mirror image."""
-    parts = []
-    for start in range(0, len(maps), batch_size):
-        rows = range(start, min(start + batch_size, len(maps)))
-        views = [_places(localizer, maps, rows, view) for view in range(1 + flip)]
-        logits = [pool_map(v, localizer.pooling, localizer.sharpness) for v in views]
-        places = torch.stack(
-            [v.flip(3) if k else v for k, v in enumerate(map(framed, views))]
-        ).mean(0)
-        parts.append((torch.stack(logits).mean(0), places.half()))
-    logits, places = (
-        torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)
-    )
-    return Located(maps.ids, maps.sizes, logits, places)
 
+    def answer(trunk: Tensor) -> tuple[Tensor, Tensor]:
+        places = localizer.places(Maps(trunk))
+        logits = pool_map(places, localizer.pooling, localizer.sharpness)
+        return logits, framed(places)
 
-def _places(localizer: Localizer, maps: FeatureMaps, rows, view: int) -> Tensor:
-    return localizer.places(Maps(maps.batch(rows, view, localizer.channels)))
+    batches = maps.views(device_of(localizer), batch_size, flip, localizer.channels)
+    answers = ask(answer, batches)
+    logits, places = join((logits, places.half()) for logits, places, _ in answers)
+    return Located(maps.ids, maps.sizes, logits.numpy(), places.numpy())
 
 
 def localisation_scores(

@@ -7,7 +7,7 @@ reads them as often as it likes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,14 @@ class Regions:
         picked = [self.features[v, k] for v, k in zip(views, rows, strict=True)]
         features = torch.from_numpy(np.stack(picked)).float()
         return Proposals(features, torch.from_numpy(self.real[rows]))
+
+    def views(self, batch_size: int, flip: bool) -> Iterator[tuple[list[Proposals]]]:
+        """Yield batches for `wslib.models.ask.ask`: the regions of images, with `flip`
+        those of their mirror images, too."""
+        for rows in np.split(
+            np.arange(len(self)), range(batch_size, len(self), batch_size)
+        ):
+            yield ([self.batch(rows, view) for view in range(1 + flip)],)
 
 
 def keep_regions(

@@ -26,7 +26,7 @@ from wslib.models.wsddn import WSDDN
 from wslib.training import fit, runs
 from wslib.training.trackers import open_tracker
 from wslib.weak import localizer_training, wsddn_training
-from wslib.weak.localizer_training import Located, MapBatches, locate, train_localizer
+from wslib.weak.localizer_training import Located, locate, map_batches, train_localizer
 from wslib.weak.regions import Regions
 from wslib.weak.wsddn_training import measured, score_regions, train_wsddn
 
@@ -143,7 +143,7 @@ def run_localizer(
         track.row(row)
 
     known = torch.from_numpy(labels)
-    batches = MapBatches(maps, known, localizer.channels, batch_size, seed)
+    batches = map_batches(maps, known, localizer.channels, batch_size, seed)
     with open_tracker(tracker, _tracking(), folder.name, settings) as track:
         history = train_localizer(
             *(localizer, batches, epochs, learning_rate),

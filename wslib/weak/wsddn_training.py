@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,33 +14,27 @@ from wslib.boxes.boxes import to_voc
 from wslib.boxes.nms import nms_of_classes
 from wslib.metrics.classification import mean_average_precision
 from wslib.metrics.matching import Boxes
+from wslib.models.ask import ask, join
 from wslib.models.wsddn import WSDDN, Scored, image_loss, spatial_regulariser
 from wslib.runtime.progress import progress
+from wslib.training.batches import ShuffledBatches, view_batches
 from wslib.training.fit import Validate, fit
 from wslib.weak.regions import Regions
 
 STANDARD = 200  # images that the features are standardised by
 
 
-class RegionBatches:
-    """Shuffled batches of regions, each image as it is or mirrored, and what their loss
-    needs: the labels (B, n) and the boxes (B, P, 4) as a ratio of the image."""
+def region_batches(
+    regions: Regions, labels: Tensor, batch_size: int, seed: int
+) -> ShuffledBatches:
+    """Return shuffled batches of regions, each image as it is or mirrored, and what
+    their loss needs: labels (B, n) and boxes (B, P, 4) as a ratio of the image."""
 
-    def __init__(self, regions: Regions, labels: Tensor, batch_size: int, seed: int):
-        if len(labels) != len(regions):
-            counts = f"{len(labels)} labels for {len(regions)} images"
-            raise ValueError(f"{counts}, expected one each")
-        self.regions, self.labels, self.batch_size = regions, labels, batch_size
-        self.generator = torch.Generator().manual_seed(seed)
+    def read(rows: Tensor, views: Tensor) -> tuple:
+        truth = labels[rows], regions.ratios(rows.numpy())
+        return regions.batch(rows.numpy(), views), truth
 
-    def __iter__(self) -> Iterator[tuple]:
-        count = len(self.regions)
-        order = torch.randperm(count, generator=self.generator)
-        views = torch.randint(2, (count,), generator=self.generator)
-        for rows in order.split(self.batch_size):
-            picked = rows.numpy()
-            batch = self.regions.batch(picked, views[rows].numpy())
-            yield batch, (self.labels[rows], self.regions.ratios(picked))
+    return view_batches(regions, labels, batch_size, seed, read)
 
 
 def train_wsddn(
@@ -66,7 +60,7 @@ def train_wsddn(
     """
     if spatial and not list(model.read.parameters()):
         raise ValueError(f"spatial is {spatial}, but without a hidden layer of its own")
-    batches = RegionBatches(regions, labels, batch_size, seed)
+    batches = region_batches(regions, labels, batch_size, seed)
     some = np.linspace(0, len(regions) - 1, min(STANDARD, len(regions))).astype(int)
     model.standardise(regions.batch(some))
 
@@ -89,18 +83,14 @@ def train_wsddn(
     )
 
 
-@torch.inference_mode()
 def score_regions(
     model: WSDDN, regions: Regions, batch_size: int = 32, flip: bool = True
 ) -> np.ndarray:
-    """The scores of all proposals, (N, P, n) float32; with `flip` the mean over the
-    image and its mirror image. The scores of an image are their sum over proposals."""
-    model.eval()
-    parts = []
-    for rows in np.array_split(np.arange(len(regions)), -(-len(regions) // batch_size)):
-        seen = [model(regions.batch(rows, view)).proposals for view in range(1 + flip)]
-        parts.append(torch.stack(seen).mean(0))
-    return torch.cat(parts).numpy()
+    """Return the scores of all proposals, (N, P, n) float32; with `flip` the mean over
+    the image and its mirror image. The scores of an image are their sum over
+    proposals."""
+    batches = regions.views(batch_size, flip)
+    return join(ask(lambda r: model.eval()(r).proposals, batches))[0].numpy()
 
 
 def measured(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
