@@ -27,7 +27,7 @@ import torch
 import wslib  # noqa: F401  (lets torchvision import)
 from wslib.data.caltech import Pictures
 from wslib.data.datasets import open_caltech
-from wslib.models.detectors import NETWORKS, build_detector
+from wslib.models.two_heads import NETWORKS, build_detector
 from wslib.practical.views import Examples, box_batches, frozen_batches
 from wslib.runtime.device import pick_device
 from wslib.training.losses import DetectorLoss
@@ -121,10 +121,10 @@ def compare_pipelines(pictures: Pictures, options: argparse.Namespace) -> None:
 def pipelines(pictures: Pictures, size: int, batch: int) -> dict:
     """Name -> a call that decodes all pictures, or makes the batches of an epoch."""
     detector = build_detector("simple", input_size=size)
-    told = detector, Examples.read(pictures, size), batch
+    shared = detector, Examples.read(pictures, size), batch
     epochs = {
-        "wslib, mirror": box_batches(*told, "mirror", seed=0),
-        "wslib, crop and mirror": box_batches(*told, "crop", seed=0),
+        "wslib, mirror": box_batches(*shared, "mirror", seed=0),
+        "wslib, crop and mirror": box_batches(*shared, "crop", seed=0),
         "ImageFolder, 0 workers": plain_loader(pictures, detector, batch, 0),
         "ImageFolder, 2 workers": plain_loader(pictures, detector, batch, 2),
     }

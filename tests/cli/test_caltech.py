@@ -16,9 +16,8 @@ from wslib.data.caltech import LABELS, load_pixels, read_csv
 from wslib.metrics.bootstrap import wilson
 from wslib.models.checkpoints import read_checkpoint, save_checkpoint, save_classifier
 from wslib.models.classifiers import build_classifier
-from wslib.models.detector_files import load_detector, save_detector
-from wslib.models.detectors import build_detector
-from wslib.practical.detector_training import Answers, predict
+from wslib.models.two_heads import about_detector, build_detector, load_detector
+from wslib.practical.detector_training import Predictions, predict
 from wslib.training import fit
 
 SMALL = "--input-size 64 --epochs 2 --batch-size 4 --split 0.5,0.25,0.25 --device cpu"
@@ -305,7 +304,7 @@ def test_only_failures(caltech, monkeypatch):
     boxes[~pictures.has_box] = 0.5
     boxes[0] = 0, 0, 0.1, 0.1
     logits[1] = 9, 0, 0
-    seen["told"] = Answers(logits, boxes)
+    seen["told"] = Predictions(logits, boxes)
     words = "predict a/best.pt a/test.csv --only-failures"
     status, printed, _ = caltech(words)
     assert status == 0 and "2 failures in 3 pictures" in printed
@@ -442,7 +441,7 @@ def test_mistakes_are_one_line(caltech, tmp_path, words, complaint):
     shutil.copy("a/best.pt", "alone.pt")
     if "dogs.pt" in words:
         detector = build_detector("simple", num_classes=2, input_size=64)
-        save_detector("dogs.pt", detector, ["dog", "cat"])
+        save_checkpoint("dogs.pt", detector, **about_detector(detector, ["dog", "cat"]))
     if "classifier.pt" in words:
         classifier = build_classifier("efficientnet_lite0", 2, pretrained=False)
         save_classifier("classifier.pt", classifier, ["dog", "cat"])

@@ -12,7 +12,7 @@ from wslib.boxes import evidence
 from wslib.cli import names, segment_networks
 from wslib.data import voc
 from wslib.metrics import matching
-from wslib.models import classifiers, detectors, sam
+from wslib.models import classifiers, sam, two_heads
 from wslib.practical import views
 from wslib.training import losses
 
@@ -88,7 +88,7 @@ def test_zsh_and_fish_tell_what_a_command_does(complete):
         (names.MAPS, evidence.KINDS),
         (names.METHODS, cam.METHODS),
         (names.BACKBONES, classifiers.NAMES),
-        (names.NETWORKS, detectors.NETWORKS),
+        (names.NETWORKS, two_heads.NETWORKS),
         (names.BOX_LOSSES, losses.BOX_LOSSES),
         (names.AUGMENTATIONS, views.AUGMENTATIONS),
         (names.SAMS, sam.NAMES),

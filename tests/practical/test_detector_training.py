@@ -12,8 +12,12 @@ from torch import nn
 
 from wslib.metrics.overlap import box_iou
 from wslib.models.checkpoints import fingerprint
-from wslib.models.detector_files import about_detector, load_detector
-from wslib.models.detectors import Detector, build_detector
+from wslib.models.two_heads import (
+    TwoHeadNetwork,
+    about_detector,
+    build_detector,
+    load_detector,
+)
 from wslib.practical import detector_training
 from wslib.practical.detector_training import BEST, predict, train_detector, validate
 from wslib.practical.views import Examples, Views, box_batches, frozen_batches
@@ -24,7 +28,7 @@ COLUMNS = ["epoch", "loss", "seconds", "learning_rate"]
 COLUMNS += ["class_loss", "box_loss", "accuracy", "val_loss", "val_accuracy", "val_iou"]
 
 
-class Tiny(Detector):
+class Tiny(TwoHeadNetwork):
     """Three small convolutions: of 32 pixels they leave a map (16, 4, 4)."""
 
     def __init__(self, dropout=0.0, frozen=False, seed=0):
@@ -360,7 +364,7 @@ def outspoken():
             for layer in head:
                 if isinstance(layer, nn.Linear):
                     layer.weight *= 6
-        maps = detector.look(detector.normalize(noise(70, 32) / 255)).values
+        maps = detector.maps(detector.normalize(noise(70, 32) / 255)).values
         for head, last in ((detector.classify, -1), (detector.locate, -2)):
             outputs = head[: last + 1 or None](maps.flatten(1))
             head[last].bias -= outputs.mean(0)
@@ -389,7 +393,10 @@ def test_the_mirrored_answer_is_that_of_the_mirrored_picture(outspoken, size):
     turned = other.boxes.copy()
     turned[:, [0, 2]] = 1 - other.boxes[:, [2, 0]]
     np.testing.assert_allclose(one.boxes, turned, atol=1e-4)
-    plain, mirror = predict(outspoken, pixels), predict(outspoken, pixels.flip(3))
+    plain, mirror = (
+        predict(outspoken, pixels),
+        predict(outspoken, pixels.flip(3)),
+    )
     np.testing.assert_allclose(
         one.logits, (plain.logits + mirror.logits) / 2, atol=1e-3
     )

@@ -11,7 +11,7 @@ from PIL import Image
 
 from wslib.data.caltech import read_csv
 from wslib.data.images import resize_batch
-from wslib.models.detectors import build_detector
+from wslib.models.two_heads import build_detector
 from wslib.practical.views import (
     SIDES,
     Examples,
@@ -252,11 +252,11 @@ def test_maps_are_those_of_the_pictures_themselves(frozen, augmentation):
         for left, right in zip(maps, images, strict=True):
             (ready, (labels, boxes)), (seen, (same, others)) = left, right
             with torch.no_grad():
-                direct = frozen.look(seen).values
+                direct = frozen.maps(seen).values
             torch.testing.assert_close(ready.values, direct, atol=1e-4, rtol=1e-4)
             assert torch.equal(labels, same)
             torch.testing.assert_close(boxes, others, equal_nan=True)
-    assert not torch.equal(frozen.look(seen).values, frozen.look(seen.flip(3)).values)
+    assert not torch.equal(frozen.maps(seen).values, frozen.maps(seen.flip(3)).values)
 
 
 def test_maps_are_something_to_learn_from(frozen):

@@ -1,4 +1,4 @@
-"""One pass over many images: what a dense classifier sees in them, kept for later.
+"""One pass of a dense classifier over many images, kept for later.
 
 The pass is what costs. From what it leaves, the maps of any class are made, the heads
 are fitted, and thresholds are swept, without running the backbone again.
@@ -15,25 +15,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wslib.boxes.localisation import ClassMaps
+from wslib.boxes.maps import ClassMaps
 from wslib.models.ask import ask, device_of, image_views, join, stack_views
 from wslib.models.dense import DenseClassifier
 from wslib.models.features import FeatureMaps
 from wslib.runtime.progress import progress
 
-Kind = Literal["gradcam", "posterior", "taught"]
-KINDS = ("gradcam", "posterior", "taught")
+Kind = Literal["gradcam", "posterior", "combined"]
+KINDS = ("gradcam", "posterior", "combined")
 TINY = 1e-6
 PLACE_WEIGHT = 0.5  # chosen by cross-validation on VOC2007's `train`
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was seen in N images, of each of n classes.
+    """The output of a dense classifier for N images, of each of n classes.
 
     `logits` (N, n) float32; `gradcam`, `posterior` (N, n, h, w) float16, unbounded;
     `places` (N, n, h, w) float16, the probability of the class at each place; `sizes`
-    (N, 2): (W, H) of the images in pixels. See `wslib.models.dense.Seen`.
+    (N, 2): (W, H) of the images in pixels. See `wslib.models.dense.DenseOutput`.
     """
 
     ids: list[str]
@@ -43,8 +43,8 @@ class Evidence:
     posterior: np.ndarray
     places: np.ndarray
 
-    def of(self, rows: Sequence[int]) -> Evidence:
-        """What was seen in some of the images."""
+    def take(self, rows: Sequence[int]) -> Evidence:
+        """Return the evidence of some of the images."""
         arrays = (self.sizes, self.logits, self.gradcam, self.posterior, self.places)
         return Evidence([self.ids[k] for k in rows], *(a[rows] for a in arrays))
 
@@ -60,10 +60,10 @@ class Evidence:
         logits = self.logits + place_weight * np.log(surest / (1 - surest))
         return 1 / (1 + np.exp(-logits))
 
-    def class_maps(self, target: int, kind: Kind = "taught") -> ClassMaps:
-        """Maps and scores of one class, ready for `wslib.boxes.localisation.detect`.
+    def class_maps(self, target: int, kind: Kind = "combined") -> ClassMaps:
+        """Maps and scores of one class, ready for `wslib.boxes.maps.detect`.
 
-        kind: "gradcam"; "posterior"; or "taught", the geometric mean of the places'
+        kind: "gradcam"; "posterior"; or "combined", the geometric mean of the places'
         probability and of the posterior's map, cut at 0 and scaled to a maximum of 1.
         Raises ValueError for another kind.
         """
@@ -71,7 +71,7 @@ class Evidence:
             raise ValueError(f"kind of map {kind!r}, expected one of {list(KINDS)}")
         raw = getattr(self, "gradcam" if kind == "gradcam" else "posterior")
         raw = raw[:, target].astype(np.float32)  # (N, h, w)
-        if kind == "taught":
+        if kind == "combined":
             places = self.places[:, target].astype(np.float32)
             raw = np.sqrt(places * scaled(raw))
         return ClassMaps(self.ids, target, raw, self.probabilities(), self.sizes)
@@ -79,7 +79,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Features:
-    """What the heads are fitted to: N images, seen once.
+    """Features of N images, computed once, which the heads are fitted to.
 
     `sizes` (N, 2): (W, H); `pooled` (2, N, K) and `posteriors` (2, N, 1000): means over
     all places, of the images and of their mirror images; `places` (N, C, h, w) float16:
@@ -91,8 +91,8 @@ class Features:
     posteriors: Tensor
     places: Tensor
 
-    def of(self, rows: np.ndarray) -> Features:
-        """The features of some of the images."""
+    def take(self, rows: np.ndarray) -> Features:
+        """Return the features of some of the images."""
         return Features(
             self.sizes[rows],
             self.pooled[:, rows],
@@ -109,7 +109,7 @@ def scaled(maps: np.ndarray) -> np.ndarray:
     return maps / np.where(peak > 0, peak, 1)
 
 
-def look(
+def gather_evidence(
     network: DenseClassifier,
     ids: Sequence[str],
     paths: Sequence[Path],
@@ -123,12 +123,12 @@ def look(
     return _joined(ids, ask(network, batches))
 
 
-def look_at_maps(network: DenseClassifier, maps: FeatureMaps) -> Evidence:
-    """Return what `look` gives, of images whose trunks are kept."""
-    return _joined(maps.ids, ask(network.look, _kept(network, maps)))
+def evidence_from_maps(network: DenseClassifier, maps: FeatureMaps) -> Evidence:
+    """Return what `gather_evidence` gives, of images whose trunks are kept."""
+    return _joined(maps.ids, ask(network.apply_heads, _kept(network, maps)))
 
 
-def learn(
+def extract_features(
     network: DenseClassifier, paths: Sequence[Path], size: int, batch_size: int = 8
 ) -> Features:
     """Compute what the heads are fitted to, of images read at `size` x `size` pixels,
@@ -137,12 +137,12 @@ def learn(
     return _features(network, network.trunk, batches)
 
 
-def learn_from_maps(network: DenseClassifier, maps: FeatureMaps) -> Features:
-    """Return what `learn` gives, of images whose trunks are kept."""
+def features_from_maps(network: DenseClassifier, maps: FeatureMaps) -> Features:
+    """Return what `extract_features` gives, of images whose trunks are kept."""
     return _features(network, nn.Identity(), _kept(network, maps))
 
 
-def recall(
+def evidence_from_features(
     network: DenseClassifier, ids: Sequence[str], features: Features, batch: int = 64
 ) -> Evidence:
     """Run the heads, as they are now, on kept `features` of images: at every second
@@ -150,7 +150,7 @@ def recall(
     device = device_of(network)
     pooled = features.pooled.mean(0).to(device)  # (N, K)
     with torch.inference_mode():
-        logits = network.heads["tell"](pooled).cpu()
+        logits = network.heads["image"](pooled).cpu()
     sizes = torch.from_numpy(features.sizes)
     batches = (
         ([places.to(device).float()], *rest)
@@ -159,7 +159,7 @@ def recall(
             strict=True,
         )
     )
-    answers = ask(lambda trunk: network.look(trunk)[1:], batches)
+    answers = ask(lambda trunk: network.apply_heads(trunk)[1:], batches)
     return _joined(ids, ((logits, *maps, sizes) for *maps, logits, sizes in answers))
 
 

@@ -17,7 +17,7 @@ from wslib.cli.segment_pictures import SUFFIXES
 from wslib.data.caltech import LABELS, Pictures
 from wslib.data.images import read_image, resize_image
 from wslib.metrics.single_box import measure_boxes
-from wslib.models.detectors import Detector
+from wslib.models.two_heads import TwoHeadNetwork
 from wslib.practical.detector_training import predict
 
 UNKNOWN = -1  # the label of a picture without an annotation
@@ -118,7 +118,7 @@ def _plain_files(path: Path, out: Path) -> list[Path]:
 
 
 def look_at(
-    detector: Detector,
+    detector: TwoHeadNetwork,
     files: Sequence[Path],
     labels: np.ndarray,
     boxes: np.ndarray,

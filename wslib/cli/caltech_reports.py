@@ -14,8 +14,7 @@ from wslib.cli.printing import print_json
 from wslib.data.caltech import LABELS, Pictures, load_pixels, read_caltech, read_csv
 from wslib.metrics.bootstrap import Interval
 from wslib.metrics.single_box import GOOD_IOU, by_label, measure_boxes, summarise
-from wslib.models.detector_files import load_detector
-from wslib.models.detectors import Detector
+from wslib.models.two_heads import TwoHeadNetwork, load_detector
 from wslib.practical.detector_training import predict
 from wslib.practical.views import Examples
 from wslib.runtime.device import pick_device
@@ -48,7 +47,7 @@ def evaluate(
     report(measured, told, for_programs)
 
 
-def open_model(path: Path, device: str) -> tuple[Detector, dict]:
+def open_model(path: Path, device: str) -> tuple[TwoHeadNetwork, dict]:
     """The detector in a file, where it is to compute, and what is known about it."""
     detector, about = load_detector(path)
     if about["classes"] != list(LABELS):
@@ -81,7 +80,9 @@ def read_examples(pictures: Pictures, size: int, name: str) -> Examples:
     return Examples(pixels, labels, boxes)
 
 
-def measure(detector: Detector, examples: Examples, mirrored: bool) -> pd.DataFrame:
+def measure(
+    detector: TwoHeadNetwork, examples: Examples, mirrored: bool
+) -> pd.DataFrame:
     """What the network says of each example, compared with the truth."""
     told = predict(detector, examples.pixels, mirrored, "looking")
     truth = examples.labels.numpy(), examples.boxes.numpy()

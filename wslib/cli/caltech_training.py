@@ -18,8 +18,7 @@ from wslib.data.datasets import open_caltech
 from wslib.data.duplicates import duplicate_groups
 from wslib.data.splits import stratified_split, subset
 from wslib.models.checkpoints import written_whole
-from wslib.models.detector_files import about_detector
-from wslib.models.detectors import Detector, build_detector
+from wslib.models.two_heads import TwoHeadNetwork, about_detector, build_detector
 from wslib.practical.detector_training import BEST, train_detector
 from wslib.practical.views import AUGMENTATIONS
 from wslib.runtime.device import pick_device
@@ -91,7 +90,7 @@ class Training:
             raise ValueError(f"--share {self.share}, expected above 0 and up to 1")
         check_out(self.out / "best.pt")
 
-    def _detector(self) -> Detector:
+    def _detector(self) -> TwoHeadNetwork:
         device = pick_device(self.device)
         options = {**self.switches, "input_size": self.input_size}
         detector = build_detector(self.network, self.seed, **options)

@@ -18,12 +18,12 @@ from wslib.data.voc import CLASSES
 from wslib.models.checkpoints import load_classifier, naming
 from wslib.models.classifiers import build_classifier, imagenet_classes
 from wslib.models.sam import sam_predictor
-from wslib.prompting.mirrored import MirroredPipeline
 from wslib.prompting.pipelines import (
     BasicSamPipeline,
     BoxPipeline,
     ForegroundBackgroundPipeline,
     ForegroundPipeline,
+    MirroredPipeline,
     PointsBoxPipeline,
     RefinedPipeline,
 )

@@ -210,7 +210,7 @@ def detect_boxes(
     ] = None,
     kind: Annotated[
         str | None,
-        options.one_of(names.MAPS, help="Kind of map: taught, posterior or gradcam"),
+        options.one_of(names.MAPS, help="Kind of map: combined, posterior or gradcam"),
     ] = None,
     max_boxes: Annotated[int, typer.Option(min=1, help="Most boxes in an image")] = 3,
     area_power: Annotated[

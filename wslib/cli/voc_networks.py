@@ -12,16 +12,16 @@ import numpy as np
 import torch
 
 from wslib.boxes.detections import Detections
-from wslib.boxes.evidence import KINDS, look
-from wslib.boxes.localisation import ClassMaps, class_maps
-from wslib.boxes.recipe import KEPT, Recipe
+from wslib.boxes.evidence import KINDS, gather_evidence
+from wslib.boxes.maps import ClassMaps, class_maps
+from wslib.boxes.recipe import DEFAULT_RECIPE, Recipe
 from wslib.cam import GradCAM
 from wslib.data.datasets import open_voc2007
 from wslib.data.images import read_image
 from wslib.data.voc import CLASSES, VOC2007
 from wslib.models.checkpoints import fingerprint, load_classifier, naming
 from wslib.models.classifiers import Classifier
-from wslib.models.dense import load_detector
+from wslib.models.dense import load_dense
 from wslib.models.heads import pooled_features
 from wslib.runtime.device import pick_device
 from wslib.workbook.params import parse_overrides
@@ -110,24 +110,26 @@ class Network(ABC):
             )
         if threshold is None:
             threshold = self.threshold(class_name, kind)
-        return replace(KEPT, kind=kind, threshold=threshold, **boxes)
+        return replace(DEFAULT_RECIPE, kind=kind, threshold=threshold, **boxes)
 
 
 class Detector(Network):
     """A file of `wslib voc train`: three kinds of maps, with a threshold for each."""
 
-    kinds = tuple(reversed(KINDS))  # taught first
+    kinds = tuple(reversed(KINDS))  # combined first
 
     def __init__(self, path: Path, device: torch.device) -> None:
-        network, about = load_detector(path)
+        network, about = load_dense(path)
         super().__init__(path, network.to(device), about, about.get("size", 448))
 
     def probabilities(self, paths, how):
-        seen = look(self.network, map(str, paths), paths, how.size, how.batch_size)
+        seen = gather_evidence(
+            self.network, map(str, paths), paths, how.size, how.batch_size
+        )
         return seen.probabilities()[:, self.order]
 
     def maps(self, ids, paths, class_name, recipe, how):
-        seen = look(self.network, ids, paths, how.size, how.batch_size)
+        seen = gather_evidence(self.network, ids, paths, how.size, how.batch_size)
         return recipe.maps(seen, self.order[CLASSES.index(class_name)])
 
     def threshold(self, class_name, kind):

@@ -10,9 +10,9 @@ import torch
 import typer
 from torch import nn
 
-from wslib.boxes.evidence import learn
+from wslib.boxes.evidence import extract_features
+from wslib.boxes.fitting import cross_fit, fit_heads
 from wslib.boxes.recipe import choose_thresholds
-from wslib.boxes.teaching import cross_fit, teach
 from wslib.cli.interrupted import STATUS
 from wslib.cli.voc_networks import Look, classify, open_network, open_voc
 from wslib.cli.voc_pictures import draw_curves
@@ -20,8 +20,8 @@ from wslib.data.voc import CLASSES, VOC2007
 from wslib.metrics.classification import mean_average_precision
 from wslib.models.checkpoints import about_classifier
 from wslib.models.classifiers import Classifier, build_classifier
-from wslib.models.dense import DenseClassifier, load_detector, save_detector
-from wslib.models.heads import fit_heads
+from wslib.models.dense import DenseClassifier, load_dense, save_dense
+from wslib.models.heads import replace_head
 from wslib.runtime.device import pick_device
 from wslib.training.fit import fine_tune
 
@@ -56,14 +56,14 @@ class Training:
         held = self._held(voc, ids)
         paths, labels = [voc.image_path(i) for i in ids], voc.labels(ids)
         network = self._network(voc, ids, held)
-        features = learn(network, paths, how.size, how.batch_size)
-        teach(network, features, labels, seed=self.seed)
+        features = extract_features(network, paths, how.size, how.batch_size)
+        fit_heads(network, features, labels, seed=self.seed)
         evidence = cross_fit(network, ids, features, labels, seed=self.seed)
         thresholds = choose_thresholds(
             evidence, {c: voc.ground_truth(ids, c) for c in CLASSES}
         )
         about = {"size": self.size, "thresholds": thresholds, "trained": self._told}
-        save_detector(path, network, CLASSES, **about)
+        save_dense(path, network, CLASSES, **about)
         print(f"{path}: learnt from {len(ids)} images of {self.split}")
         if held:
             told = open_network(path, None, None, self.device).probabilities
@@ -79,7 +79,7 @@ class Training:
 
     def _is_in(self, path: Path) -> bool:
         """Whether it is this detector. Raises ValueError for another one."""
-        there = load_detector(path)[1].get("trained")
+        there = load_dense(path)[1].get("trained")
         there = there if isinstance(there, dict) else {}
         for key, value in self._told.items():
             if there.get(key) != value:
@@ -116,7 +116,7 @@ class Training:
             K, device = classifier.head.in_features, classifier.head.weight.device
             classifier.head = nn.Linear(K, len(CLASSES)).to(device)
         else:
-            fit_heads(*images, [PENALTY], self.batch_size)
+            replace_head(*images, [PENALTY], self.batch_size)
         examined = [voc.image_path(i) for i in held], Look(self.size, self.batch_size)
 
         def validate(model: Classifier) -> dict[str, float]:

@@ -54,8 +54,8 @@ def hit_rate(points: np.ndarray, mask: np.ndarray) -> float:
     if not len(points):
         return float("nan")
     pixels = np.floor(points + 0.5).astype(int)
-    seen = ((pixels >= 0) & (pixels < mask.shape[::-1])).all(1)
-    columns, rows = pixels[seen].T
+    inside = ((pixels >= 0) & (pixels < mask.shape[::-1])).all(1)
+    columns, rows = pixels[inside].T
     return float(mask[rows, columns].sum() / len(points))
 
 
@@ -76,7 +76,7 @@ def relative_distance(points: np.ndarray, mask: np.ndarray) -> float:
 
 
 def measure_masks(
-    found: Iterable, masks: Iterable[np.ndarray], ids: Iterable[Hashable]
+    segmentations: Iterable, masks: Iterable[np.ndarray], ids: Iterable[Hashable]
 ) -> pd.DataFrame:
     """Return a row per image: what was found in it against its true mask (H, W) bool.
 
@@ -89,11 +89,11 @@ def measure_masks(
 
     Raises ValueError for counts and sizes that differ and masks that are not bool.
     """
-    found, masks, ids = list(found), list(masks), list(ids)
-    if not len(found) == len(masks) == len(ids):
-        counts = f"{len(found)} answers, {len(masks)} masks, {len(ids)} ids"
+    segmentations, masks, ids = list(segmentations), list(masks), list(ids)
+    if not len(segmentations) == len(masks) == len(ids):
+        counts = f"{len(segmentations)} answers, {len(masks)} masks, {len(ids)} ids"
         raise ValueError(f"{counts}: expected as many of each")
-    rows = [_measured(*pair) for pair in zip(found, masks, strict=True)]
+    rows = [_measured(*pair) for pair in zip(segmentations, masks, strict=True)]
     return pd.DataFrame(rows, columns=COLUMNS).assign(id=ids)[["id", *COLUMNS]]
 
 
@@ -156,15 +156,18 @@ def paired(
     return mean_interval(first - second.reindex(first.index), n, seed, level)
 
 
-def _measured(found, mask: np.ndarray) -> tuple[float, ...]:
+def _measured(segmentation, mask: np.ndarray) -> tuple[float, ...]:
     """Return one image's row, in the order of COLUMNS."""
-    points, labels = _points(found.prompt.points), np.asarray(found.prompt.labels)
+    points, labels = (
+        _points(segmentation.prompt.points),
+        np.asarray(segmentation.prompt.labels),
+    )
     foreground, background = points[labels == 1], points[labels == 0]
     hit = hit_rate(foreground, mask)
-    if not len(foreground) and found.prompt.box is None:
+    if not len(foreground) and segmentation.prompt.box is None:
         hit = 0.0
-    ious = mask_iou(found.masks, mask)  # (n,)
-    iou = float(ious[found.best])
+    ious = mask_iou(segmentation.masks, mask)  # (n,)
+    iou = float(ious[segmentation.best])
     return (
         hit,
         distance(foreground, mask),
@@ -173,7 +176,7 @@ def _measured(found, mask: np.ndarray) -> tuple[float, ...]:
         iou,
         float(is_good(iou)),
         float(ious.max()),
-        float(found.scores[found.best]),
+        float(segmentation.scores[segmentation.best]),
     )
 
 
@@ -185,3 +188,41 @@ def _points(points: np.ndarray) -> np.ndarray:
         got = points.tolist() if points.size <= 4 else f"shape {points.shape}"
         raise ValueError(f"points {got}: expected finite (n, 2)")
     return points
+
+
+def every_mask(
+    segmentations: Iterable, masks: Iterable
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the score and the IoU of each mask of all answers, (N,) each."""
+    pairs = list(zip(segmentations, masks, strict=True))
+    ious = [mask_iou(answer.masks, mask) for answer, mask in pairs]
+    return np.concatenate([a.scores for a, _ in pairs]), np.concatenate(ious)
+
+
+def calibration(
+    scores: np.ndarray, ious: np.ndarray, bins: int = 10
+) -> tuple[float, pd.DataFrame]:
+    """Return how far expected IoUs are from measured ones, and where.
+
+    The frame has a row per bin of `bins` equal ones of the score with a mask in it:
+    `low` and `high` of the bin, `count`, and the mean `score` and `iou` of its masks; a
+    score outside [0, 1] is in the first or last. The number is the mean over the masks
+    of the gap |score - iou| of their bin's means: the expected calibration error
+    (Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning",
+    AAAI 2015), of IoUs. Raises ValueError for lengths that differ, none, or NaN.
+    """
+    scores, ious = np.asarray(scores, float), np.asarray(ious, float)
+    if scores.shape != ious.shape or scores.ndim != 1 or not len(scores):
+        shapes = f"scores {scores.shape} and ious {ious.shape}"
+        raise ValueError(f"{shapes}: expected both (N,), 1 or more")
+    if bins < 1 or not np.isfinite([scores, ious]).all():
+        raise ValueError(f"bins {bins} and scores: expected 1 or more, all finite")
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, scores, "right") - 1, 0, bins - 1)
+    groups = pd.DataFrame({"score": scores, "iou": ious}).groupby(place)
+    frame = groups.mean()
+    gap = np.average((frame["score"] - frame["iou"]).abs(), weights=groups.size())
+    frame.insert(0, "count", groups.size())
+    frame.insert(0, "high", edges[frame.index + 1])
+    frame.insert(0, "low", edges[frame.index])
+    return float(gap), frame.reset_index(drop=True)

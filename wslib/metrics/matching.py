@@ -185,7 +185,7 @@ def match(
     protocol = _protocol(protocol)
     if images is None:
         images = [*detections, *(i for i in ground_truth if i not in detections)]
-    found, image, row = _stack(detections, images, "detections", 5)
+    detected, image, row = _stack(detections, images, "detections", 5)
     objects, object_image, object_row = _stack(ground_truth, images, "ground_truth", 4)
     for k in np.flatnonzero(~np.isin(objects[:, 4], (0, 1)))[:1]:
         place = f"ground_truth[{images[object_image[k]]!r}], row {object_row[k]}"
@@ -196,8 +196,8 @@ def match(
         objects, object_image, object_row, positive = (
             a[order] for a in (objects, object_image, object_row, positive)
         )
-    iou, best = _best_object(found, image, objects, object_image, protocol.pixel)
-    score = found[:, 4]
+    iou, best = _best_object(detected, image, objects, object_image, protocol.pixel)
+    score = detected[:, 4]
     by_score = (-score,) if protocol.ties == "list order" else (-iou, -score)
     order = np.lexsort(by_score)  # stable; the last key is the first to be looked at
     detected = (a[order] for a in (image, row, score, iou, best))
@@ -215,7 +215,7 @@ def _protocol(protocol: str | Protocol) -> Protocol:
 
 
 def _best_object(
-    found: np.ndarray,
+    detected: np.ndarray,
     image: np.ndarray,
     objects: np.ndarray,
     object_image: np.ndarray,
@@ -227,13 +227,13 @@ def _best_object(
     """
     start = np.searchsorted(object_image, image)
     count = np.searchsorted(object_image, image, side="right") - start  # (D,)
-    pair_found = np.repeat(np.arange(len(found)), count)  # (P,)
-    offset = np.arange(len(pair_found)) - np.repeat(np.cumsum(count) - count, count)
-    pair_object = start[pair_found] + offset
-    overlap = box_iou(found[pair_found], objects[pair_object], pixel)
-    order = np.lexsort((pair_object, -overlap, pair_found))
-    which, first = np.unique(pair_found[order], return_index=True)
-    iou, best = np.zeros(len(found)), np.full(len(found), -1)
+    pair_detected = np.repeat(np.arange(len(detected)), count)  # (P,)
+    offset = np.arange(len(pair_detected)) - np.repeat(np.cumsum(count) - count, count)
+    pair_object = start[pair_detected] + offset
+    overlap = box_iou(detected[pair_detected], objects[pair_object], pixel)
+    order = np.lexsort((pair_object, -overlap, pair_detected))
+    which, first = np.unique(pair_detected[order], return_index=True)
+    iou, best = np.zeros(len(detected)), np.full(len(detected), -1)
     iou[which] = overlap[order][first]
     best[which] = np.where(iou[which] > 0, pair_object[order][first], -1)
     return iou, best

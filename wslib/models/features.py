@@ -1,4 +1,4 @@
-"""What a frozen backbone makes of images, computed once and kept on disk.
+"""Feature maps of a frozen backbone, computed once and kept on disk.
 
 Whatever is learnt on top of it, a localizer, a detector of proposals, a head, reads
 these maps, as often as it likes, and the backbone does not run again.
@@ -81,8 +81,8 @@ def keep_feature_maps(
     disk is full; errors of the images as `read_image`.
     """
     if size < 32 or size % 32 or not len(paths) or len(ids) != len(paths):
-        found = f"{len(ids)} ids, {len(paths)} paths, {size} pixels"
-        raise ValueError(f"{found}: expected as many, 1 or more, a multiple of 32")
+        given = f"{len(ids)} ids, {len(paths)} paths, {size} pixels"
+        raise ValueError(f"{given}: expected as many, 1 or more, a multiple of 32")
     recipe = {"weights": digest_weights(network), "images": _digest_files(paths)}
     name = recipe_hash({**recipe, "size": size}, [__file__, dense.__file__], torch)
     folder = build_once(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wslib.models.ask import ask, image_views, stack_views
 
 
-def fit_heads(
+def replace_head(
     model,
     paths: list[Path],
     labels: Tensor,

@@ -1,4 +1,4 @@
-"""Training a network with two heads, and what it then says of pictures."""
+"""Training a network with two heads, and its predictions for pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wslib.metrics.overlap import box_iou
 from wslib.models.ask import Parts, ask, average_views, join
-from wslib.models.detectors import Detector
+from wslib.models.two_heads import TwoHeadNetwork
 from wslib.practical.views import (
     Examples,
     Views,
@@ -29,8 +29,8 @@ BEST = (("val_accuracy", "max"), ("val_loss", "min"))  # the practical's rule
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What a detector says of N pictures."""
+class Predictions:
+    """The output of a two-head network for N pictures."""
 
     logits: np.ndarray  # (N, n) float32
     boxes: np.ndarray  # (N, 4) float32 as a ratio of the image, corners sorted
@@ -41,8 +41,11 @@ class Answers:
 
 
 def predict(
-    detector: Detector, pixels: Tensor, mirrored: bool = False, desc: str | None = None
-) -> Answers:
+    detector: TwoHeadNetwork,
+    pixels: Tensor,
+    mirrored: bool = False,
+    desc: str | None = None,
+) -> Predictions:
     """Ask the detector about pictures (N, 3, P, P) uint8, as it is: call `eval()`
     first. With `mirrored`, the mean of its answers to the pictures and to their mirror
     images, at twice the cost. `desc` names a progress bar."""
@@ -58,11 +61,11 @@ def predict(
     batches = network_views(detector, pixels, mirrored, desc)
     answers = ask(answer, batches, partial(average_views, back=back))
     logits, boxes = (part.numpy() for part in join(answers))
-    return Answers(logits, boxes)
+    return Predictions(logits, boxes)
 
 
 def train_detector(
-    detector: Detector,
+    detector: TwoHeadNetwork,
     train: Examples,
     val: Examples | None,
     epochs: int = 20,
@@ -96,8 +99,8 @@ def train_detector(
     loss = DetectorLoss(box_loss, box_weight)
     trained = [p for p in detector.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, learning_rate, weight_decay=weight_decay)
-    told = {"images": len(train), "seed": seed, "batch_size": batch_size}
-    told |= {"box_loss": box_loss, "box_weight": box_weight, "views": augmentation}
+    settings = {"images": len(train), "seed": seed, "batch_size": batch_size}
+    settings |= {"box_loss": box_loss, "box_weight": box_weight, "views": augmentation}
     with torch.random.fork_rng():  # dropout draws from the one generator of all
         torch.manual_seed(seed)
         return fit(
@@ -109,12 +112,12 @@ def train_detector(
             lambda model: loss.pop() | (validate(model, val, loss) if val else {}),
             best if val else None,
             keep,
-            {**(about or {}), **told},
+            {**(about or {}), **settings},
             desc,
         )
 
 
-def validate(detector: Detector, examples: Examples, loss: DetectorLoss) -> dict:
+def validate(detector: TwoHeadNetwork, examples: Examples, loss: DetectorLoss) -> dict:
     """`val_loss`, `val_accuracy` and `val_iou` (the mean) of `examples`."""
     answers = predict(detector, examples.pixels)
     logits, boxes = torch.from_numpy(answers.logits), torch.from_numpy(answers.boxes)

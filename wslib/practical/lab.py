@@ -16,30 +16,34 @@ from wslib.data import images
 from wslib.data.folders import derived_root, recipe_hash
 from wslib.metrics import overlap
 from wslib.metrics.single_box import measure_boxes
-from wslib.models import classifiers, detectors
-from wslib.models.detector_files import about_detector, load_detector
-from wslib.models.detectors import Detector, build_detector
+from wslib.models import classifiers, two_heads
+from wslib.models.two_heads import (
+    TwoHeadNetwork,
+    about_detector,
+    build_detector,
+    load_detector,
+)
 from wslib.practical import detector_training, views
-from wslib.practical.detector_training import BEST, Answers, predict, train_detector
+from wslib.practical.detector_training import BEST, Predictions, predict, train_detector
 from wslib.practical.views import Examples
-from wslib.training import fit, losses, runs
+from wslib.training import batches, fit, losses, runs
 from wslib.training.runs import best_epoch
 
 CODE = (
-    *(detector_training, losses, overlap, runs, fit, views),
-    *(images, classifiers, detectors),
+    *(detector_training, losses, overlap, runs, fit, views, batches),
+    *(images, classifiers, two_heads),
 )
 
 
 @dataclass
 class Trained:
-    """A detector after its training, and what it says of the splits."""
+    """A network after its training, and its predictions for the splits."""
 
-    detector: Detector
+    detector: TwoHeadNetwork
     history: pd.DataFrame
     splits: Mapping[str, Examples]
     folder: Path
-    told: dict[tuple[str, bool], Answers] = field(default_factory=dict)
+    predictions: dict[tuple[str, bool], Predictions] = field(default_factory=dict)
 
     @property
     def best_epoch(self) -> int:
@@ -47,7 +51,7 @@ class Trained:
 
     @property
     def parameters(self) -> int:
-        """How many numbers were learnt."""
+        """The number of trained weights."""
         return sum(p.numel() for p in self.detector.parameters() if p.requires_grad)
 
     @property
@@ -55,14 +59,16 @@ class Trained:
         """Of an epoch of training, the median."""
         return float(self.history["seconds"].median())
 
-    def answers(self, split: str, mirrored: bool = False) -> Answers:
-        """What it says of a split; asked once."""
+    def answers(self, split: str, mirrored: bool = False) -> Predictions:
+        """Predict a split; asked once."""
         key = split, mirrored
-        if key not in self.told:
-            self.told[key] = predict(self.detector, self.splits[split].pixels, mirrored)
-        return self.told[key]
+        if key not in self.predictions:
+            self.predictions[key] = predict(
+                self.detector, self.splits[split].pixels, mirrored
+            )
+        return self.predictions[key]
 
-    def measured(self, split: str, mirrored: bool = False) -> pd.DataFrame:
+    def measure(self, split: str, mirrored: bool = False) -> pd.DataFrame:
         """Its answers beside the truth; see `measure_boxes`."""
         return compare(self.answers(split, mirrored), self.splits[split])
 
@@ -73,10 +79,13 @@ class Trained:
         return Trained(detector, self.history, self.splits, self.folder)
 
 
-def compare(answers: Answers, examples: Examples) -> pd.DataFrame:
+def compare(answers: Predictions, examples: Examples) -> pd.DataFrame:
     """`measure_boxes` of a network's answers."""
-    said, truth = (answers.labels, answers.boxes), (examples.labels, examples.boxes)
-    return measure_boxes(*said, *(part.numpy() for part in truth), answers.logits)
+    predicted, truth = (
+        (answers.labels, answers.boxes),
+        (examples.labels, examples.boxes),
+    )
+    return measure_boxes(*predicted, *(part.numpy() for part in truth), answers.logits)
 
 
 @dataclass
@@ -103,8 +112,8 @@ class Experiments:
         """Sixteen digits for the pictures of `train` and `val`, and their truth."""
         digest = hashlib.blake2b(digest_size=8)
         for split in ("train", "val"):
-            of = self.splits[split]
-            for part in (of.pixels, of.labels, of.boxes):
+            examples = self.splits[split]
+            for part in (examples.pixels, examples.labels, examples.boxes):
                 digest.update(np.ascontiguousarray(part.numpy()).data)
         return digest.hexdigest()
 

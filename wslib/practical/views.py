@@ -1,5 +1,4 @@
-"""What a network with two heads is shown: pictures, whole or in part, whose boxes move
-along."""
+"""Pictures for a network with two heads, whole or in part, whose boxes move along."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from wslib.data.caltech import Pictures, load_pixels
 from wslib.data.images import resize_batch, resize_image
 from wslib.models.ask import ask, device_of, picture_views, stack_views
-from wslib.models.detectors import Detector, Maps
+from wslib.models.two_heads import Maps, TwoHeadNetwork
 from wslib.training.batches import (
     Batches,
     ShuffledBatches,
@@ -46,8 +45,8 @@ class Examples:
     @classmethod
     def read(cls, pictures: Pictures, size: int) -> Examples:
         """Decode pictures, once, at `size` x `size`; errors as `load_pixels`."""
-        told = torch.from_numpy(pictures.labels), torch.from_numpy(pictures.ratios)
-        return cls(load_pixels(pictures, size), *told)
+        truth = torch.from_numpy(pictures.labels), torch.from_numpy(pictures.ratios)
+        return cls(load_pixels(pictures, size), *truth)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Examples:
         rows = torch.as_tensor(np.asarray(rows))
@@ -105,7 +104,7 @@ class Views:
 
 
 def box_batches(
-    detector: Detector,
+    detector: TwoHeadNetwork,
     examples: Examples,
     batch_size: int,
     augmentation: str,
@@ -133,7 +132,7 @@ def box_batches(
 
 
 def frozen_batches(
-    detector: Detector,
+    detector: TwoHeadNetwork,
     examples: Examples,
     batch_size: int,
     augmentation: str,
@@ -146,7 +145,7 @@ def frozen_batches(
         raise ValueError(f"{text}, expected none or mirror")
     device = device_of(detector)
     pictures = network_views(detector, examples.pixels, augmentation == "mirror")
-    answers = ask(lambda x: detector.look(x).values, pictures, stack_views)
+    answers = ask(lambda x: detector.maps(x).values, pictures, stack_views)
     maps = torch.cat([values for (values,) in answers], 1).to(device)  # (V, N, ...)
 
     def load(batches, generator) -> Batches:
@@ -161,7 +160,7 @@ def frozen_batches(
 
 
 def network_views(
-    detector: Detector, pixels: Tensor, flip: bool, desc: str | None = None
+    detector: TwoHeadNetwork, pixels: Tensor, flip: bool, desc: str | None = None
 ):
     """Yield batches for `wslib.models.ask.ask` at the detector's size, in order."""
     return picture_views(detector, pixels, (detector.input_size,) * 2, 64, flip, desc)

@@ -23,21 +23,26 @@ from wslib.models.checkpoints import written_whole
 from wslib.models.features import FeatureMaps
 from wslib.models.localizers import Localizer, build_localizer
 from wslib.models.wsddn import WSDDN
-from wslib.training import fit, runs
+from wslib.training import batches, fit, runs
 from wslib.training.trackers import open_tracker
 from wslib.weak import localizer_training, wsddn_training
-from wslib.weak.localizer_training import Located, locate, map_batches, train_localizer
-from wslib.weak.regions import Regions
-from wslib.weak.wsddn_training import measured, score_regions, train_wsddn
+from wslib.weak.localizer_training import (
+    LocalizerOutput,
+    locate,
+    map_batches,
+    train_localizer,
+)
+from wslib.weak.proposal_features import ProposalFeatures
+from wslib.weak.wsddn_training import measure_images, score_proposals, train_wsddn
 
 CODE = (localizer_training, wsddn_training, localizers, wsddn, fit, runs)
-CODE += (classification,)
+CODE += (classification, batches)
 STEPS = "first-steps.npy"
 
 
 @dataclass
-class Watch:
-    """What a network says after each epoch, kept beside its training.
+class EpochSnapshots:
+    """The output of a network after each epoch, kept beside its training.
 
     `ask()` gives an array. `look` asks and keeps it, before the epoch itself is kept:
     whenever the training is stopped, no whole epoch is without it. `note` is told each
@@ -48,8 +53,8 @@ class Watch:
     ask: Callable[[], np.ndarray]
     epoch: int = 0
 
-    def look(self) -> None:
-        """Keep what the network says after the epoch that comes next."""
+    def take(self) -> None:
+        """Keep the output after the epoch that comes next."""
         keep_array(self._file(self.epoch + 1), self.ask())
 
     def note(self, row: Mapping[str, float]) -> None:
@@ -57,7 +62,7 @@ class Watch:
         self.epoch = int(row["epoch"])
 
     def at(self, epoch: int) -> np.ndarray:
-        """What was said after `epoch`, from 1. Errors as `read_array`."""
+        """Read the output after `epoch`, from 1. Errors as `read_array`."""
         return read_array(self._file(epoch))
 
     def _file(self, epoch: int) -> Path:
@@ -88,8 +93,8 @@ class LocalizerRun:
     localizer: Localizer
     history: pd.DataFrame
     first_steps: np.ndarray
-    located: Located
-    watch: Watch
+    located: LocalizerOutput
+    snapshots: EpochSnapshots
 
 
 @dataclass
@@ -101,7 +106,7 @@ class WSDDNRun:
     model: WSDDN
     history: pd.DataFrame
     scores: np.ndarray
-    watch: Watch
+    snapshots: EpochSnapshots
 
 
 def run_localizer(
@@ -129,17 +134,17 @@ def run_localizer(
     settings = {"backbone": backbone, "epochs": epochs, "learning_rate": learning_rate}
     settings |= {"batch_size": batch_size, "bfloat16": bfloat16, "seed": seed}
     folder = _folder(f"localizer-{pooling}", settings, train, examine, (watched,))
-    watch = Watch(folder, lambda: locate(localizer, watched).places)
+    snapshots = EpochSnapshots(folder, lambda: locate(localizer, watched).places)
     losses: list[float] = []
 
     def validate(model: Localizer) -> dict[str, float]:
-        if watch.epoch == 0:
+        if snapshots.epoch == 0:
             keep_array(folder / STEPS, np.array(losses))
-        watch.look()
-        return locate(model, examine[0], flip=False).measured(examine[1])
+        snapshots.take()
+        return locate(model, examine[0], flip=False).measure(examine[1])
 
     def on_epoch(row: dict[str, float]) -> None:
-        watch.note(row)
+        snapshots.note(row)
         track.row(row)
 
     known = torch.from_numpy(labels)
@@ -152,12 +157,12 @@ def run_localizer(
         )
     _check_done(history, epochs)
     located, steps = locate(localizer, examine[0]), read_array(folder / STEPS)
-    return LocalizerRun(localizer, history, steps, located, watch)
+    return LocalizerRun(localizer, history, steps, located, snapshots)
 
 
 def run_wsddn(
-    train: tuple[Regions, np.ndarray],
-    examine: tuple[Regions, np.ndarray],
+    train: tuple[ProposalFeatures, np.ndarray],
+    examine: tuple[ProposalFeatures, np.ndarray],
     contrast: bool = True,
     hidden: int = 0,
     spatial: float = 0.0,
@@ -177,16 +182,16 @@ def run_wsddn(
     settings |= {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
     settings |= {"batch_size": batch_size}
     folder = _folder("wsddn", settings, train, examine)
-    said: list[np.ndarray] = []
-    watch = Watch(folder, lambda: said[0])
+    scores: list[np.ndarray] = []
+    snapshots = EpochSnapshots(folder, lambda: scores[0])
 
     def validate(model: WSDDN) -> dict[str, float]:
-        said[:] = [score_regions(model, examine[0], flip=False)]
-        watch.look()
-        return measured(said[0], examine[1])
+        scores[:] = [score_proposals(model, examine[0], flip=False)]
+        snapshots.take()
+        return measure_images(scores[0], examine[1])
 
     def on_epoch(row: dict[str, float]) -> None:
-        watch.note(row)
+        snapshots.note(row)
         track.row(row)
 
     with open_tracker(tracker, _tracking(), folder.name, settings) as track:
@@ -196,7 +201,7 @@ def run_wsddn(
             **{"validate": validate, "keep": folder, "on_epoch": on_epoch},
         )
     _check_done(history, epochs)
-    return WSDDNRun(model, history, score_regions(model, examine[0]), watch)
+    return WSDDNRun(model, history, score_proposals(model, examine[0]), snapshots)
 
 
 def _check_done(history: pd.DataFrame, epochs: int) -> None:
@@ -209,7 +214,7 @@ def _tracking() -> Path:
 
 
 def _folder(name: str, settings: dict, *data: tuple) -> Path:
-    """Where a training is kept, by all that it and its record depend on."""
+    """Return the folder of a training, by all that it and its record depend on."""
     parts = [part for pair in data for part in pair]
     digests = [getattr(part, "digest", None) or _digest(part) for part in parts]
     code = [__file__, *(module.__file__ for module in CODE)]

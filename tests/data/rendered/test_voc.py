@@ -11,7 +11,6 @@ from wslib.data.rendered import voc as module
 from wslib.data.rendered.drawn.drawing import Drawing, paint
 from wslib.data.rendered.drawn.scenes import KINDS, Thing, render_scene
 from wslib.data.rendered.voc import (
-    RENDERED_CLASSES,
     render_voc2007,
     rendered_voc2007,
     visible_box,
@@ -120,13 +119,13 @@ def test_scenes_are_varied():
         found.update({thing.name for thing in things})
         counts[len(things)] += 1
         difficult += sum(thing.difficult for thing in things)
-    assert set(found) == set(RENDERED_CLASSES) <= set(CLASSES)
-    assert len(RENDERED_CLASSES) >= 8 and found.most_common(1)[0][0] == "person"
+    assert set(found) == set(KINDS) <= set(CLASSES)
+    assert len(KINDS) >= 8 and found.most_common(1)[0][0] == "person"
     assert 7 <= found["dog"] <= 30
     assert max(counts) >= 4 and difficult > 5
 
 
-@pytest.mark.parametrize("name", RENDERED_CLASSES)
+@pytest.mark.parametrize("name", KINDS)
 def test_every_class_is_drawn_upright_and_opaque(name):
     for seed in range(4):
         drawing = Drawing()

@@ -23,7 +23,6 @@ from wslib.data.rendered.drawn.scenes import Thing, render_scene
 from wslib.data.voc import CLASSES, RENDERED, Annotation, VocObject
 from wslib.runtime.progress import progress
 
-RENDERED_CLASSES = tuple(sorted(scenes.KINDS))
 DATABASE = "rendered by wslib"
 ASPECTS = (4 / 3, 3 / 2, 1, 3 / 4, 2 / 3)  # width to height
 DRAWN = Path(scenes.__file__).parent
