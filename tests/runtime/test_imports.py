@@ -30,6 +30,8 @@ def test_imports_are_followed_through_functions_and_circles(tmp_path):
 
 def test_module_imported_from_package(tmp_path):
     script, lib = package(tmp_path)
+    script.write_text("import lib.boxes\nfrom lib import data\nimport os\n")
+    assert lib / "boxes.py" in imported_modules(script, lib)
     script.write_text("from lib import boxes\n")
     assert lib / "boxes.py" in imported_modules(script, lib)
     assert lib / "cam.py" not in imported_modules(script, lib)

@@ -147,6 +147,7 @@ def test_a_digest_stands_for_the_value(tmp_path):
         *({"a": 1}, {"a": 2}, {"b": 1}, tmp_path / "a", tmp_path / "c", "content"),
         *(array, array.T.copy(), array.astype(np.float32), array + 1),
         *(array.reshape(3, 2), [array, array], array[:0], np.float32(1)),
+        array.view(np.int64),  # of the same bytes
     ]
     digests = [digest(value) for value in values]
     assert len(set(digests)) == len(values)
@@ -220,6 +221,14 @@ def test_builds_once(tmp_path):
     assert len(calls) == 1
     assert (tmp_path / "sub" / "set" / "file").read_text() == "x"
     assert [p for p in (tmp_path / "sub").iterdir() if "part" in p.name] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+def test_what_is_built_takes_its_name_at_once_and_is_open_to_others(tmp_path):
+    built = []
+    folder = build_once(tmp_path / "set", lambda part: built.append(part.stat()))
+    assert folder.stat().st_ino == built[0].st_ino
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 
 def test_failure_leaves_nothing(tmp_path):
@@ -300,6 +309,7 @@ def builder(tmp_path):
 def test_kept_until_inputs_or_code_change(builder):
     folder = builder.keep()
     assert folder == builder.keep() and builder.count == 1
+    assert folder == keyed(builder.place, 1, Builder) != keyed(builder.place, 1)
     assert (folder / "below" / "b").read_bytes() == b"b" * 100
     assert sorted(path.name for path in folder.rglob("*")) == ["a", "b", "below"]
     assert len({folder, builder.keep(2), builder.keep(1, np)}) == 3 == builder.count
