@@ -79,7 +79,7 @@ def report(results: dict[str, list[dict]], options: argparse.Namespace) -> None:
 
 def agreement(ours: dict, theirs: dict) -> float:
     """Mean IoU of the first boxes, over the images where both have one."""
-    from wslib.metrics.detection import box_iou
+    from wslib.metrics.overlap import box_iou
 
     both = [i for i in ours if ours[i] and theirs[i]]
     pairs = [(ours[i][0][:4], theirs[i][0][:4]) for i in both]
@@ -104,7 +104,7 @@ def prepared(options: argparse.Namespace):
 
 
 def with_wslib(options: argparse.Namespace) -> dict:
-    from wslib.boxes.localisation import class_maps, detect
+    from wslib.boxes.maps import class_maps, detect
     from wslib.cam import GradCAM
     from wslib.runtime.device import pick_device
 
@@ -161,9 +161,9 @@ def peer_box(heat, score: float):
 
 
 def with_chain(options: argparse.Namespace) -> dict:
-    from wslib.boxes.evidence import learn, look
+    from wslib.boxes.evidence import extract_features, gather_evidence
+    from wslib.boxes.fitting import fit_heads
     from wslib.boxes.recipe import Recipe
-    from wslib.boxes.teaching import teach
     from wslib.models.classifiers import build_classifier
     from wslib.models.dense import DenseClassifier
     from wslib.runtime.device import pick_device
@@ -173,11 +173,11 @@ def with_chain(options: argparse.Namespace) -> dict:
     network = DenseClassifier(build_classifier("efficientnet_lite0"), 20)
     paths = [voc.image_path(i) for i in ids]
     few = [k for k in range(len(ids))][:100]
-    features = learn(network, [paths[k] for k in few], 128)
-    teach(network, features, voc.labels([ids[k] for k in few]))
+    features = extract_features(network, [paths[k] for k in few], 128)
+    fit_heads(network, features, voc.labels([ids[k] for k in few]))
     started = time.perf_counter()
-    evidence = look(network, ids, paths, options.size, options.batch)
-    return timed(started, Recipe("taught", threshold=0.3).detect(evidence, TARGET))
+    evidence = gather_evidence(network, ids, paths, options.size, options.batch)
+    return timed(started, Recipe("combined", threshold=0.3).detect(evidence, TARGET))
 
 
 def timed(started: float, boxes: dict) -> dict:

@@ -27,8 +27,8 @@ import torch
 import wslib  # noqa: F401  (lets torchvision import)
 from wslib.data.caltech import Pictures
 from wslib.data.datasets import open_caltech
-from wslib.models.detectors import NETWORKS, build_detector
-from wslib.practical.views import BoxBatches, Examples, MapBatches
+from wslib.models.two_heads import NETWORKS, build_detector
+from wslib.practical.views import Examples, box_batches, frozen_batches
 from wslib.runtime.device import pick_device
 from wslib.training.losses import DetectorLoss
 
@@ -121,10 +121,10 @@ def compare_pipelines(pictures: Pictures, options: argparse.Namespace) -> None:
 def pipelines(pictures: Pictures, size: int, batch: int) -> dict:
     """Name -> a call that decodes all pictures, or makes the batches of an epoch."""
     detector = build_detector("simple", input_size=size)
-    told = detector, Examples.read(pictures, size), batch
+    shared = detector, Examples.read(pictures, size), batch
     epochs = {
-        "wslib, mirror": BoxBatches(*told, "mirror", seed=0),
-        "wslib, crop and mirror": BoxBatches(*told, "crop", seed=0),
+        "wslib, mirror": box_batches(*shared, "mirror", seed=0),
+        "wslib, crop and mirror": box_batches(*shared, "crop", seed=0),
         "ImageFolder, 0 workers": plain_loader(pictures, detector, batch, 0),
         "ImageFolder, 2 workers": plain_loader(pictures, detector, batch, 2),
     }
@@ -177,7 +177,7 @@ def trainings(examples: Examples) -> dict:
 def training(detector, examples: Examples) -> Callable[[], list[float]]:
     """A call that trains for one step, on all examples, and returns its seconds: before
     the first batch, for making the batch, for the step."""
-    kind = MapBatches if detector.frozen else BoxBatches
+    kind = frozen_batches if detector.frozen else box_batches
     trained = [p for p in detector.parameters() if p.requires_grad]
     loss, optimizer = DetectorLoss(), torch.optim.AdamW(trained)
 

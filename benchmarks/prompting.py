@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 import wslib  # noqa: F401  (lets torchvision import)
-from wslib.boxes.heatmaps import explain_images
+from wslib.boxes.maps import explain_images
 from wslib.cam import GradCAM
 from wslib.data.datasets import open_shapes
 from wslib.models.classifiers import build_classifier
@@ -52,12 +52,12 @@ def main() -> None:
     ways = {"maps and embeddings kept": shared, "everything anew": anew}
     times = {name: [] for name in ways}
     for _ in range(options.repeats):
-        found = []
+        masks = []
         for name, way in ways.items():
             began = time.perf_counter()
-            found.append(way(predictor, cam, pictures))
+            masks.append(way(predictor, cam, pictures))
             times[name].append(time.perf_counter() - began)
-        if not np.array_equal(*found):
+        if not np.array_equal(*masks):
             raise SystemExit("the two ways gave different masks")
     print(f"{len(KINDS)} pipelines, {count} pictures, {options.sam}, ", end="")
     print(f"{options.threads} threads, median of {options.repeats} in turns\n")
@@ -85,8 +85,8 @@ def anew(predictor, cam, pictures) -> np.ndarray:
 
 def masks(make, pictures, maps) -> np.ndarray:
     """The masks of all pipelines, (kinds, N, H, W) bool."""
-    found = [run_all(make(kind), pictures.images, maps()) for kind in KINDS]
-    return np.array([[answer.mask for answer in answers] for answers in found])
+    answers_of_all = [run_all(make(kind), pictures.images, maps()) for kind in KINDS]
+    return np.array([[answer.mask for answer in answers] for answers in answers_of_all])
 
 
 def parse_options() -> argparse.Namespace:

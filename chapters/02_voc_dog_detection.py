@@ -32,7 +32,7 @@ backbone: str = "efficientnet_lite0"  # or resnet18, resnet50 (they need the net
 input_size: int = 448  # pixels; images are resized to a square of this side
 fine_tune_epochs: int = 0  # of the whole network; 0 fits the heads alone
 penalties: dict[str, float] = {
-    "tell": 0.1, "show": 1.0, "posterior": 0.1, "place": 0.1,
+    "image": 0.1, "cam": 1.0, "posterior": 0.1, "place": 0.1,
 }  # on the squared weights of each head  # fmt: skip
 folds: int = 5  # for evidence on training images that was not learnt from them
 thresholds: list[float] = [
@@ -63,10 +63,10 @@ import torch
 from IPython.display import Markdown
 
 from wslib.boxes.boxes import centre_box, from_voc
-from wslib.boxes.evidence import learn, look
-from wslib.boxes.localisation import sweep
-from wslib.boxes.recipe import Recipe, best_threshold, climb, sweep_thresholds
-from wslib.boxes.teaching import cross_fit, teach
+from wslib.boxes.evidence import extract_features, gather_evidence
+from wslib.boxes.fitting import cross_fit, fit_heads
+from wslib.boxes.maps import sweep
+from wslib.boxes.recipe import Recipe, best_threshold, select_steps, sweep_thresholds
 from wslib.data.datasets import learn_and_examine, open_voc2007
 from wslib.data.images import resize_image
 from wslib.data.voc import CLASSES
@@ -77,7 +77,7 @@ from wslib.metrics.errors import error_budget, fates, object_fates, oracle_ladde
 from wslib.metrics.localisation import corloc, max_box_acc, pointing_game, pxap
 from wslib.models.classifiers import build_classifier
 from wslib.models.dense import DenseClassifier
-from wslib.models.heads import fit_heads
+from wslib.models.heads import replace_head
 from wslib.runtime.device import pick_device
 from wslib.show import figures
 from wslib.show.recorded import read_recorded, verdicts
@@ -180,10 +180,10 @@ classifier = build_classifier(backbone).to(device)
 imagenet_head = classifier.head
 if fine_tune_epochs:
     training = (classifier, train_paths, torch.from_numpy(train_labels), input_size)
-    fit_heads(*training, [penalties.get("tell", 0.1)], batch_size)
+    replace_head(*training, [penalties.get("image", 0.1)], batch_size)
     fine_tune(*training, fine_tune_epochs, batch_size=batch_size, seed=seed)
 network = DenseClassifier(classifier, len(CLASSES), imagenet_head).to(device)
-features = learn(network, train_paths, input_size, batch_size)
+features = extract_features(network, train_paths, input_size, batch_size)
 
 # %% [markdown]
 # Everything that has to be chosen, a threshold or a step of the detector, is chosen on
@@ -194,7 +194,7 @@ features = learn(network, train_paths, input_size, batch_size)
 # %%
 options = {"penalties": penalties, "seed": seed}
 aside = cross_fit(network, train_ids, features, train_labels, folds, **options)
-teach(network, features, train_labels, **options)
+fit_heads(network, features, train_labels, **options)
 
 # %% [markdown]
 # @fig-maps shows what the heads make of training images that were set aside.
@@ -208,19 +208,19 @@ train_truth = voc.ground_truth(train_ids, class_name)
 sure = np.argsort(-aside.probabilities()[:, target], kind="stable")
 rows = [k for k in sure if len(train_truth[train_ids[k]]) == 1][:9:3]
 kinds = {kind: aside.class_maps(target, kind) for kind in ("gradcam", "posterior")}
-kinds["taught"] = aside.class_maps(target)
+kinds["combined"] = aside.class_maps(target)
 grid, titles, heatmaps = [], [], []
 for k in rows:
     places = aside.places[k, target].astype(np.float32)
     grid += [voc.image(train_ids[k])] * 5
     titles += ["image", "Grad-CAM", "posterior", "places", "combined"]
-    gradcam, posterior, taught = (maps.heatmap(k) for maps in kinds.values())
+    gradcam, posterior, combined = (maps.heatmap(k) for maps in kinds.values())
     heatmaps += [
         None,
         gradcam,
         posterior,
         resize_image(places, *grid[-1].shape[1::-1]),
-        taught,
+        combined,
     ]
 fig, axes = figures.image_grid(grid, titles, 5, heatmaps=heatmaps)
 figures.Picture(fig, "voc-maps")
@@ -238,7 +238,7 @@ figures.Picture(fig, "voc-maps")
 
 # %%
 eval_paths = [voc.image_path(i) for i in eval_ids]
-evidence = look(network, eval_ids, eval_paths, input_size, batch_size)
+evidence = gather_evidence(network, eval_ids, eval_paths, input_size, batch_size)
 probability = evidence.probabilities()  # (N, 20)
 
 # %%
@@ -324,7 +324,7 @@ detections = {
 #| label: fig-steps
 #| fig-cap: "The four steps on one training image that was set aside. A low threshold
 #|   lets the box grow, and beyond some point into the background."
-image, heatmap = voc.image(train_ids[rows[0]]), kinds["taught"].heatmap(rows[0])
+image, heatmap = voc.image(train_ids[rows[0]]), kinds["combined"].heatmap(rows[0])
 levels = (0.6, 0.3, 0.1)
 fig, axes = figures.image_grid(
     [image] * (2 + len(levels)),
@@ -332,11 +332,11 @@ fig, axes = figures.image_grid(
     columns=5,
     heatmaps=[None, heatmap, *(heatmap * (heatmap >= level) for level in levels)],
 )
-one = aside.of(rows[:1])
+one = aside.take(rows[:1])
 for axis, level in zip(axes[2:], levels, strict=True):
-    found = Recipe("taught", threshold=level).detect(one, target)[one.ids[0]]
+    boxes = Recipe("combined", threshold=level).detect(one, target)[one.ids[0]]
     figures.draw_boxes(
-        axis, true=from_voc(train_truth[one.ids[0]]), found=from_voc(found)
+        axis, true=from_voc(train_truth[one.ids[0]]), found=from_voc(boxes)
     )
 figures.Picture(fig, "voc-steps")
 
@@ -367,14 +367,14 @@ steps = {
     "Grad-CAM, one box": {"kind": "gradcam"},
     "several boxes": {"max_boxes": max_boxes},
     "posterior's map": {"kind": "posterior"},
-    "with the places": {"kind": "taught"},
+    "with the places": {"kind": "combined"},
     "masks by GrabCut": {"masks": True},
     "area in the score": {"area_power": area_power},
     "second guesses": {"second": second},
 }
-measured = (target, train_truth, thresholds, iou_thresholds, protocol)
+measured = (train_truth, thresholds, iou_thresholds, protocol)
 drawn = {"n": bootstrap_samples, "seed": seed}
-recipe, climbed = climb(steps, aside, *measured, read=voc.image, **drawn)
+recipe, climbed = select_steps(steps, aside, target, *measured, read=voc.image, **drawn)
 Table(
     climbed,
     "voc-steps",
@@ -399,7 +399,7 @@ Markdown(f"What is kept is this detector: *{recipe}*.")
 #| fig-cap: "Average precision on training images with the class against the threshold,
 #|   at each IoU. The dotted line marks the threshold with the best mean of the curves."
 boxed = replace(recipe, masks=False)
-swept = sweep_thresholds(boxed, aside, *measured)
+swept = sweep_thresholds(boxed, boxed.maps(aside, target), *measured)
 fig, axes = figures.new_figure(width=4.2, height=2.4)
 series = {f"IoU {iou}": (swept.index, swept[iou]) for iou in swept}
 figures.draw_lines(axes[0, 0], series, "threshold t", "AP (%)", marker="o")
@@ -479,7 +479,9 @@ Markdown(
 alone = Recipe("gradcam", threshold=float(climbed["threshold"].iloc[0]))
 detections["Grad-CAM"] = alone.detect(evidence, target)
 plain = replace(boxed, kind="gradcam")
-plain = replace(plain, threshold=best_threshold(plain, aside, *measured))
+plain = replace(
+    plain, threshold=best_threshold(plain, plain.maps(aside, target), *measured)
+)
 detections["Grad-CAM +"] = plain.detect(evidence, target)
 detections["chain"] = chain = recipe.detect(evidence, target, voc.image)
 truth = voc.ground_truth(eval_ids, class_name)
@@ -563,7 +565,7 @@ levels = np.linspace(0.05, 0.95, 19)
 
 
 def localised(kind):
-    maps = evidence.of(inside).class_maps(target, kind)
+    maps = evidence.take(inside).class_maps(target, kind)
     there = [n for n in range(len(inside)) if masks[n] is not None]
     heat = [maps.heatmap(n) for n in there]
     known, void = zip(*(masks[n] for n in there), strict=True) if there else ((), ())
@@ -578,7 +580,7 @@ def localised(kind):
 rows = {
     "gradcam": "Grad-CAM",
     "posterior": "posterior's map",
-    "taught": "with the places",
+    "combined": "with the places",
 }
 frame = pd.DataFrame([{"map": rows[kind], **localised(kind)} for kind in rows])
 Table(frame, "voc-localisation", formats=".1f", note=f"Data: {source}.")
@@ -590,12 +592,12 @@ centres = {
     for i, image_size in zip(eval_ids, evidence.sizes, strict=True)
 }
 first = {name: corloc(detections[name], truth) for name in ("C", "Grad-CAM", "chain")}
-said = ", ".join(
+differences = ", ".join(
     f"{name} **{100 * s.value:.1f} %** ({100 * s.low:.0f} to {100 * s.high:.0f})"
     for name, s in first.items()
 )
 Markdown(
-    f"CorLoc: {said}. The centre of the image wins the pointing game in "
+    f"CorLoc: {differences}. The centre of the image wins the pointing game in "
     f"{100 * pointing_game(centres, truth).value:.1f} % of them."
 )
 
@@ -615,9 +617,9 @@ for k, name in enumerate(CLASSES):
     learnt, asked = (voc.ground_truth(ids, name) for ids in (train_ids, eval_ids))
     if not all(any(map(len, known.values())) for known in (learnt, asked)):
         continue
-    own = best_threshold(boxed, aside, k, learnt, *measured[2:])
-    found = replace(boxed, threshold=own).detect(evidence, k)
-    ap = evaluate(found, asked, iou_thresholds, protocol).loc["ap"]
+    own = best_threshold(boxed, boxed.maps(aside, k), learnt, *measured[1:])
+    own_boxes = replace(boxed, threshold=own).detect(evidence, k)
+    ap = evaluate(own_boxes, asked, iou_thresholds, protocol).loc["ap"]
     row = {"class": name, "objects": sum(map(len, asked.values())), "t": own}
     rows.append(
         row | {"images": 100 * class_ap[k], **{f"AP {t}": ap[t] for t in ap.index}}
@@ -687,15 +689,15 @@ leading = judged["score"] >= judged.groupby("image")["score"].transform("max") /
 
 
 def mark(axis, i):
-    of = judged[leading & (judged["image"] == i)].set_index("row")["fate"]
-    kinds = {"found": of.index[of == "right"], "wrong": of.index[of != "right"]}
+    fate = judged[leading & (judged["image"] == i)].set_index("row")["fate"]
+    kinds = {"found": fate.index[fate == "right"], "wrong": fate.index[fate != "right"]}
     boxes = {kind: from_voc(chain[i][rows]) for kind, rows in kinds.items()}
     figures.draw_boxes(axis, true=from_voc(truth[i]), **boxes)
 
 
 def headline(i, note=""):
-    told = f"{maps.scores[eval_ids.index(i)]:.2f}, IoU {best_iou.get(i, 0):.2f}"
-    return f"{note}\n{told}" if note else told
+    score = f"{maps.scores[eval_ids.index(i)]:.2f}, IoU {best_iou.get(i, 0):.2f}"
+    return f"{note}\n{score}" if note else score
 
 
 def gallery(ids, name, notes=()):
@@ -736,9 +738,11 @@ gallery(ranked[:5], "voc-best")
 #| label: fig-error-kinds
 #| fig-cap: "Confident examples of each kind of error, as far as there are any."
 lost = object_fates(chain, truth, iou_thresholds[-1], protocol)
-of = pd.concat([judged[leading], lost[lost["fate"] == "missed"]])
-of = of[~of["fate"].isin(["right", "ignored"])].drop_duplicates(["image", "fate"])
-examples = of.groupby("fate", sort=False).head(2)[:10]
+wrong = pd.concat([judged[leading], lost[lost["fate"] == "missed"]])
+wrong = wrong[~wrong["fate"].isin(["right", "ignored"])].drop_duplicates(
+    ["image", "fate"]
+)
+examples = wrong.groupby("fate", sort=False).head(2)[:10]
 notes = examples["fate"].tolist() or ["no error"]
 gallery(examples["image"].tolist() or with_dog[:1], "voc-error-kinds", notes)
 
@@ -811,14 +815,14 @@ Table(
 #| echo: false
 dropped = climbed.loc[~climbed["kept"], "step"].tolist()
 most = climbed[climbed["kept"]].nlargest(1, "gain").iloc[0]
-of = budget.set_index("kind")
+shares = budget.set_index("kind")
 Markdown(
     f"- Here the largest gain that was kept is that of *{most['step']}*, "
     f"{most['gain']:+.1f} points. Not kept: {', '.join(dropped) or 'nothing'}.\n"
-    f"- Of {int(budget['objects'].sum())} objects, {of.loc['right', 'objects']} are "
-    f"found at IoU {iou_thresholds[-1]}; {of.loc['wrong extent', 'objects']} have a "
-    f"box of the wrong extent, {of.loc['merged', 'objects']} share one with others and "
-    f"{of.loc['missed', 'objects']} are missed."
+    f"- Of {int(budget['objects'].sum())} objects, {shares.loc['right', 'objects']} are "
+    f"found at IoU {iou_thresholds[-1]}; {shares.loc['wrong extent', 'objects']} have a "
+    f"box of the wrong extent, {shares.loc['merged', 'objects']} share one with others and "
+    f"{shares.loc['missed', 'objects']} are missed."
 )
 
 # %% [markdown]
@@ -869,7 +873,7 @@ Markdown(
 #
 # 1. Run the chapter with `SET="class_name=cat"`, or for another class that
 #    @tbl-classes lists. Are the same steps kept?
-# 2. Let one penalty do for both heads: `SET="penalties={show: 0.1}"`. What happens to
+# 2. Let one penalty do for both heads: `SET="penalties={cam: 0.1}"`. What happens to
 #    the first row of @tbl-steps?
 # 3. Set `input_size=224`. Which error grows most?
 # 4. Look at the results with other thresholds or protocols, without running the network

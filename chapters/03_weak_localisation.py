@@ -68,14 +68,14 @@ import torch
 from IPython.display import Markdown
 
 from wslib.boxes.boxes import from_voc, to_voc
-from wslib.boxes.evidence import learn_from_maps, look_at_maps
-from wslib.boxes.recipe import KEPT, Recipe, choose_thresholds
-from wslib.boxes.teaching import cross_fit, teach
+from wslib.boxes.evidence import evidence_from_maps, features_from_maps
+from wslib.boxes.fitting import cross_fit, fit_heads
+from wslib.boxes.recipe import DEFAULT_RECIPE, Recipe, choose_thresholds
 from wslib.data.datasets import open_voc2007
 from wslib.data.voc import CLASSES
 from wslib.metrics.classification import mean_average_precision, mean_recall
 from wslib.metrics.classwise import classwise_ap, classwise_corloc, mean_ap
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.metrics.proposals import proposal_recall
 from wslib.models.classifiers import build_classifier
 from wslib.models.dense import DenseClassifier
@@ -85,10 +85,10 @@ from wslib.runtime.device import pick_device
 from wslib.show import figures
 from wslib.show.tables import Table
 from wslib.weak.localizer_training import localisation_scores, locate, map_thresholds
+from wslib.weak.proposal_features import keep_proposal_features
 from wslib.weak.proposals import propose
-from wslib.weak.regions import keep_regions
 from wslib.weak.runs import run_localizer, run_wsddn
-from wslib.weak.wsddn_training import detect_regions
+from wslib.weak.wsddn_training import detect_proposals
 
 device = pick_device(device)
 voc = open_voc2007(dataset, **rendered, seed=seed)
@@ -272,7 +272,7 @@ def show_maps(columns, name):
     for k, (image_id, target) in enumerate(zip(watched, targets, strict=True)):
         pictures += [voc.image(image_id)] * width
         titles += [CLASSES[target], *columns]
-        heatmaps += [None, *(from_lowest(of[k, target]) for of in columns.values())]
+        heatmaps += [None, *(from_lowest(maps[k, target]) for maps in columns.values())]
     fig, axes = figures.image_grid(pictures, titles, width, heatmaps=heatmaps)
     for k, axis in enumerate(axes[::width]):
         true = truths[CLASSES[targets[k]]][watched[k]]
@@ -286,7 +286,7 @@ def show_maps(columns, name):
 #|   its lowest place to its highest."
 two = (1, min(2, localizer_epochs))
 show_maps(
-    {f"epoch {epoch}": localizers["max"].watch.at(epoch) for epoch in two},
+    {f"epoch {epoch}": localizers["max"].snapshots.at(epoch) for epoch in two},
     "weak-two-epochs",
 )
 
@@ -361,26 +361,28 @@ Table(pd.DataFrame({"class": kinds, **example}), "metrics-by-hand", save=False)
 fig, axes = figures.new_figure(1, 3, height=2.1)
 histories = {p: run.history for p, run in localizers.items()}
 for axis, column in zip(axes[0], ("loss", "mAP", "recall"), strict=True):
-    series = {p: (of["epoch"], of[column]) for p, of in histories.items()}
+    series = {
+        p: (history["epoch"], history[column]) for p, history in histories.items()
+    }
     figures.draw_lines(axis, series, "epoch", "", marker=".")
     axis.set_title(column if column == "loss" else f"{column}, %")
-for line, of in zip(axes[0, 0].get_lines(), histories.values(), strict=True):
+for line, history in zip(axes[0, 0].get_lines(), histories.values(), strict=True):
     look = {"color": line.get_color(), "linewidth": 1.0}
-    axes[0, 0].plot(of["epoch"], of["val_loss"], ":", **look)
+    axes[0, 0].plot(history["epoch"], history["val_loss"], ":", **look)
 for axis in axes[0, 1:]:
     axis.get_legend().remove()
 figures.Picture(fig, "weak-curves", vector=True)
 
 # %%
 #| echo: false
-starts = {p: of.iloc[0] for p, of in histories.items()}
+starts = {p: history.iloc[0] for p, history in histories.items()}
 Markdown(
     "After the first epoch the recall is "
     + ", ".join(f"{row['recall']:.0f} % ({p})" for p, row in starts.items())
     + ", at a training loss of "
     + ", ".join(f"{row['loss']:.2f}" for row in starts.values())
     + "; after the last, "
-    + ", ".join(f"{of['recall'].iloc[-1]:.0f} %" for of in histories.values())
+    + ", ".join(f"{history['recall'].iloc[-1]:.0f} %" for history in histories.values())
     + "."
 )
 
@@ -392,7 +394,7 @@ Markdown(
 #| fig-cap: "Max pooling: the maps of the same images as the training goes on."
 some = sorted({1, (localizer_epochs + 1) // 2, localizer_epochs})
 show_maps(
-    {f"epoch {epoch}": localizers["max"].watch.at(epoch) for epoch in some},
+    {f"epoch {epoch}": localizers["max"].snapshots.at(epoch) for epoch in some},
     "weak-epochs",
 )
 
@@ -413,7 +415,7 @@ show_maps(
 #| fig-cap: "The same images, the same features, three ways to pool. Max may be content
 #|   with a part, or with what is beside the object; average has to find more."
 last = localizer_epochs
-show_maps({p: run.watch.at(last) for p, run in localizers.items()}, "weak-pooling")
+show_maps({p: run.snapshots.at(last) for p, run in localizers.items()}, "weak-pooling")
 
 # %% tags=["summary"]
 #| label: tbl-weak-pooling
@@ -423,8 +425,8 @@ show_maps({p: run.watch.at(last) for p, run in localizers.items()}, "weak-poolin
 #|   a true box."
 rows = []
 for pooling, run in localizers.items():
-    told_of = run.located.measured(eval_labels)
-    row = {"pooling": pooling, "metric1": told_of["mAP"], "metric2": told_of["recall"]}
+    metrics = run.located.measure(eval_labels)
+    row = {"pooling": pooling, "metric1": metrics["mAP"], "metric2": metrics["recall"]}
     rows.append(row | localisation_scores(run.located, truths, levels))
 pooled = pd.DataFrame(rows)
 measures = list(pooled.columns[1:])
@@ -439,14 +441,14 @@ Table(
 
 # %%
 #| echo: false
-of = pooled.set_index("pooling")
-gain = of.loc["average"] - of.loc["max"]
+by_pooling = pooled.set_index("pooling")
+gain = by_pooling.loc["average"] - by_pooling.loc["max"]
 Markdown(
     f"From max to average, MaxBoxAccV2 changes by **{gain['MaxBoxAccV2']:+.1f}** "
     f"points, the pointing game by {gain['pointing game']:+.1f}, the covered share "
     f"by {gain['covered']:+.1f} and metric1 by {gain['metric1']:+.1f}. In "
-    f"{100 - of.loc['max', 'pointing game']:.0f} % of the images (average: "
-    f"{100 - of.loc['average', 'pointing game']:.0f} %) the peak is on no object of "
+    f"{100 - by_pooling.loc['max', 'pointing game']:.0f} % of the images (average: "
+    f"{100 - by_pooling.loc['average', 'pointing game']:.0f} %) the peak is on no object of "
     "the class at all."
 )
 
@@ -461,10 +463,12 @@ Markdown(
 trained = {p: locate(run.localizer, train_data[0]) for p, run in localizers.items()}
 rows = []
 for pooling, run in localizers.items():
-    on_train = trained[pooling].measured(train_labels)
-    on_eval = run.located.measured(eval_labels)
+    on_train = trained[pooling].measure(train_labels)
+    on_eval = run.located.measure(eval_labels)
     rows.append((pooling, *on_train.values(), *on_eval.values()))
-columns = [f"{n}, {of}" for of in ("train", "val") for n in ("mAP", "recall", "loss")]
+columns = [
+    f"{n}, {split}" for split in ("train", "val") for n in ("mAP", "recall", "loss")
+]
 Table(
     pd.DataFrame(rows, columns=["pooling", *columns]),
     "weak-train-val",
@@ -497,8 +501,8 @@ Table(
 # (that of the localizers was the mean).
 
 # %%
-train_regions = keep_regions(train_maps, proposals, proposal_count)
-eval_regions = keep_regions(eval_maps, proposals, proposal_count)
+train_regions = keep_proposal_features(train_maps, proposals, proposal_count)
+eval_regions = keep_proposal_features(eval_maps, proposals, proposal_count)
 settings = {"epochs": wsddn_epochs, "learning_rate": wsddn_rate, "seed": seed}
 settings |= {"hidden": hidden, "spatial": spatial, "tracker": tracker}
 data = ((train_regions, train_labels), (eval_regions, eval_labels))
@@ -511,9 +515,9 @@ wsddn = run_wsddn(*data, contrast=True, **settings)
 # average precision reads the whole list, and a cut-off can only shorten it.
 
 # %%
-found = {
-    "WSDDN, box alone": detect_regions(eval_regions, plain.scores, CLASSES, nms_iou),
-    "WSDDN": detect_regions(eval_regions, wsddn.scores, CLASSES, nms_iou),
+detections = {
+    "WSDDN, box alone": detect_proposals(eval_regions, plain.scores, CLASSES, nms_iou),
+    "WSDDN": detect_proposals(eval_regions, wsddn.scores, CLASSES, nms_iou),
 }
 
 
@@ -538,7 +542,7 @@ def first_share(scores):
 
 
 rows = []
-for (name, boxes), run in zip(found.items(), (plain, wsddn), strict=True):
+for (name, boxes), run in zip(detections.items(), (plain, wsddn), strict=True):
     row = {"detector": name, "mAP": classwise_ap(boxes, truths).mean()}
     row["CorLoc"] = classwise_corloc(boxes, truths).mean()
     row["first box"] = first_share(run.scores)
@@ -557,7 +561,7 @@ Table(
 
 # %%
 #| echo: false
-without, around = (contrasted.set_index("detector").loc[name] for name in found)
+without, around = (contrasted.set_index("detector").loc[name] for name in detections)
 Markdown(
     f"The first boxes cover {without['first box']:.0f} % of the image on average "
     f"without, and {around['first box']:.0f} % with a look around. mAP goes from "
@@ -579,7 +583,7 @@ Markdown(
 history = wsddn.history
 some = np.unique(np.linspace(1, wsddn_epochs, 4).round().astype(int))
 at_epoch = {
-    epoch: detect_regions(eval_regions, wsddn.watch.at(epoch), CLASSES, nms_iou)
+    epoch: detect_proposals(eval_regions, wsddn.snapshots.at(epoch), CLASSES, nms_iou)
     for epoch in (int(e) for e in some)
 }
 box_ap = [classwise_ap(boxes, truths).mean() for boxes in at_epoch.values()]
@@ -606,7 +610,7 @@ def mark(axis, image_id, name, boxes):
     truth = truths[name][image_id]
     best = box_iou(boxes[:, None], truth[None, :, :4], pixel=1).max(1)
     kinds = {"found": boxes[best >= 0.5], "wrong": boxes[best < 0.5]}
-    drawn = {kind: from_voc(of) for kind, of in kinds.items()}
+    drawn = {kind: from_voc(boxes) for kind, boxes in kinds.items()}
     figures.draw_boxes(axis, true=from_voc(truth), **drawn)
 
 
@@ -634,17 +638,17 @@ figures.Picture(fig, "weak-first-last")
 # comparison favours the maps.
 
 # %%
-features = learn_from_maps(network, train_maps)
+features = features_from_maps(network, train_maps)
 aside = cross_fit(network, train_ids, features, train_labels, folds, seed=seed)
-teach(network, features, train_labels, seed=seed)
+fit_heads(network, features, train_labels, seed=seed)
 learnt = {name: voc.ground_truth(train_ids, name) for name in CLASSES}
 
-recipes = {"Grad-CAM": Recipe("gradcam"), "whole chain": KEPT}
+recipes = {"Grad-CAM": Recipe("gradcam"), "whole chain": DEFAULT_RECIPE}
 chosen = {
-    name: choose_thresholds(aside, learnt, of, kinds=[of.kind])[of.kind]
-    for name, of in recipes.items()
+    name: choose_thresholds(aside, learnt, recipe, kinds=[recipe.kind])[recipe.kind]
+    for name, recipe in recipes.items()
 }
-evidence = look_at_maps(network, eval_maps)
+evidence = evidence_from_maps(network, eval_maps)
 
 
 # %%
@@ -659,8 +663,8 @@ def cam_boxes(recipe, thresholds):
 averaged, learnt_from = localizers["average"].located, trained["average"]
 chosen["localizer"] = map_thresholds(learnt_from, learnt, levels)
 for name, recipe in recipes.items():
-    found[name] = cam_boxes(recipe, chosen[name])
-found["localizer, average"] = {
+    detections[name] = cam_boxes(recipe, chosen[name])
+detections["localizer, average"] = {
     name: Recipe(threshold=t).detect_in(averaged.class_maps(CLASSES.index(name)))
     for name, t in chosen["localizer"].items()
 }
@@ -676,7 +680,7 @@ found["localizer, average"] = {
 #|   over Grad-CAM in points, CorLoc, and mAP at IoU 0.3. Those by maps have thresholds
 #|   that boxes of training images have chosen."
 order = ["Grad-CAM", "localizer, average", "whole chain", "WSDDN, box alone", "WSDDN"]
-systems = {name: found[name] for name in order}
+systems = {name: detections[name] for name in order}
 drawn = {"n": bootstrap_samples, "seed": seed}
 compared = mean_ap(systems, truths, eval_ids, **drawn)
 compared["CorLoc"] = [classwise_corloc(f, truths).mean() for f in systems.values()]
@@ -700,8 +704,10 @@ Table(
 #| tbl-cap: "Average precision of each class at IoU 0.5, and CorLoc of WSDDN. Average
 #|   precision passes over difficult objects, CorLoc does not."
 rivals = ["Grad-CAM", "whole chain", "WSDDN"]
-per_class = pd.DataFrame({name: classwise_ap(found[name], truths) for name in rivals})
-per_class["CorLoc"] = classwise_corloc(found["WSDDN"], truths)
+per_class = pd.DataFrame(
+    {name: classwise_ap(detections[name], truths) for name in rivals}
+)
+per_class["CorLoc"] = classwise_corloc(detections["WSDDN"], truths)
 counted = {
     n: sum(int((1 - b[:, 4]).sum()) for b in truths[n].values()) for n in CLASSES
 }
@@ -769,7 +775,7 @@ Table(
 #|   (dashed), with the highest IoU."
 wrong = []
 for i, name in pairs:
-    box, truth = found["WSDDN"][name][i][:1], truths[name][i]
+    box, truth = detections["WSDDN"][name][i][:1], truths[name][i]
     iou = float(box_iou(box[:, None], truth[None, :, :4], pixel=1).max())
     if iou < 0.5:
         wrong.append((box[0, 4], i, name, iou))
@@ -777,7 +783,7 @@ worst = sorted(wrong, reverse=True)[:10] or [(0.0, *pairs[0], 0.0)]
 titles = [f"{name}\nIoU {np.floor(100 * iou) / 100:.2f}" for _, _, name, iou in worst]
 fig, axes = figures.image_grid([voc.image(i) for _, i, _, _ in worst], titles, 5)
 for axis, (_, i, name, _) in zip(axes, worst, strict=True):
-    mark(axis, i, name, found["WSDDN"][name][i][:1])
+    mark(axis, i, name, detections["WSDDN"][name][i][:1])
 figures.Picture(fig, "weak-failures")
 
 # %%

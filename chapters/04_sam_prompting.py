@@ -55,15 +55,16 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from wslib.boxes.heatmaps import classify_images, explain_images
+from wslib.boxes.maps import classify_images, explain_images
 from wslib.cam import METHODS
 from wslib.data.datasets import open_shapes
 from wslib.data.shapes import KINDS
 from wslib.metrics.bootstrap import wilson
-from wslib.metrics.calibration import calibration, every_mask
 from wslib.metrics.masks import (
+    calibration,
     compare,
     distance,
+    every_mask,
     hit_rate,
     measure_masks,
     paired,
@@ -72,25 +73,25 @@ from wslib.models.checkpoints import save_classifier
 from wslib.models.classifiers import build_classifier
 from wslib.models.sam import sam_predictor
 from wslib.models.sam_tiny import read_card
-from wslib.prompting.mirrored import MirroredPipeline
 from wslib.prompting.pipelines import (
     BasicSamPipeline,
     BoxPipeline,
     ForegroundBackgroundPipeline,
     ForegroundPipeline,
+    MirroredPipeline,
     PointsBoxPipeline,
     RefinedPipeline,
     run_all,
 )
 from wslib.prompting.points import (
     background_points,
-    centre_of_mass,
     innermost,
     mask_box,
     mask_point,
     peak,
     prompt_box,
     spread_peaks,
+    weighted_centre,
 )
 from wslib.prompting.prompter import Prompt, Prompter
 from wslib.runtime.device import pick_device
@@ -224,8 +225,8 @@ prompter = Prompter(sam_predictor(sam, device), keep=2 * sum(counts.values()))
 
 def ask(image, points, box=None):
     points = np.atleast_2d(points)
-    told = Prompt(points, np.ones(len(points), int), box)
-    return prompter.prompt(prompter.look(image), told)
+    prompt = Prompt(points, np.ones(len(points), int), box)
+    return prompter.prompt(prompter.encode(image), prompt)
 
 
 # %%
@@ -283,7 +284,7 @@ def points_on(split, maps, find):
 rows = []
 for how in maps_tried:
     maps = explained(how, val).maps
-    centre, far = points_on(val, maps, centre_of_mass)
+    centre, far = points_on(val, maps, weighted_centre)
     highest, _ = points_on(val, maps, peak)
     rows.append([how, highest, centre, far])
 columns = ["maps", "peak hits", "centre of mass hits", "distance"]
@@ -299,7 +300,7 @@ Table(
 
 # %%
 how = layer_table.loc[layer_table["centre of mass hits"].idxmax(), "maps"]
-seen, heat = (explained(how, split, mirrored=True) for split in (val, test))
+val_maps, heat = (explained(how, split, mirrored=True) for split in (val, test))
 right = (heat.classes == test.labels).astype(int)
 
 # %%
@@ -352,10 +353,10 @@ figures.Picture(fig, "sam-maps")
 k = first[3]
 finders = {
     "peak": lambda m: (peak(m), (), None),
-    "centre of mass": lambda m: (centre_of_mass(m), (), None),
+    "centre of mass": lambda m: (weighted_centre(m), (), None),
     "innermost": lambda m: (innermost(m), (), None),
     "peaks": lambda m: (spread_peaks(m), (), None),
-    "with background": lambda m: (centre_of_mass(m), background_points(m), None),
+    "with background": lambda m: (weighted_centre(m), background_points(m), None),
     "box": lambda m: ((), (), prompt_box(m)),
 }
 maps = [heat.maps[k]] * len(finders)
@@ -372,17 +373,17 @@ figures.Picture(fig, "sam-points")
 # number of the point, and is chosen on `val` by the hits of the centre of mass.
 
 # %%
-clicks = {t: partial(centre_of_mass, threshold=t) for t in thresholds}
-hits = {t: points_on(val, seen.maps, click)[0] for t, click in clicks.items()}
+clicks = {t: partial(weighted_centre, threshold=t) for t in thresholds}
+hits = {t: points_on(val, val_maps.maps, click)[0] for t, click in clicks.items()}
 threshold = max(hits, key=hits.get)
-click = partial(centre_of_mass, threshold=threshold)
+click = partial(weighted_centre, threshold=threshold)
 around = partial(background_points, threshold=threshold)
 frame = partial(prompt_box, threshold=threshold)
 
 # %%
 #| echo: false
-told = ", ".join(f"{100 * t:.0f} %: {hit:.1f} %" for t, hit in hits.items())
-Markdown(f"Hits by threshold: {told}. Chosen: **{100 * threshold:.0f} %**.")
+rates = ", ".join(f"{100 * t:.0f} %: {hit:.1f} %" for t, hit in hits.items())
+Markdown(f"Hits by threshold: {rates}. Chosen: **{100 * threshold:.0f} %**.")
 
 # %% [markdown] tags=["summary"]
 # ## The pipelines
@@ -435,13 +436,13 @@ pipelines = {
 # %%
 def timed(pipeline):
     began = perf_counter()
-    answers = run_all(pipeline, val.images, seen.maps)
+    answers = run_all(pipeline, val.images, val_maps.maps)
     seconds = perf_counter() - began
     return measure_masks(answers, val.masks, val.ids), 1000 * seconds / len(val)
 
 
 for image in val.images:
-    prompter.look(image)
+    prompter.encode(image)
 ladder = {name: timed(pipeline) for name, pipeline in pipelines.items()}
 
 # %%
@@ -450,9 +451,9 @@ ladder = {name: timed(pipeline) for name, pipeline in pipelines.items()}
 #|   percentage points, with the 95 % interval of the paired difference. Cost: of the
 #|   prompt and all that follows, without encoder and heat map."
 rows = []
-for name, (of, cost) in ladder.items():
-    gain = paired(of, ladder["foreground"][0], n=bootstrap_samples, seed=seed)
-    means = of[["hit", "iou"]].mean()
+for name, (measures, cost) in ladder.items():
+    gain = paired(measures, ladder["foreground"][0], n=bootstrap_samples, seed=seed)
+    means = measures[["hit", "iou"]].mean()
     rows.append([name, *(100 * means), *(100 * np.array(gain)), cost])
 columns = ["prompt", "hits", "IoU", "gain", "low", "high", "cost"]
 ladder_table = pd.DataFrame(rows, columns=columns)
@@ -486,7 +487,8 @@ answers = {
     for name in dict.fromkeys(names)
 }
 measured = {
-    name: measure_masks(found, test.masks, test.ids) for name, found in answers.items()
+    name: measure_masks(segmentations, test.masks, test.ids)
+    for name, segmentations in answers.items()
 }
 main = measured[best_name]
 
@@ -564,10 +566,10 @@ prompts = {
     "point": [Prompt(mask_point(mask), one) for mask in test.masks],
     "box": [Prompt(box=mask_box(mask)) for mask in test.masks],
 }
-looks = [prompter.look(image) for image in test.images]
+looks = [prompter.encode(image) for image in test.images]
 true = {
-    name: [prompter.prompt(*pair) for pair in zip(looks, told, strict=True)]
-    for name, told in prompts.items()
+    name: [prompter.prompt(*pair) for pair in zip(looks, asked, strict=True)]
+    for name, asked in prompts.items()
 }
 oracles = {
     f"{best_name}, as it is": main,
@@ -585,9 +587,11 @@ groups = {**oracles}
 for word, kept in (("right", right == 1), ("wrong", right == 0)):
     if kept.any():
         groups[f"first row, class told {word}"] = main[kept]
-for name, of in groups.items():
-    shares = [of[column].mean() for column in ("hit", "iou", "oracle_iou", "good")]
-    rows.append([name, len(of), *(100 * np.array(shares))])
+for name, measures in groups.items():
+    shares = [
+        measures[column].mean() for column in ("hit", "iou", "oracle_iou", "good")
+    ]
+    rows.append([name, len(measures), *(100 * np.array(shares))])
 columns = ["", "pictures", "hit rate", "IoU", "best of its masks", "IoU >= 0.65"]
 Table(
     pd.DataFrame(rows, columns=columns),
@@ -750,7 +754,7 @@ Markdown(verdicts(claims, table, there))
 
 # %%
 #| echo: false
-limits = {name: 100 * of["iou"].mean() for name, of in oracles.items()}
+limits = {name: 100 * measures["iou"].mean() for name, measures in oracles.items()}
 missed = 100 * (main["hit"] < 1).mean()
 Markdown(
     f"- Here {missed:.1f} % of the pictures have a point beside the shape, and the IoU "

@@ -78,19 +78,18 @@ from wslib.data.duplicates import duplicate_groups
 from wslib.data.images import read_image
 from wslib.data.own_photos import read_strangers
 from wslib.data.splits import stratified_split, subset
+from wslib.metrics.bootstrap import mean_interval
 from wslib.metrics.single_box import (
     ERRORS,
     GOOD_IOU,
     by_label,
     error_kinds,
     mean_boxes,
-    mean_interval,
     measure_boxes,
     table_of_runs,
 )
-from wslib.practical.classic import best_answer
-from wslib.practical.detector_training import answer
-from wslib.practical.haar import HaarFaces
+from wslib.practical.classic import HaarFaces, best_answer
+from wslib.practical.detector_training import predict
 from wslib.practical.hog_detectors import HogDetectors
 from wslib.practical.lab import Experiments
 from wslib.practical.views import Examples, squares
@@ -104,10 +103,10 @@ pictures = open_caltech(dataset, count, seed)
 examples = Examples.read(pictures, stored_size)
 groups = duplicate_groups(pictures)
 rows = stratified_split(pictures.labels, parts, seed, groups)
-splits = {name: examples.take(of) for name, of in rows.items()}
+splits = {name: examples.take(chosen) for name, chosen in rows.items()}
 models = build_folder() / "models"
-for name, of in rows.items():
-    write_csv(models / f"caltech-{name}.csv", pictures.take(of))
+for name, chosen in rows.items():
+    write_csv(models / f"caltech-{name}.csv", pictures.take(chosen))
 source = "rendered pictures" if pictures.rendered else "photographs of Caltech-101"
 
 # %%
@@ -116,7 +115,7 @@ sizes = np.bincount(groups)
 notes = " ".join(f"`{Path(note).name}`." for note in pictures.notes)
 Markdown(
     f"There are {len(pictures):,} {source}, split into "
-    + ", ".join(f"{len(of):,} ({name})" for name, of in rows.items())
+    + ", ".join(f"{len(chosen):,} ({name})" for name, chosen in rows.items())
     + f". {sizes[sizes > 1].sum()} of them are in {np.sum(sizes > 1)} groups of near "
     f"duplicates. Boxes that cannot be used and are left out of the box loss: "
     f"{len(pictures.notes)}. {notes}"
@@ -135,19 +134,23 @@ train_pictures, test_pictures = (
 )
 
 
-def show_boxes(of, chosen, titles, name, said=None, ious=None):
-    images = [read_image(of.paths[k]) for k in chosen]
+def show_boxes(pictures, chosen, titles, name, predicted=None, ious=None):
+    images = [read_image(pictures.paths[k]) for k in chosen]
     fig, axes = figures.image_grid(images, titles, columns=4)
     for i, (axis, k) in enumerate(zip(axes, chosen, strict=True)):
-        figures.draw_boxes(axis, true=of.boxes[k : k + 1])
-        if said is not None and not np.isnan(said[i]).any():
+        figures.draw_boxes(axis, true=pictures.boxes[k : k + 1])
+        if predicted is not None and not np.isnan(predicted[i]).any():
             kind = "found" if ious[i] > GOOD_IOU else "wrong"
-            figures.draw_boxes(axis, **{kind: [said[i] * np.tile(of.sizes[k], 2)]})
+            figures.draw_boxes(
+                axis, **{kind: [predicted[i] * np.tile(pictures.sizes[k], 2)]}
+            )
     return figures.Picture(fig, name)
 
 
 of_class = [np.flatnonzero(train_pictures.labels == k) for k in range(3)]
-few = np.concatenate([of[:: max(len(of) // 4, 1)][:4] for of in of_class])
+few = np.concatenate(
+    [members[:: max(len(members) // 4, 1)][:4] for members in of_class]
+)
 titles = [LABELS[train_pictures.labels[k]] for k in few]
 show_boxes(train_pictures, few, titles, "caltech-pictures")
 
@@ -209,7 +212,7 @@ Markdown(
 #
 # The practical's files have their counterparts here: `train.py`, `eval.py` and
 # `predict.py` are `wslib caltech train`, `eval` and `predict`; its network, data set
-# and loop are `wslib.models.detectors`, `wslib.data.caltech` and
+# and loop are `wslib.models.two_heads`, `wslib.data.caltech` and
 # `wslib.practical.detector_training`. The `SimpleDetector` has three convolutions of
 # 32, 64 and 64 channels, each with batch norm, ReLU and a pooling of 4 by 4, and three
 # linear layers with dropout. Its loss is the cross-entropy of the three classes,
@@ -251,14 +254,14 @@ Markdown(
 
 # %%
 def accuracies(measured):
-    told = by_label(measured, LABELS).set_index("label")
-    low, high = 100 * told.loc["all", ["low", "high"]]
-    shares = (100 * told["accuracy"]).to_dict()
+    by_class = by_label(measured, LABELS).set_index("label")
+    low, high = 100 * by_class.loc["all", ["low", "high"]]
+    shares = (100 * by_class["accuracy"]).to_dict()
     return shares | {"all low": low, "all high": high}
 
 
 def accuracy_table(measured, name, note):
-    frame = pd.DataFrame({key: accuracies(of) for key, of in measured.items()}).T
+    frame = pd.DataFrame({key: accuracies(frame) for key, frame in measured.items()}).T
     frame.index.name = "model and split"
     return Table(
         frame,
@@ -298,16 +301,16 @@ def plain_table(frame, name, note, best=None):
 #| label: tbl-first
 #| tbl-cap: "Accuracy of the first network, of all pictures with Wilson's 95 % interval,
 #|   and of each class."
-measured = {f"last, {split}": last.measured(split) for split in splits}
-measured |= {f"best, {split}": first.measured(split) for split in splits}
+measured = {f"last, {split}": last.measure(split) for split in splits}
+measured |= {f"best, {split}": first.measure(split) for split in splits}
 accuracy_table(measured, "caltech-first", f"Data: {source}.")
 
 # %%
 #| echo: false
-worst = (
-    by_label(first.measured("test"), LABELS).iloc[1:].sort_values("accuracy").iloc[0]
-)
-rights = [100 * measured[f"{of}, test"]["accuracy"].mean() for of in ("best", "last")]
+worst = by_label(first.measure("test"), LABELS).iloc[1:].sort_values("accuracy").iloc[0]
+rights = [
+    100 * measured[f"{epoch}, test"]["accuracy"].mean() for epoch in ("best", "last")
+]
 Markdown(
     f"On the test set the best model is right in {rights[0]:.1f} % of the pictures and "
     f"the last one in {rights[1]:.1f} %. Hardest is the {worst['label']}, with "
@@ -332,9 +335,9 @@ def chances(logits):
 
 def worst_first(trained, split):
     """Rows of a split: wrong answers, then right ones, by the truth's probability."""
-    labels, told = splits[split].labels.numpy(), trained.answers(split)
-    of_truth = chances(told.logits)[np.arange(len(labels)), labels]
-    return np.lexsort((of_truth, told.labels == labels))
+    labels, predictions = splits[split].labels.numpy(), trained.answers(split)
+    of_truth = chances(predictions.logits)[np.arange(len(labels)), labels]
+    return np.lexsort((of_truth, predictions.labels == labels))
 
 
 # %%
@@ -343,17 +346,17 @@ def worst_first(trained, split):
 #|   it said and how sure it was, and the truth where that is something else."
 val_pictures = pictures.take(rows["val"])
 chosen = worst_first(first, "val")[:8]
-told = chances(first.answers("val").logits)[chosen]
+likely = chances(first.answers("val").logits)[chosen]
 titles = [
     f"{LABELS[p.argmax()]} {p.max():.2f}"
     + ("" if p.argmax() == y else f"\n(truth: {LABELS[y]})")
-    for p, y in zip(told, val_pictures.labels[chosen], strict=True)
+    for p, y in zip(likely, val_pictures.labels[chosen], strict=True)
 ]
 show_boxes(val_pictures, chosen, titles, "caltech-first-failures")
 
 # %%
 #| echo: false
-wrong = int((first.measured("val")["accuracy"] == 0).sum())
+wrong = int((first.measure("val")["accuracy"] == 0).sum())
 Markdown(f"{wrong} of {len(splits['val'])} validation pictures are named wrongly.")
 
 # %% [markdown]
@@ -374,7 +377,7 @@ def draw_training(axes, history, chosen=None):
     x = history["epoch"]
     losses = {"train": (x, history["class_loss"]), "val": (x, history["val_loss"])}
     shares = {"train": "accuracy", "val": "val_accuracy"}
-    shares = {key: (x, 100 * history[of]) for key, of in shares.items()}
+    shares = {key: (x, 100 * history[column]) for key, column in shares.items()}
     figures.draw_lines(axes[0], losses, "epoch", "loss")
     figures.draw_lines(axes[1], shares, "epoch", "accuracy (%)")
     for axis in axes if chosen else ():
@@ -388,8 +391,8 @@ figures.Picture(fig, "caltech-first-curves")
 # %%
 #| echo: false
 both = {
-    name: 100 * of.measured("test")["accuracy"].mean()
-    for name, of in {"best": first, "last": last}.items()
+    name: 100 * trained.measure("test")["accuracy"].mean()
+    for name, trained in {"best": first, "last": last}.items()
 }
 Markdown(
     f"Epoch {first.best_epoch} of {len(first.history)} was chosen. On the test set the "
@@ -418,7 +421,7 @@ figures.Picture(fig, "caltech-longer")
 #| echo: false
 losses = longer.history.set_index("epoch")[["class_loss", "val_loss"]]
 lowest = losses["val_loss"].idxmin()
-gain = 100 * (longer.measured("test")["accuracy"] - first.measured("test")["accuracy"])
+gain = 100 * (longer.measure("test")["accuracy"] - first.measure("test")["accuracy"])
 gain = mean_interval(gain.to_numpy()[None], bootstrap_samples, seed)
 Markdown(
     f"The validation loss is lowest in epoch {lowest} of {long_epochs}, "
@@ -451,9 +454,10 @@ def on_share(share, k):
 
 by_share = {s: [on_share(s, k) for k in range(share_runs)] for s in shares}
 named = {
-    f"{100 * s:g}%": [t.measured("test") for t in of] for s, of in by_share.items()
+    f"{100 * s:g}%": [t.measure("test") for t in trainings]
+    for s, trainings in by_share.items()
 }
-named["100%"] = [longer.measured("test")]
+named["100%"] = [longer.measure("test")]
 
 # %%
 #| label: tbl-shares
@@ -463,7 +467,8 @@ named["100%"] = [longer.measured("test")]
 counts = [len(subset(train.labels, s, seed)) for s in shares] + [len(train)]
 trainings = [*by_share.values(), [longer]]
 known = [
-    100 * np.mean([t.history["accuracy"].iloc[-1] for t in of]) for of in trainings
+    100 * np.mean([t.history["accuracy"].iloc[-1] for t in group])
+    for group in trainings
 ]
 by_share_table = measures_table(
     named,
@@ -485,8 +490,8 @@ frame = by_share_table.frame
 line = {"mean": (counts, frame["accuracy"])}
 band = {"mean": (frame["accuracy low"], frame["accuracy high"])}
 figures.draw_lines(axes[0, 0], line, "training pictures", "accuracy (%)", band)
-for pictures_used, of in zip(counts, named.values(), strict=True):
-    dots = [100 * m["accuracy"].mean() for m in of]
+for pictures_used, frames in zip(counts, named.values(), strict=True):
+    dots = [100 * m["accuracy"].mean() for m in frames]
     axes[0, 0].plot([pictures_used] * len(dots), dots, ".", color=figures.ORANGE)
 axes[0, 0].set_xscale("log")
 axes[0, 0].set_xticks(counts, counts, minor=False)
@@ -547,7 +552,7 @@ figures.Picture(fig, "caltech-without")
 #| tbl-cap: "The four variants on the validation set, each by its best epoch."
 restless = [t.history["val_accuracy"].diff().abs().mean() for t in switched.values()]
 measures_table(
-    {name: [t.measured("val")] for name, t in switched.items()},
+    {name: [t.measure("val")] for name, t in switched.items()},
     ["accuracy", "loss"],
     "caltech-without",
     "One training each.",
@@ -575,7 +580,7 @@ Markdown(
 
 # %%
 tiny_rows = stratified_split(pictures.labels, tiny_cuts, seed, groups)
-tiny_splits = {name: examples.take(of) for name, of in tiny_rows.items()}
+tiny_splits = {name: examples.take(chosen) for name, chosen in tiny_rows.items()}
 tiny = Experiments(tiny_splits, LABELS, settings, device, bfloat16)
 bare = {**size, "dropout": 0.0, "batch_norm": False}
 scant = tiny.train("simple", seed, desc="1.9.3", options=bare,
@@ -587,11 +592,11 @@ scant = tiny.train("simple", seed, desc="1.9.3", options=bare,
 #|   was the best of many on the validation set, so that its score *there* is too good;
 #|   the test set says what the choice was worth."
 measured = {
-    f"{name}, {split}": of.measured(split)
-    for name, of in {"last": scant.last(), "best": scant}.items()
+    f"{name}, {split}": trained.measure(split)
+    for name, trained in {"last": scant.last(), "best": scant}.items()
     for split in ("train", "val", "test")
 }
-counted = ", ".join(f"{len(of):,} {name}" for name, of in tiny_rows.items())
+counted = ", ".join(f"{len(chosen):,} {name}" for name, chosen in tiny_rows.items())
 accuracy_table(measured, "caltech-tiny", f"Data: {source}: {counted}.")
 
 # %% [markdown]
@@ -609,7 +614,7 @@ figures.Picture(fig, "caltech-tiny")
 #| echo: false
 by_heart = scant.history.loc[scant.history["accuracy"] == 1, "epoch"]
 when = f"first in epoch {by_heart.iloc[0]}" if len(by_heart) else "in no epoch"
-pair = [of.measured("test")["accuracy"].mean() for of in (scant, scant.last())]
+pair = [trained.measure("test")["accuracy"].mean() for trained in (scant, scant.last())]
 Markdown(
     f"All {len(tiny_rows['train'])} training pictures are told right {when}. Choosing "
     f"epoch {scant.best_epoch} is worth {100 * (pair[0] - pair[1]):+.1f} points "
@@ -630,14 +635,16 @@ strangers, left_out = read_strangers(own)
 
 def seen_by(trained, mirrored=False):
     images = squares([stranger.image for stranger in strangers], stored_size)
-    return answer(trained.detector, images, mirrored)
+    return predict(trained.detector, images, mirrored)
 
 
-def show_strangers(told, name, boxes=True):
-    titles = [f"{LABELS[p.argmax()]} {p.max():.2f}" for p in chances(told.logits)]
+def show_strangers(predictions, name, boxes=True):
+    titles = [
+        f"{LABELS[p.argmax()]} {p.max():.2f}" for p in chances(predictions.logits)
+    ]
     images = [stranger.image for stranger in strangers]
     fig, axes = figures.image_grid(images, titles, columns=3)
-    for axis, image, box in zip(axes, images, told.boxes, strict=True):
+    for axis, image, box in zip(axes, images, predictions.boxes, strict=True):
         if boxes:
             figures.draw_boxes(axis, found=[box * np.tile(image.shape[1::-1], 2)])
     return figures.Picture(fig, name)
@@ -647,12 +654,14 @@ def show_strangers(told, name, boxes=True):
 #| label: fig-own
 #| fig-cap: "What the first network, trained for long, says of photographs that are not
 #|   of its set, and how sure it is."
-told = seen_by(longer)
-show_strangers(told, "caltech-own-first", boxes=False)
+predictions = seen_by(longer)
+show_strangers(predictions, "caltech-own-first", boxes=False)
 
 # %%
 #| echo: false
-verdicts = [s.is_right(LABELS[k]) for s, k in zip(strangers, told.labels, strict=True)]
+verdicts = [
+    s.is_right(LABELS[k]) for s, k in zip(strangers, predictions.labels, strict=True)
+]
 known = [verdict for verdict in verdicts if verdict is not None]
 Markdown(
     f"Of the {len(known)} pictures that show one of the three, {sum(known)} are named "
@@ -698,7 +707,7 @@ rows_of = []
 picture = torch.zeros(1, 3, input_size, input_size, device=device)
 for name, (trained, *_) in compared.items():
     with torch.inference_mode():
-        places = trained.detector.neck(trained.detector.look(picture).values).shape[1:]
+        places = trained.detector.neck(trained.detector.maps(picture).values).shape[1:]
     starts = "ImageNet" if name in pretrained else "nothing"
     shape = " x ".join(map(str, places))
     rows_of.append([name, starts, shape, trained.parameters / 1e6])
@@ -722,9 +731,16 @@ Table(
 #| tbl-cap: "The networks on the test set: seconds for an epoch of training, the epoch
 #|   that was chosen, cross-entropy and accuracy with 95 % intervals over pictures, and
 #|   over trainings where there are several."
-tests = {name: [t.measured("test") for t in of] for name, of in compared.items()}
-seconds = {name: np.median([t.seconds for t in of]) for name, of in compared.items()}
-epochs_chosen = [", ".join(str(t.best_epoch) for t in of) for of in compared.values()]
+tests = {
+    name: [t.measure("test") for t in trainings] for name, trainings in compared.items()
+}
+seconds = {
+    name: np.median([t.seconds for t in trainings])
+    for name, trainings in compared.items()
+}
+epochs_chosen = [
+    ", ".join(str(t.best_epoch) for t in trainings) for trainings in compared.values()
+]
 measures_table(
     tests,
     ["loss", "accuracy"],
@@ -736,7 +752,9 @@ measures_table(
 
 # %%
 #| echo: false
-ends = {name: of[0].history["val_loss"].min() for name, of in compared.items()}
+ends = {
+    name: trainings[0].history["val_loss"].min() for name, trainings in compared.items()
+}
 fast, slow = min(seconds, key=seconds.get), max(seconds, key=seconds.get)
 low, high = min(ends, key=ends.get), max(ends, key=ends.get)
 Markdown(
@@ -750,8 +768,8 @@ Markdown(
 #| label: tbl-network-labels
 #| tbl-cap: "Accuracy by class on the test set, the mean over trainings."
 by_class = {
-    name: pd.DataFrame([accuracies(m) for m in of]).mean()[["all", *LABELS]]
-    for name, of in tests.items()
+    name: pd.DataFrame([accuracies(m) for m in frames]).mean()[["all", *LABELS]]
+    for name, frames in tests.items()
 }
 frame = pd.DataFrame(by_class).T
 frame.index.name = "network"
@@ -764,11 +782,14 @@ plain_table(frame, "caltech-network-labels", "test.")
 
 
 def mean_accuracy(trainings, split):
-    return 100 * np.mean([t.measured(split)["accuracy"].mean() for t in trainings])
+    return 100 * np.mean([t.measure(split)["accuracy"].mean() for t in trainings])
 
 
 frame = pd.DataFrame(
-    {s: {n: mean_accuracy(of, s) for n, of in compared.items()} for s in splits}
+    {
+        s: {n: mean_accuracy(trainings, s) for n, trainings in compared.items()}
+        for s in splits
+    }
 )
 frame.index.name = "network"
 plain_table(frame, "caltech-network-splits", "by split.")
@@ -786,7 +807,8 @@ for axis, column, label in (
     (axes[0, 1], "box_loss", f"training loss of the box ({box_loss})"),
 ):
     lines = {
-        n: (of[0].history["epoch"], of[0].history[column]) for n, of in compared.items()
+        n: (trainings[0].history["epoch"], trainings[0].history[column])
+        for n, trainings in compared.items()
     }
     figures.draw_lines(axis, lines, "epoch", label)
 figures.Picture(fig, "caltech-networks")
@@ -801,8 +823,8 @@ figures.Picture(fig, "caltech-networks")
 columns = {"picture": [stranger.name for stranger in strangers]}
 columns["truth"] = [stranger.label or "none of them" for stranger in strangers]
 for name, (trained, *_) in list(compared.items())[:5]:
-    told = chances(seen_by(trained).logits)
-    columns[name] = [f"{LABELS[p.argmax()]} {p.max():.2f}" for p in told]
+    likely = chances(seen_by(trained).logits)
+    columns[name] = [f"{LABELS[p.argmax()]} {p.max():.2f}" for p in likely]
 Table(pd.DataFrame(columns), "caltech-strangers", note="Photographs.")
 
 # %% [markdown]
@@ -821,13 +843,13 @@ Table(pd.DataFrame(columns), "caltech-strangers", note="Photographs.")
 
 # %%
 k = int(few[0])
-told = answer(compared["simple"][0].detector, train.pixels[k : k + 1])
+predictions = predict(compared["simple"][0].detector, train.pixels[k : k + 1])
 {
     "row": (train_pictures.paths[k].name, *train_pictures.boxes[k].tolist()),
     "size": train_pictures.sizes[k].tolist(),
     "box": train.boxes[k].double().numpy().round(3).tolist(),
-    "logits": told.logits[0].astype(float).round(2).tolist(),
-    "said": told.boxes[0].astype(float).round(3).tolist(),
+    "logits": predictions.logits[0].astype(float).round(2).tolist(),
+    "said": predictions.boxes[0].astype(float).round(3).tolist(),
 }
 
 # %% [markdown]
@@ -845,7 +867,7 @@ told = answer(compared["simple"][0].detector, train.pixels[k : k + 1])
 # %%
 kinds = {"none": {"box_weight": 0}}
 kinds |= {kind: {"box_loss": kind} for kind in ("l1", "mse", "giou", "giou+l1")}
-taught = {
+by_loss = {
     name: lab.train("simple", seed, desc=name, options=size, **how)
     for name, how in kinds.items()
 }
@@ -855,7 +877,7 @@ taught = {
 #| tbl-cap: "The first network by the loss of its box, on the validation set. The first
 #|   row has no box loss: what it has more in accuracy is what the second head costs."
 measures_table(
-    {name: [t.measured("val")] for name, t in taught.items()},
+    {name: [t.measure("val")] for name, t in by_loss.items()},
     ["accuracy", "IoU", "IoU > 0.7"],
     "caltech-box-losses",
     "One training each.",
@@ -866,7 +888,9 @@ measures_table(
 #| label: fig-box-losses
 #| fig-cap: "Mean IoU on the validation set by epoch, for each loss of the box."
 fig, axes = figures.new_figure(1, 1, width=4.6, height=2.3)
-lines = {n: (t.history["epoch"], 100 * t.history["val_iou"]) for n, t in taught.items()}
+lines = {
+    n: (t.history["epoch"], 100 * t.history["val_iou"]) for n, t in by_loss.items()
+}
 del lines["none"]
 figures.draw_lines(axes[0, 0], lines, "epoch", "IoU on val (%)")
 figures.Picture(fig, "caltech-box-losses")
@@ -878,15 +902,15 @@ points = "{:+.1f} points [{:+.1f} to {:+.1f}]".format
 
 def gain(trained, other, measure):
     """The mean difference on the validation set, in pairs, with its interval."""
-    pair = [100 * t.measured("val")[measure].to_numpy() for t in (trained, other)]
+    pair = [100 * t.measure("val")[measure].to_numpy() for t in (trained, other)]
     return points(*mean_interval(np.subtract(*pair)[None], bootstrap_samples, seed))
 
 
 Markdown(
     f"In pairs, picture by picture, the loss `{box_loss}` changes the IoU by "
-    f"{gain(taught[box_loss], taught['mse'], 'iou')} against squared distances, and "
+    f"{gain(by_loss[box_loss], by_loss['mse'], 'iou')} against squared distances, and "
     "the second head changes the accuracy by "
-    f"{gain(taught[box_loss], taught['none'], 'accuracy')}."
+    f"{gain(by_loss[box_loss], by_loss['none'], 'accuracy')}."
 )
 
 # %% [markdown]
@@ -905,12 +929,12 @@ def spread(measured, count=8):
 
 
 def box_gallery(trained, name, split="val"):
-    measured, of = trained.measured(split), pictures.take(rows[split])
+    measured, split_pictures = trained.measure(split), pictures.take(rows[split])
     chosen = spread(measured)
     ious = measured["iou"].iloc[chosen].tolist()
     titles = [f"IoU {value:.2f}" for value in ious]
-    said = trained.answers(split).boxes[chosen]
-    return show_boxes(of, chosen, titles, name, said, ious)
+    predicted = trained.answers(split).boxes[chosen]
+    return show_boxes(split_pictures, chosen, titles, name, predicted, ious)
 
 
 # %%
@@ -950,7 +974,7 @@ tuned = {
 #| tbl-cap: "One pretrained network in five ways, on the validation set. An epoch of a
 #|   frozen one has only its heads to train."
 measures_table(
-    {name: [t.measured("val")] for name, t in tuned.items()},
+    {name: [t.measure("val")] for name, t in tuned.items()},
     ["accuracy", "IoU", "IoU > 0.7"],
     "caltech-frozen",
     f"{tuned_backbone}, one training each.",
@@ -997,7 +1021,9 @@ box_gallery(best, "caltech-best-boxes", "test")
 known = splits["val"].labels.numpy(), splits["val"].boxes.numpy()
 blind_val = measure_boxes(known[0], middle[known[0]], *known)
 fig, axes = figures.new_figure(1, 1, width=4.6, height=2.5)
-lines = {name: of[0].history for name, of in compared.items()} | {"best": best.history}
+lines = {name: trainings[0].history for name, trainings in compared.items()} | {
+    "best": best.history
+}
 lines = {name: (h["epoch"], 100 * h["val_iou"]) for name, h in lines.items()}
 figures.draw_lines(axes[0, 0], lines, "epoch", "IoU on val (%)")
 axes[0, 0].axhline(100 * blind_val["iou"].mean(), color=figures.GREY, linewidth=0.8)
@@ -1010,12 +1036,14 @@ figures.Picture(fig, "caltech-box-curves")
 
 
 def ious_by_label(frames):
-    told = [by_label(m, LABELS).set_index("label")["iou"] for m in frames]
-    return 100 * pd.concat(told, axis=1).mean(axis=1)
+    by_class = [by_label(m, LABELS).set_index("label")["iou"] for m in frames]
+    return 100 * pd.concat(by_class, axis=1).mean(axis=1)
 
 
-everyone = {"mean box": [blind], **tests, "best": [best.measured("test")]}
-frame = pd.DataFrame({name: ious_by_label(of) for name, of in everyone.items()}).T
+everyone = {"mean box": [blind], **tests, "best": [best.measure("test")]}
+frame = pd.DataFrame(
+    {name: ious_by_label(frames) for name, frames in everyone.items()}
+).T
 frame.index.name = "network"
 plain_table(frame, "caltech-iou-labels", "test.", dict.fromkeys(frame, "max"))
 
@@ -1056,9 +1084,9 @@ hog = HogDetectors.fit(
 
 
 # %%
-def boxes_of(found):
+def boxes_of(detections):
     """The label and the box, as a ratio, of the best detection in each test picture."""
-    labels, boxes = zip(*map(best_answer, found), strict=True)
+    labels, boxes = zip(*map(best_answer, detections), strict=True)
     return np.array(labels), np.stack(boxes) / np.tile(test_pictures.sizes, 2)
 
 
@@ -1079,11 +1107,11 @@ classic = {name: measure_boxes(*pair, *truth) for name, pair in answered.items()
 #|   one, the mean IoU there (0 where none was found), and in how many pictures of
 #|   something else they see a face, too."
 is_face = test.labels.numpy() == 0
-cascades = {name: of for name, of in classic.items() if name.startswith("Haar")}
-shares = [of.loc[is_face, ["accuracy", "iou"]].mean() for of in cascades.values()]
+cascades = {name: frame for name, frame in classic.items() if name.startswith("Haar")}
+shares = [frame.loc[is_face, ["accuracy", "iou"]].mean() for frame in cascades.values()]
 frame = pd.DataFrame(100 * np.array(shares), columns=["found", "IoU"])
 frame.insert(0, "detector", list(cascades))
-alarms = [int((of["said"][~is_face] == 0).sum()) for of in cascades.values()]
+alarms = [int((frame["said"][~is_face] == 0).sum()) for frame in cascades.values()]
 frame["false alarms"] = alarms
 note = f"test: {is_face.sum()} faces and {(~is_face).sum()} others."
 plain_table(frame, "caltech-haar", note)
@@ -1122,12 +1150,16 @@ show_boxes(test_pictures, chosen, titles, "caltech-classic", boxes, ious)
 #| label: tbl-caltech-errors
 #| tbl-cap: "What is wrong on the test set, in pictures: of the baseline, of the
 #|   templates, and of the first training of each network."
-trained = {name: of[0] for name, of in compared.items()} | {"best": best}
-said = {"mean box, class told": (blind, middle[truth[0]])}
-said |= {"HOG + SVM": (classic["HOG + SVM"], answered["HOG + SVM"][1])}
-said |= {n: (t.measured("test"), t.answers("test").boxes) for n, t in trained.items()}
-kinds = {name: pd.Series(error_kinds(*pair, truth[1])) for name, pair in said.items()}
-frame = pd.DataFrame({name: of.value_counts() for name, of in kinds.items()}).T
+trained = {name: trainings[0] for name, trainings in compared.items()} | {"best": best}
+predicted = {"mean box, class told": (blind, middle[truth[0]])}
+predicted |= {"HOG + SVM": (classic["HOG + SVM"], answered["HOG + SVM"][1])}
+predicted |= {
+    n: (t.measure("test"), t.answers("test").boxes) for n, t in trained.items()
+}
+kinds = {
+    name: pd.Series(error_kinds(*pair, truth[1])) for name, pair in predicted.items()
+}
+frame = pd.DataFrame({name: named.value_counts() for name, named in kinds.items()}).T
 frame = frame.reindex(columns=["", *ERRORS]).fillna(0).astype(int)
 frame = frame.rename(columns={"": "all right"})
 frame.index.name = "detector"
@@ -1165,13 +1197,13 @@ Table(frame, "caltech-errors", note=f"Data: {source}, test, {len(test)} pictures
 #| tbl-cap: "Everything on the test set, with 95 % intervals over pictures, and over
 #|   trainings where there are several. The cascades know faces only; see @tbl-haar."
 guessed = first.answers("test").labels
-mirrored = best.measured("test", mirrored=True)
+mirrored = best.measure("test", mirrored=True)
 everything = {
     "mean box, class told": [blind.assign(accuracy=np.nan)],
     "mean box, class by simple": [measure_boxes(guessed, middle[guessed], *truth)],
     "HOG + SVM": [classic["HOG + SVM"]],
     **tests,
-    "best": [best.measured("test")],
+    "best": [best.measure("test")],
     "best, mirror averaged": [mirrored],
 }
 measures_table(
@@ -1216,12 +1248,13 @@ Markdown(
 # %% tags=["summary"]
 #| echo: false
 means = {
-    n: 100 * np.mean([m["iou"].mean() for m in of]) for n, of in everything.items()
+    n: 100 * np.mean([m["iou"].mean() for m in frames])
+    for n, frames in everything.items()
 }
 habit = blind["iou"].corr(mirrored["iou"], method="spearman")
 ranks = "; ".join(sorted(means, key=means.get, reverse=True))
 few_right, all_right = by_share_table.frame["accuracy"].iloc[[0, -1]]
-variants = [100 * t.measured("val")["accuracy"].mean() for t in switched.values()]
+variants = [100 * t.measure("val")["accuracy"].mean() for t in switched.values()]
 Markdown(
     f"- The class: with {counts[-1]:,} training pictures the first network is right in "
     f"{both['best']:.1f} % of the test pictures.\n"
@@ -1252,7 +1285,7 @@ Markdown(
 # 1. In @tbl-box-losses the squared distance is not the L1 distance, though both are
 #    smallest for the same boxes. How does each weigh the class against the box, and few
 #    large errors against many small ones?
-# 2. Why can frozen features be computed once with mirror images (`MapBatches`) but not
+# 2. Why can frozen features be computed once with mirror images (`frozen_batches`) but not
 #    with random crops?
 # 3. Put ten pictures into `own/face`, `own/motorcycle` and `own/airplane` and count:
 #    how often is the class right, and how sure is the network where it is wrong?

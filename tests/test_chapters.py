@@ -131,6 +131,6 @@ def test_ends_with_what_was_learnt(chapter):
 
 @every_chapter
 def test_knobs_of_the_recipe_are_those_of_the_package(chapter):
-    recipe = settings_in("boxes.recipe", "KEPT")
+    recipe = settings_in("boxes.recipe", "DEFAULT_RECIPE")
     for name in recipe.keys() & chapter.knobs.keys():
         assert chapter.knobs[name].default == recipe[name], name

@@ -96,6 +96,64 @@ def test_nothing_knows_a_chapter():
         assert not [name for name in names if name in text], file
 
 
+# Public names that no code of the project mentions, and why they stay.
+CALLED_BY_OTHERS = {
+    "Handler": {"do_GET", "log_message"},  # the standard library's server calls these
+    "Server": {"handle_error"},
+    "Contents": {"invoke", "format_options", "format_epilog"},  # click calls these
+    "": {
+        "settle",  # the code of a Colab notebook does
+        # `wslib.models.published.list_downloads` names these, and a build calls them
+        *("fetch_voc2007", "fetch_synthetic_shapes", "fetch_cifar10"),
+        "fetch_caltech101",
+    },
+}
+
+
+def definitions(node: ast.AST, owner: str = "") -> Iterator[tuple[str, str, ast.AST]]:
+    """Public names of a module and of its classes, each with the class it is in."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield owner, child.name, child
+            yield from definitions(child, child.name)
+        elif isinstance(child, ast.FunctionDef):
+            if not any("command" in ast.dump(d) for d in child.decorator_list):
+                yield owner, child.name, child
+        elif isinstance(child, ast.Assign) and not owner:
+            names = [target for target in child.targets if isinstance(target, ast.Name)]
+            yield from ((owner, name.id, child) for name in names)
+
+
+def mentions(module: ast.Module) -> Iterator[tuple[str, int]]:
+    """Names that are read or imported, and in which line."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.Attribute):
+            yield node.attr, node.lineno
+        elif isinstance(node, ast.alias):
+            yield node.name.rpartition(".")[2], node.lineno
+
+
+def test_every_public_name_is_used():
+    """By more than the tests: a name that nothing mentions is a remnant."""
+    folders = ("wslib", "chapters", "benchmarks")
+    trees = {f: tree(f) for d in folders for f in (ROOT / d).rglob("*.py")}
+    used: dict[str, list] = {}
+    for file, module in trees.items():
+        for name, line in mentions(module):
+            used.setdefault(name, []).append((file, line))
+    unused = []
+    for file in FILES:
+        for owner, name, node in definitions(trees[file]):
+            own = range(node.lineno, node.end_lineno + 1)
+            elsewhere = [1 for f, k in used.get(name, ()) if f != file or k not in own]
+            allowed = name in CALLED_BY_OTHERS.get(owner, ())
+            if not (elsewhere or allowed or name.startswith("_")):
+                unused.append(f"{file.relative_to(ROOT)}: {name}")
+    assert not unused
+
+
 def python(*words: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120

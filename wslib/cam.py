@@ -26,7 +26,7 @@ FLAT = 1e-6  # a map whose range is a smaller part of its largest value is const
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one forward pass said, and where it saw it; everything on the CPU."""
+    """The logits of one forward pass and the maps that explain them; on the CPU."""
 
     maps: np.ndarray  # (B, H, W) float32 in [0, 1], at the size of the images
     logits: Tensor  # (B, classes), of the same forward pass
@@ -35,7 +35,7 @@ class Explanation:
 
 
 class ClassActivationMap(ABC):
-    """What the methods share; a method adds `combine`.
+    """The base of all methods; a method adds `combine`.
 
     `model` maps images (B, C, H, W) to logits (B, classes) and must treat the images of
     a batch independently in eval mode, as the batch is explained by one backward pass

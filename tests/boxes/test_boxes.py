@@ -7,7 +7,6 @@ from wslib.boxes.boxes import (
     boxes_from_heatmap,
     centre_box,
     from_voc,
-    resize_boxes,
     to_voc,
 )
 
@@ -133,23 +132,6 @@ def test_errors(heatmap, options, message):
     with pytest.raises(ValueError, match=message) as error:
         boxes_from_heatmap(heatmap, **options)
     assert "\n" not in str(error.value)
-
-
-def test_resize_scales_x_and_y_by_their_own_factor_and_clips():
-    boxes = [[1, 2, 3, 4, 0.5], [-5, 0, 99, 7, 0.1]]
-    resized = resize_boxes(boxes, (10, 7), (40, 21))
-    assert resized.tolist() == [[4, 6, 12, 12, 0.5], [0, 0, 40, 21, 0.1]]
-    assert boxes[0] == [1, 2, 3, 4, 0.5]
-    whole = resize_boxes([[0, 0, 7, 7]], (7, 7), (500, 375))
-    assert whole.tolist() == [[0, 0, 500, 375]]
-    assert resize_boxes(np.zeros((0, 5)), (7, 7), (500, 375)).shape == (0, 5)
-    assert resize_boxes([], (7, 7), (500, 375)).shape == (0, 4)
-
-
-@pytest.mark.parametrize("sizes", [((0, 7), (5, 5)), ((7, 7), (5, -1))])
-def test_resize_wants_real_sizes(sizes):
-    with pytest.raises(ValueError, match="expected .width, height. above 0"):
-        resize_boxes([[0, 0, 1, 1]], *sizes)
 
 
 def test_voc_corners_and_back():

@@ -16,7 +16,7 @@ BOXES = {
     "000002": np.array([[1, 2, 30, 40.5, 0.1 + 0.2], [5, 5, 5, 5, 0.25]]),
     "000001": np.zeros((0, 5)),
 }
-RECIPE = {"kind": "taught", "threshold": 0.12, "flip": True, "max_boxes": 3}
+RECIPE = {"kind": "combined", "threshold": 0.12, "flip": True, "max_boxes": 3}
 
 
 def made(boxes=None, **other):

@@ -5,7 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from wslib.boxes.evidence import learn, learn_from_maps, look, look_at_maps
+from wslib.boxes.evidence import (
+    evidence_from_maps,
+    extract_features,
+    features_from_maps,
+    gather_evidence,
+)
 from wslib.models.classifiers import build_classifier
 from wslib.models.dense import DenseClassifier
 from wslib.models.features import keep_feature_maps
@@ -37,8 +42,8 @@ def pictures(tmp_path, monkeypatch):
 
 def test_kept_maps_give_the_same_evidence(network, pictures):
     ids, paths = pictures
-    seen = look(network, ids, paths, SIZE, batch_size=2)
-    kept = look_at_maps(network, keep_feature_maps(network, ids, paths, SIZE, 2))
+    seen = gather_evidence(network, ids, paths, SIZE, batch_size=2)
+    kept = evidence_from_maps(network, keep_feature_maps(network, ids, paths, SIZE, 2))
     assert kept.ids == ids and kept.sizes.tolist() == [[80, 50], [64, 64], [40, 90]]
     assert np.array_equal(kept.sizes, seen.sizes)
     for name in ("logits", "gradcam", "posterior", "places"):
@@ -51,8 +56,8 @@ def test_kept_maps_give_the_same_evidence(network, pictures):
 
 def test_kept_maps_give_the_same_features(network, pictures):
     ids, paths = pictures
-    learnt = learn(network, paths, SIZE, batch_size=2)
-    kept = learn_from_maps(network, keep_feature_maps(network, ids, paths, SIZE, 2))
+    learnt = extract_features(network, paths, SIZE, batch_size=2)
+    kept = features_from_maps(network, keep_feature_maps(network, ids, paths, SIZE, 2))
     assert np.array_equal(kept.sizes, learnt.sizes)
     assert kept.places.dtype == torch.float16 and kept.pooled.shape[:2] == (2, 3)
     for name in ("pooled", "posteriors", "places"):

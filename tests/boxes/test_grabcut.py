@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wslib.boxes.grabcut import grabcut
-from wslib.boxes.localisation import ClassMaps, detect_masks
+from wslib.boxes.maps import ClassMaps, detect_masks
 
 
 @pytest.fixture

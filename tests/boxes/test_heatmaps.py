@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from wslib.boxes.heatmaps import classify_images, explain_images
+from wslib.boxes.maps import classify_images, explain_images
 from wslib.cam import GradCAM
 from wslib.data.images import resize_batch
 from wslib.models.classifiers import Classifier

@@ -12,7 +12,7 @@ from wslib.boxes.networks import (
     classify_files,
     open_network,
 )
-from wslib.boxes.recipe import KEPT
+from wslib.boxes.recipe import DEFAULT_RECIPE
 from wslib.data.image_sets import ImageSet
 from wslib.data.voc import CLASSES
 from wslib.models.checkpoints import save_classifier
@@ -65,7 +65,10 @@ def test_image_and_mirror_image_have_the_same_probabilities(network, folder, ima
 def test_detections_say_how_they_were_made(network, images):
     recipe = network.make_recipe("dog", max_boxes=2)
     assert recipe.threshold == PLAIN_THRESHOLD and recipe.kind == "gradcam"
-    assert (recipe.area_power, recipe.second) == (KEPT.area_power, KEPT.second)
+    assert (recipe.area_power, recipe.second) == (
+        DEFAULT_RECIPE.area_power,
+        DEFAULT_RECIPE.second,
+    )
     found = network.detect(images, "dog", recipe)
     assert list(found.boxes) == images.ids and found.dataset == "files"
     assert found.recipe["size"] == 64 and found.recipe["max_boxes"] == 2
@@ -74,7 +77,7 @@ def test_detections_say_how_they_were_made(network, images):
     for image_id, score in zip(images.ids, best, strict=True):
         x1, y1, x2, y2, found_score = found.boxes[image_id][0]
         area = (x2 - x1 + 1) * (y2 - y1 + 1) / (60 * 40)
-        assert found_score == pytest.approx(score * area**KEPT.area_power)
+        assert found_score == pytest.approx(score * area**DEFAULT_RECIPE.area_power)
     assert network.detect(images, "dog", recipe, size=96).recipe["size"] == 96
 
 

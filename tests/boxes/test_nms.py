@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wslib.boxes.nms import batched_nms, nms, nms_of_classes
+from wslib.boxes.nms import nms, nms_of_classes
 
 
 def iou(a, b) -> float:
@@ -15,11 +15,10 @@ def iou(a, b) -> float:
     return shared / union if union > 0 else 0.0
 
 
-def by_definition(boxes, scores, threshold, classes=None) -> list[int]:
+def by_definition(boxes, scores, threshold) -> list[int]:
     boxes, kept = boxes.tolist(), []
     for i in sorted(range(len(boxes)), key=lambda i: (-scores[i].item(), i)):
-        rivals = [k for k in kept if classes is None or classes[k] == classes[i]]
-        if all(iou(boxes[i], boxes[k]) <= threshold for k in rivals):
+        if all(iou(boxes[i], boxes[k]) <= threshold for k in kept):
             kept.append(i)
     return kept
 
@@ -36,13 +35,10 @@ def some_boxes(seed: int, count: int = 120):
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("threshold", [0, 0.3, 0.5, 1])
 def test_it_is_the_definition(seed, threshold):
-    boxes, scores, rng = some_boxes(seed)
+    boxes, scores, _ = some_boxes(seed)
     kept = nms(boxes, scores, threshold)
     assert kept.dtype == torch.int64
     assert kept.tolist() == by_definition(boxes, scores, threshold)
-    classes = torch.tensor(rng.integers(0, 3, len(boxes)))
-    found = batched_nms(boxes, scores, classes, threshold).tolist()
-    assert found == by_definition(boxes, scores, threshold, classes)
 
 
 def test_smooth_boxes_in_either_precision():
@@ -80,16 +76,10 @@ def test_boxes_without_area_stay_and_strike_nothing():
     assert nms(boxes, torch.arange(4.0), 0.0).tolist() == [3, 2, 1, 0]
 
 
-def test_classes_far_apart_in_number_do_not_move_boxes():
-    boxes = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 9.9], [0, 0, 10, 9.8]])
-    scores, classes = torch.tensor([0.7, 0.8, 0.9]), torch.tensor([10**9, 0, 10**9])
-    assert batched_nms(boxes, scores, classes, 0.5).tolist() == [2, 1]
-
-
 def test_nothing_in_nothing_out():
     none = torch.zeros(0, 4), torch.zeros(0)
-    for kept in (nms(*none, 0.5), batched_nms(*none, torch.zeros(0).long(), 0.5)):
-        assert kept.shape == (0,) and kept.dtype == torch.int64
+    kept = nms(*none, 0.5)
+    assert kept.shape == (0,) and kept.dtype == torch.int64
 
 
 @pytest.mark.parametrize(
@@ -110,12 +100,6 @@ def test_errors(boxes, scores, threshold, message):
     with pytest.raises(ValueError, match=message) as error:
         nms(boxes, scores, threshold)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("classes", [torch.zeros(2).long(), torch.zeros(1)])
-def test_classes_are_integers_one_a_box(classes):
-    with pytest.raises(ValueError, match=r"expected integers \(1,\)"):
-        batched_nms(torch.ones(1, 4), torch.ones(1), classes, 0.5)
 
 
 @pytest.mark.parametrize("seed", range(4))

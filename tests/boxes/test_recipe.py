@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wslib.boxes.evidence import KINDS, Evidence
-from wslib.boxes.recipe import KEPT, Recipe, best_threshold, choose_thresholds
+from wslib.boxes.recipe import DEFAULT_RECIPE, Recipe, best_threshold, choose_thresholds
 
 NOTHING = np.zeros((0, 4))
 
@@ -30,7 +30,7 @@ def test_thresholds_fit_the_boxes_of_each_class(seen, box, best):
     truth = {"a": np.array([[*box]], float), "b": NOTHING}
     absent = {"a": NOTHING, "b": NOTHING}
     recipe = Recipe("posterior")
-    assert best_threshold(recipe, seen, 0, truth, [0.2, 0.5]) == best
+    assert best_threshold(recipe, recipe.maps(seen, 0), truth, [0.2, 0.5]) == best
     chosen = choose_thresholds(seen, {"dog": truth, "cat": absent}, recipe, [0.2, 0.5])
     assert list(chosen) == list(KINDS)
     assert chosen["gradcam"] == chosen["posterior"] == {"dog": best}
@@ -39,7 +39,7 @@ def test_thresholds_fit_the_boxes_of_each_class(seen, box, best):
 def test_enough_images_choose(seen):
     small, large = np.array([[16, 16, 25, 25.0]]), np.array([[6, 6, 35, 35.0]])
     truth = {"dog": {"a": small, "b": large}}
-    first = choose_thresholds(seen, truth, KEPT, [0.2, 0.5], enough=1)
+    first = choose_thresholds(seen, truth, DEFAULT_RECIPE, [0.2, 0.5], enough=1)
     assert first["gradcam"] == {"dog": 0.5}
 
 

@@ -16,10 +16,9 @@ from wslib.data.caltech import LABELS, load_pixels, read_csv
 from wslib.metrics.bootstrap import wilson
 from wslib.models.checkpoints import read_checkpoint, save_checkpoint, save_classifier
 from wslib.models.classifiers import build_classifier
-from wslib.models.detector_files import load_detector, save_detector
-from wslib.models.detectors import build_detector
+from wslib.models.two_heads import about_detector, build_detector, load_detector
 from wslib.practical import detector_training, predictions
-from wslib.practical.detector_training import Answers, answer
+from wslib.practical.detector_training import Predictions, predict
 
 SMALL = "--input-size 64 --epochs 2 --batch-size 4 --split 0.5,0.25,0.25 --device cpu"
 TRAIN = f"train --dataset caltech3 {SMALL} --seed 3"
@@ -196,7 +195,7 @@ def test_the_rendered_set_says_so(caltech, monkeypatch, tmp_path):
 def recomputed(path, model="a/best.pt"):
     """Which labels are right, and the IoU of each box, one at a time."""
     pictures, (detector, _) = read_csv(path), load_detector(model)
-    told = answer(detector, load_pixels(pictures, 64))
+    told = predict(detector, load_pixels(pictures, 64))
     ious = []
     for found, true in zip(told.boxes * 1.0, pictures.ratios, strict=True):
         corners = np.maximum(found[:2], true[:2]), np.minimum(found[2:], true[2:])
@@ -274,7 +273,7 @@ def test_predict_a_csv(caltech, tmp_path):
     ]
     assert told["path"].tolist() == [str(path) for path in pictures.paths]
     detector, _ = load_detector("a/best.pt")
-    answers = answer(detector, load_pixels(pictures, 64))
+    answers = predict(detector, load_pixels(pictures, 64))
     boxes = answers.boxes * (60, 40, 60, 40)
     np.testing.assert_allclose(told[["x1", "y1", "x2", "y2"]], boxes, atol=0.006)
     assert told["label"].tolist() == [LABELS[k] for k in answers.labels]
@@ -298,13 +297,13 @@ def test_only_failures(caltech, monkeypatch):
     def say(detector, pixels, mirrored):
         return seen["told"]
 
-    monkeypatch.setattr(predictions, "answer", say)
+    monkeypatch.setattr(predictions, "predict", say)
     pictures = read_csv("a/test.csv")  # face, motorcycle, airplane
     boxes, logits = pictures.ratios.copy(), 9 * np.eye(3, dtype=np.float32)
     boxes[~pictures.has_box] = 0.5
     boxes[0] = 0, 0, 0.1, 0.1
     logits[1] = 9, 0, 0
-    seen["told"] = Answers(logits, boxes)
+    seen["told"] = Predictions(logits, boxes)
     words = "predict a/best.pt a/test.csv --only-failures"
     status, printed, _ = caltech(words)
     assert status == 0 and "2 failures in 3 pictures" in printed
@@ -441,7 +440,7 @@ def test_mistakes_are_one_line(caltech, tmp_path, words, complaint):
     shutil.copy("a/best.pt", "alone.pt")
     if "dogs.pt" in words:
         detector = build_detector("simple", num_classes=2, input_size=64)
-        save_detector("dogs.pt", detector, ["dog", "cat"])
+        save_checkpoint("dogs.pt", detector, **about_detector(detector, ["dog", "cat"]))
     if "classifier.pt" in words:
         classifier = build_classifier("efficientnet_lite0", 2, pretrained=False)
         save_classifier("classifier.pt", classifier, ["dog", "cat"])

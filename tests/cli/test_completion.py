@@ -9,11 +9,11 @@ import pytest
 
 from wslib import cam, cli
 from wslib.boxes import evidence
-from wslib.boxes.recipe import KEPT
+from wslib.boxes.recipe import DEFAULT_RECIPE
 from wslib.cli.choices import names_in, settings_in
 from wslib.data import datasets, fetch, inventory, voc
 from wslib.metrics import matching
-from wslib.models import classifiers, detectors
+from wslib.models import classifiers, two_heads
 from wslib.practical import views
 from wslib.prompting import named_pipelines
 from wslib.training import losses
@@ -55,7 +55,7 @@ def complete(monkeypatch, capsys):
         ("wslib voc train --backbone resnet", ["resnet18", "resnet50"]),
         ("wslib voc train --dataset ", ["voc2007", "rendered"]),
         ("wslib caltech train --dataset c", ["caltech3", "caltech101"]),
-        ("wslib caltech train --network ", [*detectors.NETWORKS]),
+        ("wslib caltech train --network ", [*two_heads.NETWORKS]),
         ("wslib caltech train --box-loss g", ["giou", "giou+l1"]),
         ("wslib cam a.png --method g", ["gradcam", "gradcam++"]),
         ("wslib segment a.png --sam vit", ["vit_b", "vit_l", "vit_h"]),
@@ -94,7 +94,7 @@ def test_zsh_and_fish_tell_what_a_command_does(complete):
         (evidence, "KINDS"),
         (cam, "METHODS"),
         (classifiers, "NAMES"),
-        (detectors, "NETWORKS"),
+        (two_heads, "NETWORKS"),
         (losses, "BOX_LOSSES"),
         (views, "AUGMENTATIONS"),
         (named_pipelines, "PIPELINES"),
@@ -107,9 +107,9 @@ def test_names_that_are_read_are_those_that_are_imported(module, table):
 
 
 def test_settings_that_are_read_are_those_that_are_imported():
-    read = settings_in("boxes.recipe", "KEPT")
+    read = settings_in("boxes.recipe", "DEFAULT_RECIPE")
     assert read.keys() >= {"max_boxes", "area_power", "second"}
-    assert read == {key: getattr(KEPT, key) for key in read}
+    assert read == {key: getattr(DEFAULT_RECIPE, key) for key in read}
 
 
 def test_a_table_that_is_not_there_is_named():

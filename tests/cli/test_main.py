@@ -16,8 +16,8 @@ from wslib import cli
 from wslib.cli import console
 from wslib.data import inventory
 from wslib.data.caltech import LABELS
-from wslib.models.detector_files import save_detector
-from wslib.models.detectors import build_detector
+from wslib.models.checkpoints import save_checkpoint
+from wslib.models.two_heads import about_detector, build_detector
 from wslib.workbook.book import RenderError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -254,9 +254,8 @@ def test_sam_list_for_programs(wslib, tmp_path):
 
 
 def test_predict_for_programs(wslib, tmp_path):
-    save_detector(
-        "best.pt", build_detector("simple", num_classes=3, input_size=64), LABELS
-    )
+    detector = build_detector("simple", num_classes=3, input_size=64)
+    save_checkpoint("best.pt", detector, **about_detector(detector, LABELS))
     noise = np.random.default_rng(0).integers(256, size=(40, 60, 3), dtype=np.uint8)
     Image.fromarray(noise).save("one.png")
     (tmp_path / "two.png").write_text("no picture")

@@ -15,10 +15,10 @@ from PIL import Image
 from wslib import cli
 from wslib.boxes import networks, training
 from wslib.boxes.detections import Detections, load_detections, save_detections
-from wslib.boxes.recipe import KEPT
+from wslib.boxes.recipe import DEFAULT_RECIPE
 from wslib.data.folders import data_root
 from wslib.models.checkpoints import read_checkpoint, save_checkpoint
-from wslib.models.dense import load_detector
+from wslib.models.dense import load_dense
 
 REAL = data_root() / "voc2007" / "VOCdevkit" / "VOC2007"
 RENDERED = "--dataset rendered --rendered train=10,val=6,test=4"
@@ -72,7 +72,7 @@ def root(tmp_path):
 
 
 def saved(path, boxes, **other):
-    fields = {"class_name": "dog", "recipe": {"kind": "taught", "threshold": 0.2}}
+    fields = {"class_name": "dog", "recipe": {"kind": "combined", "threshold": 0.2}}
     fields |= {"model": "0123456789ab", "dataset": "voc2007", "split": "val", **other}
     rows = {i: np.array(b, float).reshape(-1, 5) for i, b in boxes.items()}
     save_detections(path, Detections(boxes=rows, **fields))
@@ -303,7 +303,7 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
-read_once = functools.cache(load_detector)
+read_once = functools.cache(load_dense)
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ def made(trained, capsys, monkeypatch):
     """Type a line after `wslib voc`, where the trained detector lies."""
     monkeypatch.chdir(trained[0])
     monkeypatch.setenv("WSLIB_BUILD", str(trained[0] / "build" / "x"))
-    monkeypatch.setattr(networks, "load_detector", read_once)
+    monkeypatch.setattr(networks, "load_dense", read_once)
     return lambda words: type_line(words, capsys)
 
 
@@ -361,9 +361,11 @@ def test_detect_score_and_show(made):
     boxes = sum(map(len, found.boxes.values()))
     told = f"{boxes} person boxes in 10 images, saved in found.json\n"
     assert (status, printed) == (0, told) and boxes > 0
-    assert found.recipe["kind"] == "taught" and found.recipe["size"] == 64
-    chosen = read_once("out/detector.pt")[1]["thresholds"]["taught"]["person"]
-    assert found.recipe.items() >= {**asdict(KEPT), "threshold": chosen}.items()
+    assert found.recipe["kind"] == "combined" and found.recipe["size"] == 64
+    chosen = read_once("out/detector.pt")[1]["thresholds"]["combined"]["person"]
+    assert (
+        found.recipe.items() >= {**asdict(DEFAULT_RECIPE), "threshold": chosen}.items()
+    )
     assert found.recipe["rendered"] == {"train": 10, "val": 6, "test": 4}
     assert (found.dataset, found.split, len(found.model)) == ("rendered", "train", 12)
     assert made("score found.json --bootstrap 9")[0] == 0
@@ -389,12 +391,12 @@ def test_another_threshold_or_class_of_maps(made):
     assert told["recipe"]["kind"] == "gradcam" and len(told["boxes"]) == 2
     assert all(len(boxes) <= 1 for boxes in told["boxes"].values())
     end, _ = made(f"{words} --kind layercam")
-    kinds = "'layercam' maps, it has taught, posterior, gradcam"
+    kinds = "'layercam' maps, it has combined, posterior, gradcam"
     assert end == f"wslib: out/detector.pt: {kinds}"
     assert "threshold 1.5: expected above 0" in made(f"{words} --threshold 1.5")[0]
     assert "area_power nan: expected a finite" in made(f"{words} --area-power nan")[0]
     end, _ = made(words.replace("person", "bus"))  # there are no buses in the pictures
-    assert "no threshold for bus on taught maps; give --threshold" in end
+    assert "no threshold for bus on combined maps; give --threshold" in end
 
 
 def box_area(boxes):
@@ -417,8 +419,8 @@ def test_a_plain_classifier_finds_boxes_in_files(made, trained, capsys):
     assert made(f"{words} --out own.json --threshold 0.3")[0] == 0
     assert list(load_detections("own.json").boxes) == ["own.png", str(image)]
     assert made("show own.json --checkpoint out/best.pt --out own-show.png")[0] == 0
-    end, _ = made(f"{words} --kind taught")
-    assert end == "wslib: out/best.pt: 'taught' maps, it has gradcam"
+    end, _ = made(f"{words} --kind combined")
+    assert end == "wslib: out/best.pt: 'combined' maps, it has gradcam"
 
 
 def test_baseline_c_has_the_scores_of_a_network(made):
@@ -436,9 +438,15 @@ DAMAGED = [
     ({"classes": ["dog", "dog"]}, "2 classes, expected each once, and one or more"),
     ({"name": ["resnet18"]}, "no detector; `wslib voc train` makes one"),
     ({"size": "448"}, "size is '448', expected 32 pixels or more"),
-    ({"thresholds": [0.2]}, "no threshold for person on taught maps; give --threshold"),
-    ({"thresholds": {"taught": {"person": "x"}}}, "no threshold for person on taught"),
-    ({"thresholds": {"taught": 0.2}}, "no threshold for person on taught maps"),
+    (
+        {"thresholds": [0.2]},
+        "no threshold for person on combined maps; give --threshold",
+    ),
+    (
+        {"thresholds": {"combined": {"person": "x"}}},
+        "no threshold for person on combined",
+    ),
+    ({"thresholds": {"combined": 0.2}}, "no threshold for person on combined maps"),
 ]
 
 
@@ -447,7 +455,7 @@ DAMAGED = [
 )
 def test_damaged_detectors_are_one_line(made, trained, monkeypatch, changes, complaint):
     content = read_checkpoint("out/detector.pt")
-    monkeypatch.setattr(networks, "load_detector", load_detector)
+    monkeypatch.setattr(networks, "load_dense", load_dense)
     torch.save({**content, **changes}, "damaged.pt")
     words = f"detect {RENDERED} --class person --limit 1 --detector damaged.pt"
     end, printed = made(words)

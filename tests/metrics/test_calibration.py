@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wslib.metrics.calibration import calibration, every_mask
+from wslib.metrics.masks import calibration, every_mask
 
 
 def test_calibration_by_hand():

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from wslib.boxes.boxes import centre_box
-from wslib.metrics.detection import PROTOCOLS, Protocol, evaluate, precision_recall
+from wslib.metrics.detection import evaluate, precision_recall
+from wslib.metrics.matching import PROTOCOLS, Protocol
 
 EMPTY = np.zeros((0, 5))
 

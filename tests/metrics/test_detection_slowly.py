@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wslib.metrics.detection import PROTOCOLS, Protocol, evaluate
+from wslib.metrics.detection import evaluate
+from wslib.metrics.matching import PROTOCOLS, Protocol
 
 COCO_LIKE = Protocol("coco-like", 11, "count", pixel=0)
 ALL = [*PROTOCOLS.values(), COCO_LIKE]

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from wslib.metrics.bootstrap import paired_difference
+from wslib.metrics.bootstrap import Ladder, paired_difference
 from wslib.metrics.detection import evaluate
-from wslib.metrics.ladder import Ladder
 
 IDS = [str(k) for k in range(40)]
 TRUTH = {i: np.array([[10.0, 20, 109, 69]]) for i in IDS}

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 
 from wslib.metrics.bootstrap import wilson
 from wslib.metrics.localisation import corloc, max_box_acc, pointing_game, pxap
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 
 # Objects 10 x 10; "c" has none. A box of 10 x k inside one has IoU k / 10.
 TRUTH = {"a": [[1, 1, 10, 10]], "b": [[1, 1, 10, 10], [31, 1, 40, 10]], "c": []}

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from wslib.metrics.detection import Protocol, box_iou, evaluate, match
+from wslib.metrics.detection import evaluate
+from wslib.metrics.matching import Protocol, match
+from wslib.metrics.overlap import box_iou
 
 
 def test_iou_known_answers():

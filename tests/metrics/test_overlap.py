@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 import wslib  # noqa: F401  torchvision imports after it
-from wslib.metrics.overlap import areas, generalised_iou, paired_iou
+from wslib.metrics.overlap import box_iou, generalised_iou, mask_iou
 
 UNIT = [0.0, 0.0, 1.0, 1.0]
 BY_HAND = [  # box, other, IoU, generalised IoU
@@ -39,23 +40,58 @@ def test_boxes_by_hand(scale):
     )  # (N, 4), (N, 4), (N,), (N,)
     for pair in ((boxes, others), (others, boxes)):
         pair = [scale * part for part in pair]
-        torch.testing.assert_close(paired_iou(*pair), ious)
+        torch.testing.assert_close(box_iou(*pair), ious)
         torch.testing.assert_close(generalised_iou(*pair), generalised)
 
 
-def test_area_is_nothing_for_corners_in_the_wrong_order():
-    boxes = [[1.0, 2, 4, 4], [4.0, 2, 1, 4], [1.0, 4, 4, 2], [4.0, 4, 1, 2], UNIT]
-    assert areas(torch.tensor(boxes)).tolist() == [6, 0, 0, 0, 1]
+@pytest.mark.parametrize("pixel", [0, 1])
+def test_arrays_and_tensors_agree_and_leading_axes_are_broadcast(pixel):
+    boxes, others = random_boxes(9, 2).double(), random_boxes(7, 3).double()
+    pairs = box_iou(boxes[:, None], others[None], pixel)  # (9, 7)
+    arrays = box_iou(boxes.numpy()[:, None], others.numpy()[None], pixel)
+    assert isinstance(arrays, np.ndarray) and pairs.shape == (9, 7)
+    np.testing.assert_allclose(arrays, pairs.numpy(), rtol=1e-12)
+    for i, j in np.ndindex(9, 7):
+        assert pairs[i, j] == box_iou(boxes[i], others[j], pixel)
+    hulls = generalised_iou(boxes.numpy()[:7], others.numpy())
+    np.testing.assert_allclose(hulls, generalised_iou(boxes[:7], others).numpy())
+
+
+def test_corners_in_the_wrong_order_have_no_area():
+    for wrong in ([1.0, 0, 0, 1], [0.0, 1, 1, 0], [1.0, 1, 0, 0]):
+        assert box_iou(torch.tensor(wrong), torch.tensor(UNIT)) == 0
+
+
+def test_what_is_unknown_stays_unknown():
+    nothing = [np.nan] * 4
+    assert np.isnan(box_iou(nothing, UNIT)) and np.isnan(generalised_iou(UNIT, nothing))
+    assert box_iou(torch.tensor(nothing), torch.tensor(UNIT)).isnan()
+
+
+def test_a_point_on_a_point_has_a_finite_gradient():
+    point = torch.full((1, 4), 0.5, requires_grad=True)
+    (box_iou(point, point.detach()) + generalised_iou(point, point.detach())).backward()
+    assert point.grad.isfinite().all()
+
+
+def test_masks_as_tensors():
+    masks = torch.tensor([[[1, 1, 0], [0, 0, 0]], [[0] * 3] * 2], dtype=torch.bool)
+    full = torch.ones(2, 3, dtype=torch.bool)
+    assert mask_iou(masks, full).tolist() == [pytest.approx(1 / 3), 0]
+    assert mask_iou(masks, ~full).tolist() == [0, 1]
+    assert mask_iou(masks, ~full, empty=0.0).tolist() == [0, 0]
+    assert mask_iou(masks.numpy(), full.numpy()).tolist() == [1 / 3, 0]
 
 
 def test_agree_with_torchvision():
-    from torchvision.ops import box_iou, generalized_box_iou
+    from torchvision.ops import box_iou as peer
+    from torchvision.ops import generalized_box_iou
 
     boxes, others = random_boxes(200, 0), random_boxes(200, 1)
     mine = generalised_iou(boxes, others)
     assert mine.min() < -0.5 and mine.max() > 0.4
     torch.testing.assert_close(mine, generalized_box_iou(boxes, others).diag())
-    torch.testing.assert_close(paired_iou(boxes, others), box_iou(boxes, others).diag())
+    torch.testing.assert_close(box_iou(boxes, others), peer(boxes, others).diag())
 
 
 def test_the_generalised_iou_pulls_boxes_that_do_not_touch():
@@ -71,5 +107,5 @@ def test_the_generalised_iou_pulls_boxes_that_do_not_touch():
     (1 - generalised_iou(turned, 1 - target[:, [2, 3, 0, 1]])).sum().backward()
     torch.testing.assert_close(turned.grad, -box.grad[:, [2, 3, 0, 1]])
     flat = torch.tensor([[0.1, 0.2, 0.3, 0.3]], requires_grad=True)
-    paired_iou(flat, target).sum().backward()
+    box_iou(flat, target).sum().backward()
     assert not flat.grad.any()  # the plain IoU does not know where to go

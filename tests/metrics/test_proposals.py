@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.metrics.proposals import (
     AVERAGED,
     average_recall,

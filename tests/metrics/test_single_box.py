@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wslib.metrics.bootstrap import wilson
+from wslib.metrics.bootstrap import mean_interval, wilson
 from wslib.metrics.single_box import (
     ERRORS,
     GOOD_IOU,
     by_label,
     error_kinds,
     mean_boxes,
-    mean_interval,
     measure_boxes,
     summarise,
     table_of_runs,

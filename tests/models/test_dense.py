@@ -3,11 +3,10 @@ import torch
 from torch import nn
 
 from wslib.cam import GradCAM
-from wslib.models import detector_files
-from wslib.models.checkpoints import read_checkpoint
+from wslib.models import two_heads
+from wslib.models.checkpoints import read_checkpoint, save_checkpoint
 from wslib.models.classifiers import build_classifier
-from wslib.models.dense import DenseClassifier, load_detector, save_detector
-from wslib.models.detectors import build_detector
+from wslib.models.dense import DenseClassifier, load_dense, save_dense
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ class Ending(nn.Module):
         return self.network.heads[self.head](self.target(A).mean((2, 3)))
 
 
-@pytest.mark.parametrize(("head", "output"), [("show", 1), ("posterior", 2)])
+@pytest.mark.parametrize(("head", "output"), [("cam", 1), ("posterior", 2)])
 def test_maps_are_grad_cam_of_each_class_times_the_places(head, output, resnet, images):
     network, target = resnet[1], nn.Identity()
     seen = network(images)[output]  # (2, 4, 6, 4)
@@ -73,7 +72,7 @@ def test_logits_are_the_mean_of_what_the_telling_head_says_at_each_place(
 ):
     network = resnet[1]
     A = network.features(network.trunk(images))
-    tell = network.heads["tell"]
+    tell = network.heads["image"]
     by_place = tell(A.permute(0, 2, 3, 1)).mean((1, 2))
     torch.testing.assert_close(network(images).logits, by_place, rtol=1e-4, atol=1e-5)
 
@@ -99,8 +98,8 @@ def test_a_head_that_is_not_imagenets_is_refused():
 
 def test_a_detector_comes_back_from_its_file(tmp_path, resnet, images):
     path = tmp_path / "detector.pt"
-    save_detector(path, resnet[1], list("abcd"), size=64, thresholds={"a": 0.3})
-    network, about = load_detector(path)
+    save_dense(path, resnet[1], list("abcd"), size=64, thresholds={"a": 0.3})
+    network, about = load_dense(path)
     assert about["classes"] == list("abcd") and about["thresholds"] == {"a": 0.3}
     for a, b in zip(network(images), resnet[1](images), strict=True):
         assert torch.equal(a, b)
@@ -108,25 +107,41 @@ def test_a_detector_comes_back_from_its_file(tmp_path, resnet, images):
 
 def test_files_are_told_apart_by_name_and_old_ones_by_their_keys(tmp_path, resnet):
     ours, theirs = tmp_path / "ours.pt", tmp_path / "theirs.pt"
-    save_detector(ours, resnet[1], list("abcd"))
-    two_heads = build_detector("simple", input_size=64)
-    detector_files.save_detector(theirs, two_heads, list("abc"))
+    save_dense(ours, resnet[1], list("abcd"))
+    network = two_heads.build_detector("simple", input_size=64)
+    about = two_heads.about_detector(network, list("abc"))
+    save_checkpoint(theirs, network, **about)
     formats = {read_checkpoint(path)["format"] for path in (ours, theirs)}
     assert formats == {"wslib dense classifier 1", "wslib detector 1"}
     content = {**read_checkpoint(ours), "format": "wslib detector 1"}  # the old form
     torch.save(content, ours)
-    assert load_detector(ours)[1]["classes"] == list("abcd")
-    assert detector_files.load_detector(theirs)[1]["classes"] == list("abc")
+    assert load_dense(ours)[1]["classes"] == list("abcd")
+    assert two_heads.load_detector(theirs)[1]["classes"] == list("abc")
     with pytest.raises(ValueError, match=r"theirs\.pt: no detector; `wslib voc train`"):
-        load_detector(theirs)
+        load_dense(theirs)
     with pytest.raises(ValueError, match=r"ours\.pt: a detector without its network"):
-        detector_files.load_detector(ours)
+        two_heads.load_detector(ours)
+
+
+def test_an_earlier_file_still_loads(tmp_path, resnet, images):
+    path, names = tmp_path / "detector.pt", {"image": "tell", "cam": "show"}
+    weights = resnet[1].state_dict()
+    for new, old in names.items():
+        for part in ("weight", "bias"):
+            weights[f"heads.{old}.{part}"] = weights.pop(f"heads.{new}.{part}")
+    about = {"format": "wslib detector 1", "name": "resnet18", "classes": list("abcd")}
+    thresholds = {"taught": {"a": 0.3}, "gradcam": {"a": 0.2}}
+    torch.save({"model": weights, **about, "thresholds": thresholds}, path)
+    network, about = load_dense(path)
+    assert about["thresholds"] == {"combined": {"a": 0.3}, "gradcam": {"a": 0.2}}
+    for a, b in zip(network(images), resnet[1](images), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_another_file_is_no_detector(tmp_path, resnet):
     path = tmp_path / "other.pt"
     torch.save({"model": resnet[0].state_dict()}, path)
     with pytest.raises(ValueError, match=r"other\.pt: no detector"):
-        load_detector(path)
+        load_dense(path)
     with pytest.raises(FileNotFoundError, match=r"absent\.pt"):
-        load_detector(tmp_path / "absent.pt")
+        load_dense(tmp_path / "absent.pt")

@@ -5,7 +5,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from wslib.models.heads import fit_heads, logistic_regression, pooled_features
+from wslib.models.heads import logistic_regression, pooled_features, replace_head
 
 
 class Tiny(nn.Module):
@@ -81,7 +81,7 @@ def test_pooled_features_of_images_then_mirror_images(pictures):
 def test_heads_learn_and_the_backbone_stays(pictures):
     model, (paths, labels) = Tiny(), pictures
     before = model.features.weight.detach().clone()
-    fit_heads(model, paths, labels, 16, penalties=[1e-3, 1.0], batch_size=5)
+    replace_head(model, paths, labels, 16, penalties=[1e-3, 1.0], batch_size=5)
     assert torch.equal(model.features.weight, before)
     with torch.no_grad():
         logits = model.head(pooled_features(model, paths, 16, 5))  # (12, 2 + 2)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from torch import nn
 
 from wslib.models.classifiers import IMAGENET_MEAN_STD, LITE_MEAN_STD
-from wslib.models.detectors import Maps
 from wslib.models.localizers import (
     LITE_CHANNELS,
     POOLINGS,
@@ -22,6 +21,7 @@ from wslib.models.localizers import (
     framed,
     pool_map,
 )
+from wslib.models.two_heads import Maps
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -13,13 +13,12 @@ from scipy.stats import spearmanr
 from segment_anything import SamPredictor
 from torch import nn
 
-from wslib.metrics.masks import mask_iou
+from wslib.metrics.overlap import mask_iou
 from wslib.models.checkpoints import fingerprint, load_checkpoint, save_checkpoint
 from wslib.models.sam_tiny import (
     CARD,
     DIM,
     IMAGE_SIZE,
-    LOGITS,
     STRIDE,
     WEIGHTS,
     build_sam_tiny,
@@ -28,10 +27,11 @@ from wslib.models.sam_tiny import (
     read_card,
     save_sam_tiny,
 )
-from wslib.prompting.sam_tasks import draw_task
-from wslib.prompting.sam_training import Promptable, examine, grid_iou
+from wslib.prompting.sam_training import Promptable, draw_task, examine, grid_iou
 
 MEGABYTE = 10**6
+
+LOGITS = 4 * IMAGE_SIZE // STRIDE  # side of the low-resolution masks
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from wslib.models.wsddn import (
     BOUND,
     WSDDN,
-    Proposals,
-    Scored,
+    ProposalBatch,
+    ProposalScores,
     image_loss,
     spatial_regulariser,
 )
@@ -34,9 +34,9 @@ def drawn(seed=0, scale=1.0, **options) -> WSDDN:
     return model
 
 
-def some(images=2, proposals=6, seed=0, scale=1.0) -> Proposals:
+def some(images=2, proposals=6, seed=0, scale=1.0) -> ProposalBatch:
     features = scale * draw(images, proposals, 2 * D, seed=seed)
-    return Proposals(features, torch.ones(images, proposals, dtype=torch.bool))
+    return ProposalBatch(features, torch.ones(images, proposals, dtype=torch.bool))
 
 
 KINDS = [{}, {"contrast": False}, {"hidden": 3}, {"contrast": False, "hidden": 3}]
@@ -67,7 +67,7 @@ def test_it_is_the_product_of_two_softmaxes(options):
     torch.testing.assert_close(scored.hidden, box)
 
 
-def class_softmax(model: WSDDN, proposals: Proposals) -> torch.Tensor:
+def class_softmax(model: WSDDN, proposals: ProposalBatch) -> torch.Tensor:
     box = proposals.features.chunk(2, 2)[0]
     return model.classify(model.read(box)).softmax(2)  # (B, P, n)
 
@@ -141,7 +141,9 @@ def test_the_order_of_the_proposals_means_nothing(options):
     model, proposals = drawn(**options), some()
     proposals.real[1, 2] = False
     order = torch.randperm(6, generator=torch.Generator().manual_seed(3))
-    shuffled = model(Proposals(proposals.features[:, order], proposals.real[:, order]))
+    shuffled = model(
+        ProposalBatch(proposals.features[:, order], proposals.real[:, order])
+    )
     scored = model(proposals)
     torch.testing.assert_close(shuffled.proposals, scored.proposals[:, order])
     torch.testing.assert_close(shuffled.hidden, scored.hidden[:, order])
@@ -154,7 +156,7 @@ def test_rows_that_only_fill_up_change_nothing(options):
     filling = 100 * draw(2, 3, 2 * D, seed=7)
     features = torch.cat([proposals.features, filling], 1)
     real = torch.cat([proposals.real, torch.zeros(2, 3, dtype=torch.bool)], 1)
-    filled, scored = model(Proposals(features, real)), model(proposals)
+    filled, scored = model(ProposalBatch(features, real)), model(proposals)
     torch.testing.assert_close(filled.image, scored.image)
     torch.testing.assert_close(filled.proposals[:, :6], scored.proposals)
     assert filled.proposals[:, 6:].abs().max() == 0
@@ -172,7 +174,7 @@ def test_rows_that_only_fill_up_teach_nothing():
 def test_one_image_does_not_hear_of_another():
     model, proposals = drawn(), some(3)
     together = model(proposals)
-    alone = model(Proposals(proposals.features[1:2], proposals.real[1:2]))
+    alone = model(ProposalBatch(proposals.features[1:2], proposals.real[1:2]))
     torch.testing.assert_close(alone.proposals, together.proposals[1:2])
 
 
@@ -252,9 +254,9 @@ def test_its_state_holds_the_standard():
 # The losses
 
 
-def scored_as(image) -> Scored:
+def scored_as(image) -> ProposalScores:
     image = torch.tensor(image)
-    return Scored(image, image[:, None], image[:, None])
+    return ProposalScores(image, image[:, None], image[:, None])
 
 
 def test_the_loss_by_hand():
@@ -313,7 +315,7 @@ def iou(a, b) -> float:
     return shared / union if union > 0 else 0.0
 
 
-def slowly(scored: Scored, labels, boxes, overlap) -> float:
+def slowly(scored: ProposalScores, labels, boxes, overlap) -> float:
     B, P, n = scored.proposals.shape
     total = 0.0
     for b in range(B):
@@ -342,7 +344,11 @@ def some_scored(seed: int, B=3, P=12, H=5):
     boxes = torch.cat([corners[:, :, 0], 1 - corners[:, :, 1]], 2)
     scores[:, -2:], boxes[:, -2:] = 0, 0
     labels = torch.randint(-1, 2, (B, N), generator=generator)
-    return Scored(scores.sum(1), scores, draw(B, P, H, seed=seed)), labels, boxes
+    return (
+        ProposalScores(scores.sum(1), scores, draw(B, P, H, seed=seed)),
+        labels,
+        boxes,
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -360,11 +366,11 @@ def test_the_regulariser_by_hand():
     boxes = torch.tensor([[[0, 0, 1, 0.625], [0, 0, 1, 0.375], [0, 0, 1, 0.3125]]])
     scores = torch.tensor([[[0.5, 0.0], [0.1, 0.0], [0.2, 0.4]]])
     hidden = torch.tensor([[[1.0, 2.0], [3.0, 2.0], [9.0, 9.0]]])
-    scored = Scored(scores.sum(1), scores, hidden)
+    scored = ProposalScores(scores.sum(1), scores, hidden)
     labels = torch.tensor([[1, 0]])
     value = spatial_regulariser(scored, labels, boxes)  # 1/2 * 0.25 * 2^2 / (1 * 2)
     assert value.item() == pytest.approx(0.25)
-    doubled = Scored(scored.image, 2 * scores, hidden)
+    doubled = ProposalScores(scored.image, 2 * scores, hidden)
     value = spatial_regulariser(doubled, labels, boxes)
     assert value.item() == pytest.approx(1.0)
     # by the other class the last box is best; of the others only the second is near
@@ -378,7 +384,7 @@ def test_boxes_far_apart_are_no_neighbours():
     others = [[0.6, 0.6, 0.9, 0.9], [0.3, 0, 0.6, 0.3], [0.1, 0.1, 0.1, 0.1]]
     boxes = torch.tensor([[best, *others]])
     scores = torch.tensor([[[0.5], [0.1], [0.1], [0.1]]])
-    scored = Scored(scores.sum(1), scores, draw(1, 4, 3))
+    scored = ProposalScores(scores.sum(1), scores, draw(1, 4, 3))
     labels = torch.tensor([[1]])
     assert spatial_regulariser(scored, labels, boxes, 0.01).item() == 0
     flat = torch.tensor([others[2] for _ in range(4)])[None]
@@ -412,7 +418,9 @@ def test_the_scores_are_taken_as_they_are():
 def test_a_row_that_only_fills_up_is_no_neighbour_whatever_overlaps():
     scored, labels, boxes = some_scored(2)
     found = spatial_regulariser(scored, labels, boxes, overlap=0)
-    fewer = Scored(scored.image, scored.proposals[:, :-2], scored.hidden[:, :-2])
+    fewer = ProposalScores(
+        scored.image, scored.proposals[:, :-2], scored.hidden[:, :-2]
+    )
     expected = spatial_regulariser(fewer, labels, boxes[:, :-2], overlap=0)
     torch.testing.assert_close(found, expected)
 

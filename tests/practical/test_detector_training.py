@@ -10,13 +10,17 @@ import pytest
 import torch
 from torch import nn
 
-from wslib.metrics.overlap import paired_iou
+from wslib.metrics.overlap import box_iou
 from wslib.models.checkpoints import fingerprint
-from wslib.models.detector_files import about_detector, load_detector
-from wslib.models.detectors import Detector, build_detector
+from wslib.models.two_heads import (
+    TwoHeadNetwork,
+    about_detector,
+    build_detector,
+    load_detector,
+)
 from wslib.practical import detector_training
-from wslib.practical.detector_training import BEST, answer, train_detector, validate
-from wslib.practical.views import BoxBatches, Examples, MapBatches, Views
+from wslib.practical.detector_training import BEST, predict, train_detector, validate
+from wslib.practical.views import Examples, Views, box_batches, frozen_batches
 from wslib.training import losses
 from wslib.training.losses import DetectorLoss
 
@@ -24,7 +28,7 @@ COLUMNS = ["epoch", "loss", "seconds", "learning_rate"]
 COLUMNS += ["class_loss", "box_loss", "accuracy", "val_loss", "val_accuracy", "val_iou"]
 
 
-class Tiny(Detector):
+class Tiny(TwoHeadNetwork):
     """Three small convolutions: of 32 pixels they leave a map (16, 4, 4)."""
 
     def __init__(self, dropout=0.0, frozen=False, seed=0):
@@ -74,7 +78,7 @@ def without_seconds(history):
 def test_rectangles_are_learnt(augmentation, box_loss, least):
     train, val = rectangles(96, seed=0), rectangles(48, seed=1)
     mean_box = train.boxes.mean(0).expand(48, 4)
-    assert paired_iou(mean_box, val.boxes).mean() < 0.7  # what needs no looking
+    assert box_iou(mean_box, val.boxes).mean() < 0.7  # what needs no looking
     detector = Tiny()
     settings = {"learning_rate": 5e-3, "batch_size": 16, "augmentation": augmentation}
     history = train_detector(
@@ -82,14 +86,14 @@ def test_rectangles_are_learnt(augmentation, box_loss, least):
     )
     assert list(history.columns) == COLUMNS and len(history) == 20
     assert not detector.training
-    told = answer(detector, val.pixels)
+    told = predict(detector, val.pixels)
     assert (told.labels == val.labels.numpy()).mean() > 0.97
     assert told.boxes.dtype == np.float32 and told.boxes.shape == (48, 4)
-    ious = paired_iou(torch.from_numpy(told.boxes), val.boxes)
+    ious = box_iou(torch.from_numpy(told.boxes), val.boxes)
     assert ious.mean() > least
-    twice = answer(detector, val.pixels, mirrored=True)
+    twice = predict(detector, val.pixels, mirrored=True)
     if augmentation != "none":
-        assert paired_iou(torch.from_numpy(twice.boxes), val.boxes).mean() > least
+        assert box_iou(torch.from_numpy(twice.boxes), val.boxes).mean() > least
 
 
 def test_the_history_is_what_was_seen(few, val):
@@ -101,7 +105,7 @@ def test_the_history_is_what_was_seen(few, val):
     np.testing.assert_allclose(history["loss"], parts, rtol=1e-5)  # equal batches
     last, told = history.iloc[-1], validate(detector, val, DetectorLoss(weight=0.5))
     assert told == {name: last[name] for name in COLUMNS[-3:]}
-    said = answer(detector, val.pixels)
+    said = predict(detector, val.pixels)
     assert last["val_accuracy"] == pytest.approx(
         (said.labels == val.labels.numpy()).mean()
     )
@@ -241,20 +245,21 @@ def test_the_last_model_is_kept_without_a_rule(few, val, monkeypatch):
 def stopped_in_epoch(kind, epoch):
     """Batches that are interrupted after the first one of this epoch."""
 
-    class Stopped(kind):
-        epochs = 0
+    def stopped(*settings):
+        batches, epochs = kind(*settings), []
+        load = batches.load
 
-        def __iter__(self):
-            self.epochs += 1
-            yield from self.until_stopped(super().__iter__())
-
-        def until_stopped(self, batches):
-            for i, batch in enumerate(batches):
-                if self.epochs == epoch and i == 1:
+        def until_stopped(rows, generator):
+            epochs.append(rows)
+            for i, batch in enumerate(load(rows, generator)):
+                if len(epochs) == epoch and i == 1:
                     raise KeyboardInterrupt
                 yield batch
 
-    return Stopped
+        batches.load = until_stopped
+        return batches
+
+    return stopped
 
 
 @pytest.mark.parametrize(
@@ -273,8 +278,8 @@ def test_resumed_as_if_it_had_never_stopped(
         return detector, history
 
     whole, expected = train()
-    name = "MapBatches" if frozen else "BoxBatches"
-    kind = MapBatches if frozen else BoxBatches
+    name = "frozen_batches" if frozen else "box_batches"
+    kind = frozen_batches if frozen else box_batches
     with monkeypatch.context() as patch:
         patch.setattr(detector_training, name, stopped_in_epoch(kind, done + 1))
         part, history = train(keep=tmp_path / "run")
@@ -307,7 +312,7 @@ def test_frozen_features_are_left_alone(few, val, augmentation):
     assert history["loss"].iloc[-1] < 0.8 * history["loss"].iloc[0]
     with torch.no_grad():  # and what it learnt of the maps holds for images
         logits, _ = detector(detector.normalize(images))
-    told = answer(detector, few.pixels)
+    told = predict(detector, few.pixels)
     np.testing.assert_allclose(told.logits, logits.numpy(), atol=1e-4)
 
 
@@ -315,7 +320,7 @@ def test_maps_teach_what_the_images_teach(few, val, monkeypatch):
     detectors = [Tiny(frozen=True), Tiny(frozen=True)]
     settings = {"epochs": 2, "augmentation": "none", "batch_size": 8}
     train_detector(detectors[0], few, val, **settings)
-    monkeypatch.setattr(detector_training, "MapBatches", BoxBatches)
+    monkeypatch.setattr(detector_training, "frozen_batches", box_batches)
     train_detector(detectors[1], few, val, **settings)
     pairs = zip(detectors[0].parameters(), detectors[1].parameters(), strict=True)
     for one, other in pairs:
@@ -359,7 +364,7 @@ def outspoken():
             for layer in head:
                 if isinstance(layer, nn.Linear):
                     layer.weight *= 6
-        maps = detector.look(detector.normalize(noise(70, 32) / 255)).values
+        maps = detector.maps(detector.normalize(noise(70, 32) / 255)).values
         for head, last in ((detector.classify, -1), (detector.locate, -2)):
             outputs = head[: last + 1 or None](maps.flatten(1))
             head[last].bias -= outputs.mean(0)
@@ -371,7 +376,7 @@ def test_answers_are_in_order_and_sorted(outspoken):
     with torch.no_grad():
         logits, boxes = outspoken(outspoken.normalize(pixels / 255))
     assert (boxes[:, :2] > boxes[:, 2:]).any(0).all()  # inverted in both directions
-    told = answer(outspoken, pixels)
+    told = predict(outspoken, pixels)
     np.testing.assert_allclose(told.logits, logits.numpy(), atol=1e-3)
     corners = losses.sort_corners(boxes).numpy()
     np.testing.assert_allclose(told.boxes, corners, atol=1e-4)
@@ -382,13 +387,16 @@ def test_answers_are_in_order_and_sorted(outspoken):
 @pytest.mark.parametrize("size", [32, 64, 45])
 def test_the_mirrored_answer_is_that_of_the_mirrored_picture(outspoken, size):
     pixels = noise(9, size)
-    one = answer(outspoken, pixels, mirrored=True)
-    other = answer(outspoken, pixels.flip(3), mirrored=True)
+    one = predict(outspoken, pixels, mirrored=True)
+    other = predict(outspoken, pixels.flip(3), mirrored=True)
     np.testing.assert_allclose(one.logits, other.logits, atol=1e-3)
     turned = other.boxes.copy()
     turned[:, [0, 2]] = 1 - other.boxes[:, [2, 0]]
     np.testing.assert_allclose(one.boxes, turned, atol=1e-4)
-    plain, mirror = answer(outspoken, pixels), answer(outspoken, pixels.flip(3))
+    plain, mirror = (
+        predict(outspoken, pixels),
+        predict(outspoken, pixels.flip(3)),
+    )
     np.testing.assert_allclose(
         one.logits, (plain.logits + mirror.logits) / 2, atol=1e-3
     )

@@ -7,15 +7,14 @@ from PIL import Image
 
 from wslib.data.caltech import LABELS, read_csv
 from wslib.metrics.single_box import measure_boxes
-from wslib.models.detector_files import save_detector
-from wslib.models.detectors import build_detector
-from wslib.practical.detector_training import answer
+from wslib.models.checkpoints import save_checkpoint
+from wslib.models.two_heads import about_detector, build_detector
+from wslib.practical.detector_training import predict
 from wslib.practical.evaluation import (
     MeasuredSet,
     measure_set,
     open_detector,
     open_sets,
-    predict_all,
 )
 from wslib.practical.views import Examples
 
@@ -60,6 +59,10 @@ def test_where_no_box_is_known():
     assert str(unknown).endswith("\nNo true boxes are known")
 
 
+def save(path, detector, classes):
+    save_checkpoint(path, detector, **about_detector(detector, classes))
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A detector with random weights, and beside it val.csv of 70 small pictures."""
@@ -69,7 +72,7 @@ def folder(tmp_path):
         Image.fromarray(noise).save(tmp_path / f"{k}.png")
         lines.append(f"{k}.png,1,2,20,15,{LABELS[k % 3]}")
     (tmp_path / "val.csv").write_text("\n".join(lines))
-    save_detector(tmp_path / "best.pt", build_detector("simple", input_size=64), LABELS)
+    save(tmp_path / "best.pt", build_detector("simple", input_size=64), LABELS)
     return tmp_path
 
 
@@ -84,15 +87,12 @@ def test_sets_lie_beside_the_model_or_are_named(folder):
         open_sets(model, [])
 
 
-def test_all_batches_say_what_one_says(folder):
+def test_decoded_pictures_and_files_are_measured_alike(folder):
     detector, about = open_detector(folder / "best.pt", "cpu")
     assert about["network"] == "simple"
     pictures = read_csv(folder / "val.csv")
     examples = Examples.read(pictures, 64)
-    whole = answer(detector, examples.pixels, mirrored=True)
-    parts = predict_all(detector, examples.pixels, mirrored=True)
-    np.testing.assert_allclose(parts.logits, whole.logits, atol=1e-5)
-    np.testing.assert_allclose(parts.boxes, whole.boxes, atol=1e-5)
+    whole = predict(detector, examples.pixels, mirrored=True)
     one = measure_set(detector, pictures, "val", mirrored=True)
     other = measure_set(detector, pictures, "val", examples, mirrored=True)
     pd.testing.assert_frame_equal(one.frame, other.frame)
@@ -101,6 +101,6 @@ def test_all_batches_say_what_one_says(folder):
 
 def test_other_classes_are_refused(folder):
     detector = build_detector("simple", num_classes=2, input_size=64)
-    save_detector(folder / "dogs.pt", detector, ["dog", "cat"])
+    save(folder / "dogs.pt", detector, ["dog", "cat"])
     with pytest.raises(ValueError, match="dogs.pt: its classes are dog, cat, expected"):
         open_detector(folder / "dogs.pt", "cpu")

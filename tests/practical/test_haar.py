@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from wslib.metrics.matching import box_iou
-from wslib.practical.classic import detect_each
-from wslib.practical.haar import HaarFaces
+from wslib.metrics.overlap import box_iou
+from wslib.practical.classic import HaarFaces, detect_each
 
 FACE = [170, 65, 275, 185]  # x1, y1, x2, y2, by hand: brows' ends to chin
 HEAD = [180, 30, 270, 190]  # as another person might draw it, hair and all

@@ -106,7 +106,7 @@ def test_boxes_of_places_in_the_picture():
 def test_what_a_box_looks_like_is_what_the_window_sees_there(noise):
     window = Window(4, 6, 40.0, 24.0)  # 56 x 40 pixels
     box = np.array([24.0, 32, 64, 56])  # of the window's size: nothing is pulled
-    seen = window.look(noise, box)
+    seen = window.blocks_of(noise, box)
     assert seen.shape == (4, 6, DEPTH)
     np.testing.assert_array_equal(seen, hog_blocks(noise[24:64, 16:72]))
     level = Pyramid(size=136, levels=1)(noise)[0]
@@ -118,7 +118,7 @@ def test_what_a_box_looks_like_is_what_the_window_sees_there(noise):
 def test_boxes_at_the_edge_look_past_it(noise):
     window = Window(4, 6, 40.0, 24.0)
     for box in ([0, 0, 40, 24], [96, 72, 136, 96], [0, 0, 136, 96], [50, 50, 51, 51]):
-        seen = window.look(noise, np.array(box, float))
+        seen = window.blocks_of(noise, np.array(box, float))
         assert seen.shape == (4, 6, DEPTH) and np.isfinite(seen).all()
 
 

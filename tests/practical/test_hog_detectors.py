@@ -5,11 +5,17 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.practical.classic import best_answer
-from wslib.practical.hog import DEPTH, Pyramid, Template, Window
+from wslib.practical.hog import (
+    DEPTH,
+    Example,
+    Pyramid,
+    Template,
+    Window,
+    teach_templates,
+)
 from wslib.practical.hog_detectors import HogDetector, HogDetectors
-from wslib.practical.hog_training import Example, teach_templates
 
 CROSS, RING = 0, 1
 

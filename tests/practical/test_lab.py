@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wslib.models.detector_files import load_detector
+from wslib.models.two_heads import load_detector
 from wslib.practical.lab import Experiments
 from wslib.practical.views import Examples
 
@@ -102,7 +102,7 @@ def test_the_last_epoch_and_the_files(lab):
 
 def test_measured_beside_the_truth(lab):
     trained = lab.train("simple", 3, options={**SIZE, "num_classes": 2})
-    measured = trained.measured("test")
+    measured = trained.measure("test")
     assert len(measured) == 12 and set(measured["label"]) == {0, 1}
     right = (measured["said"] == measured["label"]).mean()
     assert measured["accuracy"].mean() == pytest.approx(right)

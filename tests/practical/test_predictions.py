@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from wslib.data.caltech import LABELS
-from wslib.models.detectors import build_detector
+from wslib.models.two_heads import build_detector
 from wslib.practical import predictions
-from wslib.practical.detector_training import Answers
+from wslib.practical.detector_training import Predictions
 from wslib.practical.predictions import (
     UNKNOWN,
     Prediction,
@@ -99,9 +99,9 @@ def test_files_are_predicted_and_judged(folder, monkeypatch):
     def say(detector, pixels, mirrored):
         assert pixels.shape == (3, 3, 64, 64) and pixels.dtype == torch.uint8
         assert mirrored
-        return Answers(logits, boxes)
+        return Predictions(logits, boxes)
 
-    monkeypatch.setattr(predictions, "answer", say)
+    monkeypatch.setattr(predictions, "predict", say)
     targets = gather_targets([Path("some.csv"), Path("own")], Path("out"))
     detector = build_detector("simple", num_classes=len(LABELS), input_size=64)
     (a, b, c), complaints = predict_files(detector, targets, mirrored=True)

@@ -11,14 +11,13 @@ from PIL import Image
 
 from wslib.data.caltech import read_csv
 from wslib.data.images import resize_batch
-from wslib.models.detectors import build_detector
+from wslib.models.two_heads import build_detector
 from wslib.practical.views import (
     SIDES,
-    BoxBatches,
     Examples,
-    MapBatches,
     Views,
-    network_images,
+    box_batches,
+    frozen_batches,
     squares,
 )
 
@@ -183,7 +182,7 @@ def frozen():
 @pytest.mark.parametrize("augmentation", ["none", "mirror"])
 def test_batches_show_each_picture_once_an_epoch(detector, augmentation):
     shown = examples()
-    batches = BoxBatches(detector, shown, 8, augmentation, seed=0)
+    batches = box_batches(detector, shown, 8, augmentation, seed=0)
     orders, mirrored = [], 0
     for _ in range(3):
         told, epoch = [], list(batches)
@@ -210,7 +209,7 @@ def test_batches_show_each_picture_once_an_epoch(detector, augmentation):
 def test_crops_show_each_picture_once_where_its_box_is(detector):
     shown = examples()
     labels, seen = [], 0
-    for images, (told, boxes) in BoxBatches(detector, shown, 8, "crop", seed=1):
+    for images, (told, boxes) in box_batches(detector, shown, 8, "crop", seed=1):
         labels += told.tolist()
         for image, box in zip(unnormalized(detector, images), boxes, strict=True):
             where = found(image)
@@ -223,9 +222,9 @@ def test_crops_show_each_picture_once_where_its_box_is(detector):
 def test_batches_repeat_with_their_seed(detector, frozen):
     shown = examples()
     for kind, network, how in (
-        (BoxBatches, detector, "crop"),
-        (BoxBatches, detector, "mirror"),
-        (MapBatches, frozen, "mirror"),
+        (box_batches, detector, "crop"),
+        (box_batches, detector, "mirror"),
+        (frozen_batches, frozen, "mirror"),
     ):
         one, same, other = (kind(network, shown, 8, how, seed) for seed in (1, 1, 2))
         before = torch.get_rng_state()
@@ -247,43 +246,26 @@ def pairs(batch):
 @pytest.mark.parametrize("augmentation", ["none", "mirror"])
 def test_maps_are_those_of_the_pictures_themselves(frozen, augmentation):
     shown = examples()
-    maps = MapBatches(frozen, shown, 8, augmentation, seed=4)
-    images = BoxBatches(frozen, shown, 8, augmentation, seed=4)
+    maps = frozen_batches(frozen, shown, 8, augmentation, seed=4)
+    images = box_batches(frozen, shown, 8, augmentation, seed=4)
     for _ in range(2):
         for left, right in zip(maps, images, strict=True):
             (ready, (labels, boxes)), (seen, (same, others)) = left, right
             with torch.no_grad():
-                direct = frozen.look(seen).values
+                direct = frozen.maps(seen).values
             torch.testing.assert_close(ready.values, direct, atol=1e-4, rtol=1e-4)
             assert torch.equal(labels, same)
             torch.testing.assert_close(boxes, others, equal_nan=True)
-    assert not torch.equal(frozen.look(seen).values, frozen.look(seen.flip(3)).values)
+    assert not torch.equal(frozen.maps(seen).values, frozen.maps(seen.flip(3)).values)
 
 
 def test_maps_are_something_to_learn_from(frozen):
-    (maps, _) = next(iter(MapBatches(frozen, examples(), 8, "mirror", seed=0)))
+    (maps, _) = next(iter(frozen_batches(frozen, examples(), 8, "mirror", seed=0)))
     logits, boxes = frozen(maps)
     (logits.sum() + boxes.sum()).backward()
     assert frozen.neck[0].weight.grad.abs().sum() > 0
     assert all(p.grad is None for p in frozen.features.parameters())
     frozen.zero_grad()
-
-
-def test_pictures_in_order_for_the_network(detector):
-    shown = examples(5)
-    batches = list(network_images(detector, shown.pixels, False, batch_size=2))
-    assert [len(images) for images in batches] == [2, 2, 1]
-    images = torch.cat(batches)
-    expected = detector.normalize(shown.pixels / 255)
-    torch.testing.assert_close(images, expected)
-    turned = torch.cat(list(network_images(detector, shown.pixels, True)))
-    torch.testing.assert_close(turned, expected.flip(3))
-    small = build_detector("deeper", input_size=32)
-    (images,) = network_images(small, shown.pixels, False)
-    assert images.shape == (5, 3, 32, 32)
-    torch.testing.assert_close(
-        images, small.normalize(resize_batch(shown.pixels, (32, 32)))
-    )
 
 
 def test_examples_of_some_rows():
@@ -334,7 +316,7 @@ def test_examples_from_files(tmp_path):
 def test_unknown_augmentation(detector, frozen):
     expected = "^augmentation 'turn', expected none, mirror, crop$"
     with pytest.raises(ValueError, match=expected):
-        BoxBatches(detector, examples(), 8, "turn", seed=0)
+        box_batches(detector, examples(), 8, "turn", seed=0)
     expected = "^augmentation 'crop' with frozen features, expected none or mirror$"
     with pytest.raises(ValueError, match=expected):
-        MapBatches(frozen, examples(), 8, "crop", seed=0)
+        frozen_batches(frozen, examples(), 8, "crop", seed=0)

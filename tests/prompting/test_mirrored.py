@@ -13,8 +13,12 @@ import wslib  # noqa: F401  (lets torchvision import, which segment_anything wan
 from segment_anything import SamPredictor
 
 from wslib.models.sam_tiny import build_sam_tiny
-from wslib.prompting.mirrored import MirroredPipeline, mirror
-from wslib.prompting.pipelines import ForegroundPipeline, RefinedPipeline
+from wslib.prompting.pipelines import (
+    ForegroundPipeline,
+    MirroredPipeline,
+    RefinedPipeline,
+    mirror,
+)
 from wslib.prompting.points import peak
 from wslib.prompting.prompter import Prompter
 
@@ -121,7 +125,7 @@ def test_an_embedding_has_no_mirror_image(scene):
     with pytest.raises(
         ValueError, match="the mirror wants the image, not its"
     ) as error:
-        pipeline.run(prompter.look(scene[0]), scene[1])
+        pipeline.run(prompter.encode(scene[0]), scene[1])
     assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match=r"heatmap \(64, 48\) for an image of \(48"):
         pipeline.run(scene[0], scene[1].T)

@@ -3,9 +3,12 @@
 import pytest
 
 from wslib.models.sam_tiny import build_sam_tiny, save_sam_tiny
-from wslib.prompting.mirrored import MirroredPipeline
 from wslib.prompting.named_pipelines import PIPELINES, check_pipeline, open_pipeline
-from wslib.prompting.pipelines import PointsBoxPipeline, RefinedPipeline
+from wslib.prompting.pipelines import (
+    MirroredPipeline,
+    PointsBoxPipeline,
+    RefinedPipeline,
+)
 
 
 @pytest.fixture(scope="module")

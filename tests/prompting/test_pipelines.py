@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from wslib.boxes.localisation import ClassMaps, detect_masks
+from wslib.boxes.maps import ClassMaps, detect_masks
 from wslib.cam import GradCAM
 from wslib.models.classifiers import IMAGENET_MEAN_STD, LITE_MEAN_STD, Classifier
 from wslib.prompting.pipelines import (
@@ -19,7 +19,12 @@ from wslib.prompting.pipelines import (
     RefinedPipeline,
     run_all,
 )
-from wslib.prompting.points import background_points, centre_of_mass, peak, spread_peaks
+from wslib.prompting.points import (
+    background_points,
+    peak,
+    spread_peaks,
+    weighted_centre,
+)
 from wslib.prompting.prompter import Embedding, Prompt, Prompter, Segmentation
 
 R = 4
@@ -157,7 +162,7 @@ def test_points_are_found_as_one_likes(discs):
     c = np.zeros((48, 64))
     c[10:30, 10:30], c[15:25, 15:30] = 1, 0
     image = np.full((48, 64, 3), 9, np.uint8)
-    for find in (peak, partial(centre_of_mass, threshold=0.3)):
+    for find in (peak, partial(weighted_centre, threshold=0.3)):
         [point] = ForegroundPipeline(discs, foreground=find).run(image, c).prompt.points
         assert c[int(point[1]), int(point[0])] == 1
     several = partial(spread_peaks, k=3, distance=0.3)
@@ -213,7 +218,7 @@ def test_an_embedding_is_as_good_as_its_image(discs, scene):
     dark, small = image.copy(), image[:20, :30]
     dark[..., 0] = 0
     pipeline = ForegroundPipeline(discs)
-    seen = [pipeline.prompter.look(picture) for picture in (image, dark, small)]
+    seen = [pipeline.prompter.encode(picture) for picture in (image, dark, small)]
     assert isinstance(seen[0], Embedding)
     assert pipeline.run(seen[0], heatmap).mask.sum() == disc(60, 23, 2 * R).sum()
     assert not pipeline.run(seen[1], heatmap).mask.any()
@@ -225,11 +230,11 @@ def test_only_the_last_images_are_kept(discs):
     prompter = Prompter(discs, keep=2)
     a, b, c = (np.full((5, 7, 3), k, np.uint8) for k in (1, 2, 3))
     for image in (a, b, a, c, a):  # c drives b out, not a
-        prompter.look(image)
+        prompter.encode(image)
     assert discs.images == 3
-    prompter.look(b)
+    prompter.encode(b)
     assert discs.images == 4
-    prompter.look(b.reshape(7, 5, 3))  # the same bytes
+    prompter.encode(b.reshape(7, 5, 3))  # the same bytes
     assert discs.images == 5
     with pytest.raises(ValueError, match="keep 0"):
         Prompter(discs, keep=0)
@@ -325,7 +330,7 @@ def test_the_sizes_of_map_and_image_must_match(discs, scene):
 def test_what_is_no_prompt(discs, scene, prompt, message):
     prompter = Prompter(discs)
     with pytest.raises(ValueError, match=message) as error:
-        prompter.prompt(prompter.look(scene[0]), prompt)
+        prompter.prompt(prompter.encode(scene[0]), prompt)
     assert "\n" not in str(error.value) and not discs.calls
 
 
@@ -337,7 +342,7 @@ def test_points_at_the_very_edge_are_inside(discs, scene):
 
 def test_a_box_of_one_pixel_is_not_turned_over(discs, scene):
     prompter = Prompter(discs)
-    prompter.prompt(prompter.look(scene[0]), Prompt(box=[5, 6, 6, 6.5]))
+    prompter.prompt(prompter.encode(scene[0]), Prompt(box=[5, 6, 6, 6.5]))
     assert discs.calls[-1]["box"].tolist() == [5, 6, 5, 6]
 
 
@@ -467,14 +472,14 @@ def test_the_real_predictor_is_put_back_to_an_earlier_image(sam_predictor, scene
     sam_predictor.set_image(image)
     masks, scores, logits = sam_predictor.predict(**told, box=box - [0, 0, 1, 1])
     prompter = Prompter(sam_predictor)
-    embedding = prompter.look(image)
-    prompter.look(other)
+    embedding = prompter.encode(image)
+    prompter.encode(other)
     found = prompter.prompt(embedding, Prompt(point, [1], box))
     np.testing.assert_array_equal(found.masks, masks)
     np.testing.assert_array_equal(found.scores, scores)
     np.testing.assert_array_equal(found.logits, logits)
     assert found.masks.shape == (3, 48, 64)
-    single = prompter.prompt(prompter.look(other), Prompt(point - 1, [1]), False)
+    single = prompter.prompt(prompter.encode(other), Prompt(point - 1, [1]), False)
     assert single.masks.shape == (1, 40, 64)
     sam_predictor.reset_image()
     np.testing.assert_array_equal(

@@ -9,7 +9,6 @@ from scipy import ndimage
 
 from wslib.prompting.points import (
     background_points,
-    centre_of_mass,
     component,
     image_centre,
     innermost,
@@ -18,9 +17,10 @@ from wslib.prompting.points import (
     peak,
     prompt_box,
     spread_peaks,
+    weighted_centre,
 )
 
-FINDERS = [peak, centre_of_mass, innermost, spread_peaks, background_points]
+FINDERS = [peak, weighted_centre, innermost, spread_peaks, background_points]
 C_SHAPE = ["......", ".9999.", ".9....", ".9....", ".9999.", "......"]
 
 
@@ -40,7 +40,7 @@ def right():
 
 
 def test_x_comes_first_on_a_map_that_is_not_square(right):
-    for find in (peak, centre_of_mass, innermost):
+    for find in (peak, weighted_centre, innermost):
         points = find(right)
         assert points.tolist() == [[60, 23]] and points.dtype == np.float64
     assert prompt_box(right).tolist() == [58, 20, 63, 27]
@@ -66,7 +66,7 @@ def test_a_map_of_zeros_has_no_points(find):
 
 def test_a_constant_map_points_at_its_middle_and_at_no_background():
     flat = np.full((5, 9), 0.3, np.float32)
-    for find in (peak, centre_of_mass, innermost):
+    for find in (peak, weighted_centre, innermost):
         assert find(flat).tolist() == [[4, 2]]
     assert background_points(flat).shape == (0, 2)
     assert prompt_box(flat, margin=1).tolist() == [0, 0, 9, 5]
@@ -85,18 +85,18 @@ def test_the_component_is_that_of_the_peak_not_the_largest():
 
 
 def test_centre_of_mass_weighs_by_heat():
-    assert centre_of_mass(draw("8.", "2."), 0.2).tolist() == [[0, pytest.approx(0.2)]]
-    assert centre_of_mass(draw("8.", "2."), 0.5).tolist() == [[0, 0]]
+    assert weighted_centre(draw("8.", "2."), 0.2).tolist() == [[0, pytest.approx(0.2)]]
+    assert weighted_centre(draw("8.", "2."), 0.5).tolist() == [[0, 0]]
     heatmap = 0.5 + np.random.default_rng(0).random((7, 12)) / 2
     y, x = ndimage.center_of_mass(heatmap)
-    np.testing.assert_allclose(centre_of_mass(heatmap, 0.1), [[x, y]])
+    np.testing.assert_allclose(weighted_centre(heatmap, 0.1), [[x, y]])
 
 
 def test_points_of_a_c_shape_lie_in_it():
     c = draw(*C_SHAPE)
     outside = ndimage.center_of_mass(c)
     assert not component(c)[tuple(np.rint(outside).astype(int))]
-    assert centre_of_mass(c).tolist() == [[1, 2]]  # nearest to (2.1, 2.5), the first
+    assert weighted_centre(c).tolist() == [[1, 2]]  # nearest to (2.1, 2.5), the first
     [[x, y]] = innermost(c)
     assert c[int(y), int(x)] > 0
 
@@ -208,7 +208,7 @@ def test_points_are_in_the_component_and_background_points_are_not(heatmap, thre
 @given(st.integers(0, 999))
 def test_a_turned_map_gives_turned_points(seed):
     heatmap = np.random.default_rng(seed).random((9, 14))
-    for find in (peak, centre_of_mass, spread_peaks):
+    for find in (peak, weighted_centre, spread_peaks):
         np.testing.assert_allclose(find(heatmap)[:, ::-1], find(heatmap.T))
     np.testing.assert_array_equal(
         prompt_box(heatmap)[[1, 0, 3, 2]], prompt_box(heatmap.T)
@@ -236,7 +236,7 @@ def test_maps_that_are_none(find, heatmap, message):
     ("call", "message"),
     [
         (lambda h: innermost(h, 0), "threshold 0: expected above 0, at most 1"),
-        (lambda h: centre_of_mass(h, np.nan), "threshold nan"),
+        (lambda h: weighted_centre(h, np.nan), "threshold nan"),
         (lambda h: spread_peaks(h, 0), "k 0: expected at least 1"),
         (lambda h: spread_peaks(h, distance=0), "distance 0: expected a length"),
         (lambda h: background_points(h, distance=np.inf), "distance inf"),

@@ -12,8 +12,8 @@ import wslib  # noqa: F401  (lets torchvision import, which segment_anything wan
 
 # isort: split
 from wslib.data.rendered.drawn.segments import GRID, SIZE
-from wslib.models.sam_tiny import IMAGE_SIZE, LOGITS
-from wslib.prompting.sam_tasks import AGAIN, CELL, KINDS, Task, Tasks, draw_task
+from wslib.models.sam_tiny import IMAGE_SIZE, STRIDE
+from wslib.prompting.sam_training import AGAIN, CELL, KINDS, Task, Tasks, draw_task
 
 POINTS, BOX = (5, 1, False), (0, 0, True)
 
@@ -37,7 +37,7 @@ def parts(task: Task) -> list[torch.Tensor]:
 
 
 def test_the_frame_is_the_networks():
-    assert (SIZE, GRID, CELL) == (IMAGE_SIZE, LOGITS, 2)
+    assert (SIZE, GRID, CELL) == (IMAGE_SIZE, 4 * IMAGE_SIZE // STRIDE, 2)
     assert sum(kind[-1] for kind in KINDS) == pytest.approx(1)
 
 
@@ -183,7 +183,7 @@ def test_the_kinds_have_their_shares(monkeypatch):
         drawn.append((kind, again))
         return drawing
 
-    monkeypatch.setattr("wslib.prompting.sam_tasks.draw_task", note)
+    monkeypatch.setattr("wslib.prompting.sam_training.draw_task", note)
     list(Tasks(1, 1, 400, seed=1))
     for *kind, share in KINDS:
         count = sum(k == tuple(kind) for k, _ in drawn)

@@ -19,10 +19,11 @@ from wslib.data.rendered.drawn.segments import GRID
 from wslib.models.checkpoints import fingerprint, load_checkpoint
 from wslib.models.sam_tiny import build_sam_tiny, load_sam_tiny
 from wslib.prompting import sam_training as module
-from wslib.prompting.sam_tasks import CELL, draw_task
 from wslib.prompting.sam_training import (
+    CELL,
     EXAMINED,
     Promptable,
+    draw_task,
     examine,
     grid_iou,
     prompt_loss,

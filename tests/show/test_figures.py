@@ -134,13 +134,10 @@ def test_grid_hides_what_is_left_over(image):
         figures.image_grid([])
 
 
-def test_lines_and_bars():
+def test_lines():
     fig, axes = figures.new_figure(1, 2)
     series = {"a": ([0, 1], [2, 3]), "b": ([0, 1], [1, 1])}
     figures.draw_lines(axes[0, 0], series, "x", "y", bands={"a": ([1, 2], [3, 4])})
     assert [line.get_label() for line in axes[0, 0].lines] == ["a", "b"]
     assert to_hex(axes[0, 0].lines[0].get_color()) == figures.TEAL
     assert axes[0, 0].get_legend() is not None and len(axes[0, 0].collections) == 1
-    figures.draw_bars(axes[0, 1], ["p", "q"], [1, 2.5], intervals=[(0, 2), (2, 4)])
-    assert [bar.get_width() for bar in axes[0, 1].patches] == [1, 2.5]
-    assert [text.get_text() for text in axes[0, 1].texts] == ["1.0", "2.5"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from wslib.show.recorded import read_all, read_recorded, verdict, verdicts
+from wslib.show.recorded import FOLDER, read_recorded, verdict, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = pd.DataFrame({"AP": [40.0, 30.0]}, index=["chain", "WSDDN"])
@@ -45,7 +45,8 @@ def test_verdicts_are_a_list():
 
 
 def test_every_recorded_run_of_the_project_has_the_form():
-    runs = read_all(ROOT)
+    names = sorted(file.stem for file in (ROOT / FOLDER).glob("*.json"))
+    runs = {name: read_recorded(name, ROOT) for name in names}
     assert runs
     chapters = {path.stem for path in (ROOT / "chapters").glob("*.py")}
     for name, run in runs.items():

@@ -12,14 +12,8 @@ from wslib.models.checkpoints import (
     load_classifier,
 )
 from wslib.models.classifiers import build_classifier
-from wslib.training.fit import (
-    PixelBatches,
-    fine_tune,
-    fit,
-    multilabel_loss,
-    random_crop_and_flip,
-    train_classifier,
-)
+from wslib.training.batches import pixel_batches, random_crop_and_flip
+from wslib.training.fit import fine_tune, fit, multilabel_loss, train_classifier
 
 
 class Tiny(nn.Module):
@@ -382,7 +376,7 @@ def colours():
 
 def test_pixel_batches_show_each_image_once_mirrored_or_not(colours):
     images, labels = colours
-    batches = PixelBatches(Tiny(), images, labels, (12, 16), 8, seed=0)
+    batches = pixel_batches(Tiny(), images, labels, (12, 16), 8, seed=0)
     orders, mirrored = [], []
     for _ in range(3):
         told = list(batches)
@@ -401,8 +395,8 @@ def test_pixel_batches_show_each_image_once_mirrored_or_not(colours):
         assert torch.equal(shown, expected)
     assert orders[0] != orders[1] != orders[2] and mirrored[0] != mirrored[1]
     assert 25 < sum(map(sum, mirrored)) < 65  # half of 90
-    again = PixelBatches(Tiny(), images, labels, (12, 16), 8, seed=0)
-    other = PixelBatches(Tiny(), images, labels, (12, 16), 8, seed=0)
+    again = pixel_batches(Tiny(), images, labels, (12, 16), 8, seed=0)
+    other = pixel_batches(Tiny(), images, labels, (12, 16), 8, seed=0)
     for (one, _), (same, _) in zip(again, other, strict=True):
         assert torch.equal(one, same)
 
@@ -410,11 +404,11 @@ def test_pixel_batches_show_each_image_once_mirrored_or_not(colours):
 def test_pixel_batches_are_resized(colours):
     images, labels = colours
     for size in ((24, 32), (6, 8), (16, 12)):
-        shown, _ = next(iter(PixelBatches(Tiny(), images, labels, size, 5, seed=1)))
+        shown, _ = next(iter(pixel_batches(Tiny(), images, labels, size, 5, seed=1)))
         assert shown.shape == (5, 3, *size) and shown.dtype == torch.float32
         assert -0.5 <= shown.min() and shown.max() <= 0.5
     with pytest.raises(ValueError, match="29 labels for 30 images, expected one each"):
-        PixelBatches(Tiny(), images, labels[:29], (12, 16), 5, seed=1)
+        pixel_batches(Tiny(), images, labels[:29], (12, 16), 5, seed=1)
 
 
 class ThreeColours(Tiny):

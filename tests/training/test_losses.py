@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import wslib  # noqa: F401  torchvision imports after it
-from wslib.metrics.overlap import generalised_iou, paired_iou
+from wslib.metrics.overlap import box_iou, generalised_iou
 from wslib.training.losses import BOX_LOSSES, DetectorLoss, sort_corners
 
 UNIT = [0.0, 0.0, 1.0, 1.0]
@@ -53,7 +53,7 @@ def test_downhill_leads_to_the_target():
         box = sort_corners(told.sigmoid())
         BOX_LOSSES["giou"](box, target).sum().backward()
         optimizer.step()
-    assert (paired_iou(sort_corners(told.sigmoid()), target) > 0.95).all()
+    assert (box_iou(sort_corners(told.sigmoid()), target) > 0.95).all()
 
 
 @pytest.mark.parametrize("kind", BOX_LOSSES)

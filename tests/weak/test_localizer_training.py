@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from wslib.models.checkpoints import fingerprint
-from wslib.models.detectors import Maps
 from wslib.models.features import FeatureMaps
 from wslib.models.localizers import POOLINGS, Localizer, framed
+from wslib.models.two_heads import Maps
 from wslib.weak.localizer_training import (
-    Located,
-    MapBatches,
+    LocalizerOutput,
     localisation_scores,
     locate,
+    map_batches,
     map_thresholds,
     train_localizer,
 )
@@ -59,7 +59,7 @@ def mirror(maps: FeatureMaps) -> FeatureMaps:
 
 
 def train(localizer, maps, labels, epochs=3, **options) -> pd.DataFrame:
-    batches = MapBatches(maps, labels, 2, 8, seed=1)
+    batches = map_batches(maps, labels, 2, 8, seed=1)
     return train_localizer(localizer, batches, epochs, RATE, **options)
 
 
@@ -79,7 +79,7 @@ def trained():
 def test_each_image_once_with_its_own_labels():
     maps, labels, _ = corners()
     labels = torch.stack([torch.arange(COUNT), torch.arange(COUNT)], 1)
-    batches = MapBatches(maps, labels, 2, 10, seed=3)
+    batches = map_batches(maps, labels, 2, 10, seed=3)
     seen, mirrored = [], 0
     for _ in range(2):
         rows = []
@@ -102,7 +102,7 @@ def test_the_seed_says_which_batches():
     maps, labels, _ = corners()
 
     def drawn(seed):
-        batches = MapBatches(maps, labels, 2, 8, seed)
+        batches = map_batches(maps, labels, 2, 8, seed)
         return torch.cat([given.values for given, _ in batches])
 
     torch.manual_seed(1)
@@ -114,7 +114,7 @@ def test_the_seed_says_which_batches():
 def test_labels_for_each_image():
     maps, labels, _ = corners()
     with pytest.raises(ValueError, match="23 labels for 24 images, expected one each"):
-        MapBatches(maps, labels[1:], 2, 8, seed=0)
+        map_batches(maps, labels[1:], 2, 8, seed=0)
 
 
 # Training
@@ -124,7 +124,7 @@ def test_labels_for_each_image():
 def test_the_peak_of_the_map_is_where_the_class_is(trained, pooling):
     maps, labels, where = corners(seed=9)  # images that it has not seen
     located = locate(trained[pooling], maps)
-    measured = located.measured(labels.numpy())
+    measured = located.measure(labels.numpy())
     assert measured["mAP"] == 100 and measured["recall"] > 90
     for c in range(2):
         class_maps = located.class_maps(c)
@@ -203,7 +203,7 @@ def test_resumed_as_if_it_had_never_stopped(tmp_path):
     maps, labels, _ = corners()
 
     def score(model):
-        return locate(model, maps).measured(labels.numpy())
+        return locate(model, maps).measure(labels.numpy())
 
     whole = localizer_of("logsumexp")
     expected = train(whole, maps, labels, 4, validate=score)
@@ -271,11 +271,13 @@ def test_what_is_located_is_what_the_localizer_says(trained):
         np.testing.assert_allclose(again.logits, logits, rtol=1e-5, atol=1e-5)
 
 
-def located_by_hand() -> Located:
+def located_by_hand() -> LocalizerOutput:
     logits = np.array([[0, 2], [-3, np.log(3)], [1, -1]], np.float32)
     places = np.arange(3 * 2 * 2 * 2).reshape(3, 2, 2, 2).astype(np.float16) - 20
     places[1, 1] = 7
-    return Located(["a", "b", "c"], np.array([[2, 2], [4, 6], [3, 3]]), logits, places)
+    return LocalizerOutput(
+        ["a", "b", "c"], np.array([[2, 2], [4, 6], [3, 3]]), logits, places
+    )
 
 
 def test_numbers_of_what_is_located():
@@ -286,7 +288,7 @@ def test_numbers_of_what_is_located():
     assert maps.raw.dtype == np.float32 and maps.raw[0].tolist() == [[0, 1], [2, 3]]
     assert (maps.raw[1] == 0).all()  # nothing stands out
     assert maps.scores[1] == pytest.approx(0.75)
-    some = located.of([2, 0])
+    some = located.take([2, 0])
     assert some.ids == ["c", "a"] and some.sizes.tolist() == [[3, 3], [2, 2]]
     assert some.logits.tolist() == located.logits[[2, 0]].tolist()
     assert (some.places == located.places[[2, 0]]).all()
@@ -294,7 +296,7 @@ def test_numbers_of_what_is_located():
 
 def test_what_is_measured():
     labels = np.array([[1, 1], [0, -1], [0, 1]])
-    measured = located_by_hand().measured(labels)
+    measured = located_by_hand().measure(labels)
     assert measured["mAP"] == pytest.approx(100 * (1 / 2 + 1) / 2)
     assert measured["recall"] == pytest.approx(100 * (1 + 1 / 2) / 2)  # 0.5 counts
     losses = [np.log(2), np.log1p(np.exp(-2)), np.log1p(np.exp(-3))]
@@ -316,7 +318,7 @@ def test_localisation_scores_by_hand():
     dog = lit_at((0, 0))
     places = np.stack([np.stack([cat, dog, cat]), np.stack([dog, dog, dog])])
     sizes = np.array([[60, 40], [60, 40]])
-    located = Located(
+    located = LocalizerOutput(
         ["a", "b"], sizes, np.zeros((2, 3), np.float32), places.astype(np.float16)
     )
     none = np.zeros((0, 5))
@@ -338,7 +340,9 @@ def test_localisation_scores_by_hand():
 def test_what_the_map_covers_and_what_is_beside():
     """Lit is the left half of the image; boxes that overlap count once."""
     places = lit_at(*((y, x) for y in range(4) for x in range(3)))[None, None]
-    located = Located(["a"], np.array([[60, 40]]), np.zeros((1, 1), np.float32), places)
+    located = LocalizerOutput(
+        ["a"], np.array([[60, 40]]), np.zeros((1, 1), np.float32), places
+    )
 
     def lit(*boxes):
         truth = {"cat": {"a": np.array(boxes, float)}}
@@ -352,10 +356,12 @@ def test_what_the_map_covers_and_what_is_beside():
     assert lit([41, 1, 60, 40]) == pytest.approx((0, 0))
 
 
-def located_at(*classes: np.ndarray) -> Located:
+def located_at(*classes: np.ndarray) -> LocalizerOutput:
     """Of one image of 60 x 40 pixels, a map for each class."""
     places, n = np.stack(classes)[None].astype(np.float16), len(classes)
-    return Located(["a"], np.array([[60, 40]]), np.zeros((1, n), np.float32), places)
+    return LocalizerOutput(
+        ["a"], np.array([[60, 40]]), np.zeros((1, n), np.float32), places
+    )
 
 
 def test_each_class_is_looked_for_in_its_own_map():
@@ -393,7 +399,7 @@ def test_thresholds_are_those_of_the_best_boxes():
     """A map with a bright core on a half-lit object: the lower level has all of it."""
     places = np.zeros((4, 6), np.float16)
     places[1:3, 1:5], places[1:3, 2:4] = 0.6, 1.0
-    located = Located(
+    located = LocalizerOutput(
         ["a", "b"],
         np.array([[60, 40], [60, 40]]),
         np.zeros((2, 2), np.float32),

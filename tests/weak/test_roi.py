@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wslib.weak.roi import enlarged, mirrored, roi_align
+from wslib.weak.proposal_features import enlarged, mirrored, roi_align
 
 WHOLE = torch.tensor([[0.0, 0, 1, 1]])
 

@@ -15,13 +15,18 @@ from wslib.models import localizers
 from wslib.models.checkpoints import fingerprint
 from wslib.models.classifiers import IMAGENET_MEAN_STD
 from wslib.models.features import FeatureMaps
-from wslib.training import fit
 from wslib.training.runs import Run
 from wslib.weak import runs as module
 from wslib.weak.localizer_training import locate
-from wslib.weak.regions import Regions
-from wslib.weak.runs import Watch, keep_array, read_array, run_localizer, run_wsddn
-from wslib.weak.wsddn_training import measured, score_regions
+from wslib.weak.proposal_features import ProposalFeatures
+from wslib.weak.runs import (
+    EpochSnapshots,
+    keep_array,
+    read_array,
+    run_localizer,
+    run_wsddn,
+)
+from wslib.weak.wsddn_training import measure_images, score_proposals
 
 COUNT, P, D = 10, 4, 3
 LABELS = np.array([[k % 2, k // 2 % 2] for k in range(COUNT)])
@@ -47,7 +52,7 @@ def some_maps(count=COUNT, digest="maps", seed=0) -> FeatureMaps:
     return FeatureMaps([f"im{k}" for k in range(count)], sizes, values, digest)
 
 
-def some_regions(digest="regions", seed=0) -> Regions:
+def some_regions(digest="regions", seed=0) -> ProposalFeatures:
     """Regions of which one of each image looks like the classes that are there."""
     rng = np.random.default_rng(seed)
     features = 0.1 * rng.standard_normal((COUNT, P, 2, D))
@@ -58,7 +63,7 @@ def some_regions(digest="regions", seed=0) -> Regions:
     views = np.stack([features, features + 0.05]).astype(np.float16)
     ids, sizes = [f"im{k}" for k in range(COUNT)], np.tile([[60, 50]], (COUNT, 1))
     real = np.ones((COUNT, P), bool)
-    return Regions(ids, sizes, boxes, real, views, digest)
+    return ProposalFeatures(ids, sizes, boxes, real, views, digest)
 
 
 def localizer_run(**changes):
@@ -90,11 +95,18 @@ def folders(root) -> list[str]:
     return sorted(folder.name for folder in (root / "runs").iterdir())
 
 
-def no_training(monkeypatch):
-    def train(*args):
-        raise AssertionError("trained again")
+def count_steps(monkeypatch, last: int = 0) -> list:
+    """Note each step of an optimizer; Ctrl-C comes before number `last`, from 1."""
+    steps, real = [], torch.optim.AdamW.step
 
-    monkeypatch.setattr(torch.Tensor, "backward", train)
+    def step(*args, **options):
+        steps.append(1)
+        if len(steps) == last:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    return steps
 
 
 def assert_same(one, other):
@@ -103,7 +115,9 @@ def assert_same(one, other):
     assert a.equals(b)
     assert fingerprint(network(one)) == fingerprint(network(other))
     for epoch in a["epoch"]:
-        np.testing.assert_array_equal(one.watch.at(epoch), other.watch.at(epoch))
+        np.testing.assert_array_equal(
+            one.snapshots.at(epoch), other.snapshots.at(epoch)
+        )
     if hasattr(one, "first_steps"):
         np.testing.assert_array_equal(one.first_steps, other.first_steps)
         np.testing.assert_array_equal(one.located.logits, other.located.logits)
@@ -133,20 +147,20 @@ def test_arrays_are_kept_whole_or_not_at_all(tmp_path, monkeypatch):
 
 def test_a_watch_looks_at_the_epoch_that_comes_next(tmp_path):
     said = iter(np.arange(1.0, 4.0))
-    watch = Watch(tmp_path, lambda: np.array([next(said)]))
-    watch.look()
-    watch.look()  # the epoch was not kept, and is trained again
+    snapshots = EpochSnapshots(tmp_path, lambda: np.array([next(said)]))
+    snapshots.take()
+    snapshots.take()  # the epoch was not kept, and is trained again
     for epoch in (1.0, 2.0):  # rows of a history hold floats
-        watch.note({"epoch": epoch, "loss": 0.5})
-    watch.look()
-    assert watch.at(1).tolist() == [2] and watch.at(3).tolist() == [3]
-    assert Watch(tmp_path, list).at(3).tolist() == [3]
+        snapshots.note({"epoch": epoch, "loss": 0.5})
+    snapshots.take()
+    assert snapshots.at(1).tolist() == [2] and snapshots.at(3).tolist() == [3]
+    assert EpochSnapshots(tmp_path, list).at(3).tolist() == [3]
 
 
 def test_what_was_not_kept(tmp_path):
-    watch = Watch(tmp_path, lambda: np.zeros(1))
+    snapshots = EpochSnapshots(tmp_path, lambda: np.zeros(1))
     with pytest.raises(FileNotFoundError, match=r"epoch-003\.npy: not there; remove"):
-        watch.at(3)
+        snapshots.at(3)
 
 
 # What a run gives
@@ -164,10 +178,10 @@ def test_a_run_of_a_localizer():
     located = locate(result.localizer, examined)
     np.testing.assert_array_equal(result.located.logits, located.logits)
     np.testing.assert_array_equal(result.located.places, located.places)
-    plain = locate(result.localizer, examined, flip=False).measured(LABELS[:6])
+    plain = locate(result.localizer, examined, flip=False).measure(LABELS[:6])
     for column, value in plain.items():
         assert history[column].iloc[-1] == pytest.approx(value, rel=1e-6)
-    shown = [result.watch.at(epoch) for epoch in (1, 2, 3)]
+    shown = [result.snapshots.at(epoch) for epoch in (1, 2, 3)]
     assert {(of.shape, of.dtype.name) for of in shown} == {((2, 2, 5, 6), "float16")}
     seen = locate(result.localizer, watched).places
     np.testing.assert_array_equal(shown[2], seen)
@@ -181,12 +195,14 @@ def test_a_run_of_wsddn():
     assert {"loss", "mAP", "val_loss"} <= set(history)
     assert not result.model.training
     assert len(result.model.mean) == D and result.model.contrast
-    np.testing.assert_array_equal(result.scores, score_regions(result.model, examined))
-    plain = score_regions(result.model, examined, flip=False)
+    np.testing.assert_array_equal(
+        result.scores, score_proposals(result.model, examined)
+    )
+    plain = score_proposals(result.model, examined, flip=False)
     assert (plain != result.scores).any()
-    for column, value in measured(plain, LABELS).items():
+    for column, value in measure_images(plain, LABELS).items():
         assert history[column].iloc[-1] == pytest.approx(value, rel=1e-6)
-    shown = [result.watch.at(epoch) for epoch in (1, 2, 3)]
+    shown = [result.snapshots.at(epoch) for epoch in (1, 2, 3)]
     assert all(of.shape == (COUNT, P, 2) for of in shown)
     np.testing.assert_allclose(shown[2], plain, rtol=1e-3, atol=1e-7)
     assert (shown[0] != shown[1]).any() and (shown[1] != shown[2]).any()
@@ -232,8 +248,9 @@ def test_a_run_is_kept_and_not_trained_again(run, build, monkeypatch):
     (folder,) = folders(build)
     name = "localizer-average-" if run is localizer_run else "wsddn"
     assert folder.startswith(name)
-    no_training(monkeypatch)
+    steps = count_steps(monkeypatch)
     assert_same(run(), first)
+    assert not steps
     assert folders(build) == [folder]
 
 
@@ -253,9 +270,9 @@ def test_the_seed_changes_the_training(run):
 
 
 def test_the_seed_draws_the_first_weights_and_the_order_of_a_localizer(monkeypatch):
-    drawn, real = [], module.MapBatches
+    drawn, real = [], module.map_batches
     monkeypatch.setattr(
-        module, "MapBatches", lambda *args: drawn.append(args[-1]) or real(*args)
+        module, "map_batches", lambda *args: drawn.append(args[-1]) or real(*args)
     )
     runs = [localizer_run(seed=seed, learning_rate=1e-9) for seed in (0, 1)]
     assert drawn == [0, 1]
@@ -375,9 +392,9 @@ def killed(monkeypatch, where: str, call: int) -> None:
         (localizer_run, "locate", 1),  # twice an epoch, before it is kept
         (localizer_run, "locate", 4),
         (localizer_run, "locate", 7),  # examined at the end
-        (wsddn_run, "score_regions", 1),
-        (wsddn_run, "score_regions", 2),
-        (wsddn_run, "score_regions", 4),
+        (wsddn_run, "score_proposals", 1),
+        (wsddn_run, "score_proposals", 2),
+        (wsddn_run, "score_proposals", 4),
     ],
 )
 def test_a_killed_run_goes_on(run, where, call, tmp_path, monkeypatch):
@@ -385,13 +402,13 @@ def test_a_killed_run_goes_on(run, where, call, tmp_path, monkeypatch):
         killed(patch, where, call)
         with pytest.raises(Killed):
             run()
-    epochs, real = [], fit._train
-    monkeypatch.setattr(fit, "_train", lambda *args: epochs.append(1) or real(*args))
+    steps = count_steps(monkeypatch)
     torch.manual_seed(5)
-    went_on = run()
-    assert len(epochs) == 3 - (call - 1) // (2 if run is localizer_run else 1)
+    went_on, part = run(), len(steps)
     monkeypatch.setenv("WSLIB_BUILD", str(tmp_path / "other/smoke"))
     assert_same(went_on, run())
+    epochs = 3 - (call - 1) // (2 if run is localizer_run else 1)
+    assert 3 * part == epochs * (len(steps) - part)
 
 
 @both
@@ -399,10 +416,13 @@ def test_a_killed_run_goes_on(run, where, call, tmp_path, monkeypatch):
 def test_killed_as_soon_as_an_epoch_is_kept(run, epoch, tmp_path, monkeypatch):
     """Between the checkpoint and whatever is told of the epoch."""
     with monkeypatch.context() as patch:
-        saved = []
-        patch.setattr(
-            Run, "_save_history", lambda self: saved.append(die(saved, epoch))
-        )
+        saved, real = [], Run.end_epoch
+
+        def end_epoch(self, row):
+            real(self, row)
+            saved.append(die(saved, epoch))
+
+        patch.setattr(Run, "end_epoch", end_epoch)
         with pytest.raises(Killed):
             run()
     went_on = run()
@@ -412,17 +432,13 @@ def test_killed_as_soon_as_an_epoch_is_kept(run, epoch, tmp_path, monkeypatch):
 
 def test_ctrl_c_ends_it_and_the_same_call_goes_on(tmp_path, monkeypatch):
     """`fit` ends early without an error, and with the epochs that there are."""
-    for run in RUNS.values():
+    for name, run in RUNS.items():
         with monkeypatch.context() as patch:
-            real, epochs = fit._train, []
-
-            def train(*args, real=real, epochs=epochs):
-                epochs.append(1)
-                if len(epochs) == 3:
-                    raise KeyboardInterrupt
-                return real(*args)
-
-            patch.setattr(fit, "_train", train)
+            patch.setenv("WSLIB_BUILD", str(tmp_path / f"{name}/smoke"))
+            steps = count_steps(patch)
+            run()
+        with monkeypatch.context() as patch:
+            count_steps(patch, last=2 * len(steps) // 3 + 1)  # the third epoch's first
             with pytest.raises(KeyboardInterrupt):
                 run()
         went_on = run()
@@ -468,8 +484,9 @@ def test_a_tracker_is_told_the_history(run, build, monkeypatch):
 def test_a_run_that_is_kept_can_be_tracked_later(run, build, monkeypatch):
     history = run().history
     told = record(monkeypatch)
-    no_training(monkeypatch)
+    steps = count_steps(monkeypatch)
     run(tracker="wandb")
+    assert not steps
     assert told[0][0] == "wandb" and told[1:] == history.to_dict("records")
     assert len(folders(build)) == 1
 

@@ -11,12 +11,12 @@ from wslib.boxes.boxes import to_voc
 from wslib.boxes.nms import nms
 from wslib.models.checkpoints import fingerprint
 from wslib.models.wsddn import WSDDN, image_loss, spatial_regulariser
-from wslib.weak.regions import Regions
+from wslib.weak.proposal_features import ProposalFeatures
 from wslib.weak.wsddn_training import (
-    RegionBatches,
-    detect_regions,
-    measured,
-    score_regions,
+    detect_proposals,
+    measure_images,
+    proposal_batches,
+    score_proposals,
     train_wsddn,
 )
 
@@ -25,7 +25,7 @@ CLASSES = ("cat", "dog")
 SIZE = np.array([200, 100])
 
 
-def objects(seed=0) -> tuple[Regions, torch.Tensor, np.ndarray]:
+def objects(seed=0) -> tuple[ProposalFeatures, torch.Tensor, np.ndarray]:
     """Regions of 30 images, their labels, and (N, 2) which box holds each class, or -1.
 
     A box that holds class c has 1 in number c where its surroundings have 0; in a part
@@ -51,7 +51,7 @@ def objects(seed=0) -> tuple[Regions, torch.Tensor, np.ndarray]:
     views = np.stack([features, features + 0.01 * real[..., None]]).astype(np.float16)
     ids = [f"im{k}" for k in range(COUNT)]
     sizes = np.tile(SIZE, (COUNT, 1))
-    regions = Regions(ids, sizes, boxes.astype(np.float32), real, views)
+    regions = ProposalFeatures(ids, sizes, boxes.astype(np.float32), real, views)
     return regions, torch.from_numpy(labels), which
 
 
@@ -73,7 +73,7 @@ def trained() -> WSDDN:
 def test_each_image_once_with_what_its_loss_needs():
     regions, _, _ = objects()
     labels = torch.arange(COUNT)[:, None].expand(COUNT, 2)
-    batches = RegionBatches(regions, labels, 8, seed=3)
+    batches = proposal_batches(regions, labels, 8, seed=3)
     seen, mirrored = [], 0
     for _ in range(2):
         rows = []
@@ -97,7 +97,7 @@ def test_labels_for_each_image():
     regions, labels, _ = objects()
     expected = "29 labels for 30 images, expected one each"
     with pytest.raises(ValueError, match=expected):
-        RegionBatches(regions, labels[1:], 8, seed=0)
+        proposal_batches(regions, labels[1:], 8, seed=0)
     model = WSDDN(D, 2)
     with pytest.raises(ValueError, match=expected):
         train(model, regions, labels[1:])
@@ -108,11 +108,11 @@ def test_labels_for_each_image():
 
 def test_the_best_box_of_a_class_is_the_one_that_holds_it(trained):
     regions, labels, which = objects(seed=8)  # images that it has not seen
-    scores = score_regions(trained, regions)
+    scores = score_proposals(trained, regions)
     assert scores.shape == (COUNT, P, 2) and scores.dtype == np.float32
     present = labels.numpy() == 1
     assert (scores.argmax(1)[present] == which[present]).all()
-    assert measured(scores, labels.numpy())["mAP"] > 95
+    assert measure_images(scores, labels.numpy())["mAP"] > 95
     assert (scores[~regions.real] == 0).all()
 
 
@@ -122,7 +122,7 @@ def test_without_contrast_a_part_is_as_good_as_the_whole():
     model = WSDDN(D, 2, contrast=False)
     train(model, regions, labels, 25)
     present = labels.numpy() == 1
-    best = score_regions(model, regions).argmax(1)[present]
+    best = score_proposals(model, regions).argmax(1)[present]
     right = (best == which[present]).mean()
     assert 0.2 < right < 0.8
 
@@ -201,7 +201,7 @@ def test_resumed_as_if_it_had_never_stopped(tmp_path):
         return WSDDN(D, 2, hidden=4)
 
     def score(model):
-        return {"highest": score_regions(model, regions).max()}
+        return {"highest": score_proposals(model, regions).max()}
 
     whole = made()
     expected = train(whole, regions, labels, 4, spatial=0.1, validate=score)
@@ -237,16 +237,16 @@ def test_scores_are_those_of_the_model(trained):
     regions, _, _ = objects(seed=8)
     with torch.no_grad():
         views = [trained(regions.batch(range(COUNT), v)).proposals for v in range(2)]
-    straight = score_regions(trained.train(), regions, flip=False)
+    straight = score_proposals(trained.train(), regions, flip=False)
     np.testing.assert_allclose(straight, views[0], rtol=1e-5, atol=1e-7)
-    both = score_regions(trained, regions, batch_size=7)
+    both = score_proposals(trained, regions, batch_size=7)
     np.testing.assert_allclose(both, (views[0] + views[1]) / 2, rtol=1e-5, atol=1e-7)
     assert not trained.training and not np.allclose(straight, both)
-    alone = score_regions(trained, regions, batch_size=1)
+    alone = score_proposals(trained, regions, batch_size=1)
     np.testing.assert_allclose(alone, both, rtol=1e-5, atol=1e-7)
 
 
-def by_hand() -> tuple[Regions, np.ndarray]:
+def by_hand() -> tuple[ProposalFeatures, np.ndarray]:
     boxes = np.zeros((2, 4, 4), np.float32)
     boxes[0, :3] = [[0, 0, 10, 10], [0, 0, 10, 8], [50, 20, 60, 40]]
     boxes[1, :1] = [[5, 6, 7, 9]]
@@ -254,12 +254,12 @@ def by_hand() -> tuple[Regions, np.ndarray]:
     scores = np.zeros((2, 4, 2), np.float32)
     scores[0, :3] = [[0.5, 0.0], [0.25, 0.75], [0.75, 1e-9]]
     scores[1, 0] = 0.125, 0
-    regions = Regions(["a", "b"], np.tile(SIZE, (2, 1)), boxes, real, None)
+    regions = ProposalFeatures(["a", "b"], np.tile(SIZE, (2, 1)), boxes, real, None)
     return regions, scores
 
 
 def test_detections_by_hand():
-    found = detect_regions(*by_hand(), CLASSES)
+    found = detect_proposals(*by_hand(), CLASSES)
     assert list(found) == ["cat", "dog"] and list(found["cat"]) == ["a", "b"]
     cats, dogs = found["cat"]["a"], found["dog"]["a"]  # VOC corners, best first
     assert cats.tolist() == [[51, 21, 60, 40, 0.75], [1, 1, 10, 10, 0.5]]
@@ -267,7 +267,7 @@ def test_detections_by_hand():
     assert dogs[:, 4].tolist() == pytest.approx([0.75, 1e-9])  # no score is too low
     assert found["cat"]["b"].tolist() == [[6, 7, 7, 9, 0.125]]
     assert found["dog"]["b"].tolist() == [[6, 7, 7, 9, 0]]
-    loose = detect_regions(*by_hand(), CLASSES, iou_threshold=0.8)  # equal: it stays
+    loose = detect_proposals(*by_hand(), CLASSES, iou_threshold=0.8)  # equal: it stays
     assert len(loose["cat"]["a"]) == 3
     assert (np.diff(loose["cat"]["a"][:, 4]) < 0).all()
 
@@ -277,7 +277,7 @@ def test_detections_are_those_of_nms_for_each_class(threshold):
     regions, _, _ = objects()
     scores = np.random.default_rng(0).integers(0, 5, (COUNT, P, 2)) / 4
     scores = scores.astype(np.float32)  # many ties
-    found = detect_regions(regions, scores, CLASSES, threshold)
+    found = detect_proposals(regions, scores, CLASSES, threshold)
     for c, name in enumerate(CLASSES):
         for k, image_id in enumerate(regions.ids):
             real = regions.real[k]
@@ -290,14 +290,14 @@ def test_detections_are_those_of_nms_for_each_class(threshold):
 def test_detections_do_not_change_the_regions():
     regions, scores = by_hand()
     before = regions.boxes.copy()
-    detect_regions(regions, scores, CLASSES)
+    detect_proposals(regions, scores, CLASSES)
     np.testing.assert_array_equal(regions.boxes, before)
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 3), (2, 3, 2), (1, 4, 2), (2, 4)])
 def test_scores_of_another_shape(shape):
     with pytest.raises(ValueError, match=r"expected \(2, 4, 2\)") as error:
-        detect_regions(by_hand()[0], np.zeros(shape, np.float32), CLASSES)
+        detect_proposals(by_hand()[0], np.zeros(shape, np.float32), CLASSES)
     assert "\n" not in str(error.value)
 
 
@@ -306,9 +306,9 @@ def test_what_is_measured():
     scores = np.zeros((3, 2, 2), np.float32)
     scores[:, 0] = [[0.5, 0.25], [0.5, 0.25], [0.1, 0.9]]
     scores[:, 1] = [[0.3, 0.0], [0.0, 0.25], [0.1, 0.8]]
-    found = measured(scores, labels)
+    found = measure_images(scores, labels)
     assert found["mAP"] == pytest.approx(100 * ((1 + 2 / 3) / 2 + 1) / 2)
     likely = [0.8, 0.75, 0.5, 0.5, 0.2]  # of what is known, in the images' order
     assert found["val_loss"] == pytest.approx(-np.log(likely).sum() / 3, rel=1e-5)
     scores[0, :, 0] = 0.75  # a sum that is above 1 by rounding, or more
-    assert np.isfinite(measured(scores, labels)["val_loss"])
+    assert np.isfinite(measure_images(scores, labels)["val_loss"])

@@ -53,23 +53,6 @@ def boxes_from_heatmap(
     return boxes[np.argsort(-boxes[:, 4], kind="stable")][:max_boxes]
 
 
-def resize_boxes(
-    boxes: np.ndarray, from_size: tuple[int, int], to_size: tuple[int, int]
-) -> np.ndarray:
-    """Return boxes (N, 4+) scaled from an image of one size to another, and clipped.
-
-    Sizes are (width, height). A box that lies outside keeps its row, without area.
-    Raises ValueError for sizes that are not positive and boxes of another shape.
-    """
-    boxes = _float_rows(boxes)
-    for name, size in (("from_size", from_size), ("to_size", to_size)):
-        if len(size) != 2 or min(size) <= 0:
-            raise ValueError(f"{name} {tuple(size)}: expected (width, height) above 0")
-    scale = np.divide(to_size, from_size)  # (2,) x, y
-    boxes[:, :4] = np.clip(boxes[:, :4] * np.tile(scale, 2), 0, np.tile(to_size, 2))
-    return boxes
-
-
 def to_voc(boxes: np.ndarray) -> np.ndarray:
     """Return half-open boxes (N, 4+) as VOC corners: 1-based, last pixel included.
 

@@ -108,9 +108,9 @@ def _read(data: bytes) -> dict:
         content = json.loads(data.decode("utf-8"), object_pairs_hook=_each_once)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise ValueError(f"format {found!r}, expected {FORMAT!r}")
+    form = content.get("format") if isinstance(content, dict) else None
+    if form != FORMAT:
+        raise ValueError(f"format {form!r}, expected {FORMAT!r}")
     kinds = {key: kind for key, (_, kind) in HEAD.items()} | {"boxes": dict}
     for key, kind in kinds.items():
         if not isinstance(content.get(key), kind):

@@ -1,4 +1,4 @@
-"""One pass over many images: what a dense classifier sees in them, kept for later.
+"""One pass of a dense classifier over many images, kept for later.
 
 The pass is what costs. From what it leaves, the maps of any class are made, the heads
 are fitted, and thresholds are swept, without running the backbone again.
@@ -6,35 +6,34 @@ are fitted, and thresholds are swept, without running the backbone again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from wslib.boxes.localisation import ClassMaps
-from wslib.data.images import ImageBatches
+from wslib.boxes.maps import ClassMaps
+from wslib.models.ask import ask, device_of, image_views, join, stack_views
 from wslib.models.dense import DenseClassifier
 from wslib.models.features import FeatureMaps
 from wslib.runtime.progress import progress
 
-Kind = Literal["gradcam", "posterior", "taught"]
-KINDS = ("gradcam", "posterior", "taught")
-Trunks = Iterator[tuple[np.ndarray, list[Tensor]]]
+Kind = Literal["gradcam", "posterior", "combined"]
+KINDS = ("gradcam", "posterior", "combined")
 TINY = 1e-6
 PLACE_WEIGHT = 0.5  # chosen by cross-validation on VOC2007's `train`
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was seen in N images, of each of n classes.
+    """The output of a dense classifier for N images, of each of n classes.
 
     `logits` (N, n) float32; `gradcam`, `posterior` (N, n, h, w) float16, unbounded;
     `places` (N, n, h, w) float16, the probability of the class at each place; `sizes`
-    (N, 2): (W, H) of the images in pixels. See `wslib.models.dense.Seen`.
+    (N, 2): (W, H) of the images in pixels. See `wslib.models.dense.DenseOutput`.
     """
 
     ids: list[str]
@@ -44,8 +43,8 @@ class Evidence:
     posterior: np.ndarray
     places: np.ndarray
 
-    def of(self, rows: Sequence[int]) -> Evidence:
-        """What was seen in some of the images."""
+    def take(self, rows: Sequence[int]) -> Evidence:
+        """Return the evidence of some of the images."""
         arrays = (self.sizes, self.logits, self.gradcam, self.posterior, self.places)
         return Evidence([self.ids[k] for k in rows], *(a[rows] for a in arrays))
 
@@ -61,10 +60,10 @@ class Evidence:
         logits = self.logits + place_weight * np.log(surest / (1 - surest))
         return 1 / (1 + np.exp(-logits))
 
-    def class_maps(self, target: int, kind: Kind = "taught") -> ClassMaps:
-        """Maps and scores of one class, ready for `wslib.boxes.localisation.detect`.
+    def class_maps(self, target: int, kind: Kind = "combined") -> ClassMaps:
+        """Maps and scores of one class, ready for `wslib.boxes.maps.detect`.
 
-        kind: "gradcam"; "posterior"; or "taught", the geometric mean of the places'
+        kind: "gradcam"; "posterior"; or "combined", the geometric mean of the places'
         probability and of the posterior's map, cut at 0 and scaled to a maximum of 1.
         Raises ValueError for another kind.
         """
@@ -72,7 +71,7 @@ class Evidence:
             raise ValueError(f"kind of map {kind!r}, expected one of {list(KINDS)}")
         raw = getattr(self, "gradcam" if kind == "gradcam" else "posterior")
         raw = raw[:, target].astype(np.float32)  # (N, h, w)
-        if kind == "taught":
+        if kind == "combined":
             places = self.places[:, target].astype(np.float32)
             raw = np.sqrt(places * scaled(raw))
         return ClassMaps(self.ids, target, raw, self.probabilities(), self.sizes)
@@ -80,7 +79,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Features:
-    """What the heads are fitted to: N images, seen once.
+    """Features of N images, computed once, which the heads are fitted to.
 
     `sizes` (N, 2): (W, H); `pooled` (2, N, K) and `posteriors` (2, N, 1000): means over
     all places, of the images and of their mirror images; `places` (N, C, h, w) float16:
@@ -92,8 +91,8 @@ class Features:
     posteriors: Tensor
     places: Tensor
 
-    def of(self, rows: np.ndarray) -> Features:
-        """The features of some of the images."""
+    def take(self, rows: np.ndarray) -> Features:
+        """Return the features of some of the images."""
         return Features(
             self.sizes[rows],
             self.pooled[:, rows],
@@ -110,8 +109,7 @@ def scaled(maps: np.ndarray) -> np.ndarray:
     return maps / np.where(peak > 0, peak, 1)
 
 
-@torch.inference_mode()
-def look(
+def gather_evidence(
     network: DenseClassifier,
     ids: Sequence[str],
     paths: Sequence[Path],
@@ -119,104 +117,79 @@ def look(
     batch_size: int = 8,
     flip: bool = True,
 ) -> Evidence:
-    """Look at images, read at `size` x `size` pixels, once. With `flip` everything is
-    the mean over the image and its mirror image (maps mirrored back)."""
-    return _gather(
-        network, ids, _trunks(network, paths, size, batch_size, flip, "maps")
-    )
+    """Run the network on images, read at `size` x `size` pixels, once. With `flip`
+    everything is the mean over the image and its mirror image (maps mirrored back)."""
+    batches = image_views(network, paths, size, batch_size, flip, "maps")
+    return _joined(ids, ask(network, batches))
 
 
-@torch.inference_mode()
-def look_at_maps(network: DenseClassifier, maps: FeatureMaps) -> Evidence:
-    """What `look` gives, of images whose trunks are kept."""
-    return _gather(network, maps.ids, _kept_trunks(network, maps))
+def evidence_from_maps(network: DenseClassifier, maps: FeatureMaps) -> Evidence:
+    """Return what `gather_evidence` gives, of images whose trunks are kept."""
+    return _joined(maps.ids, ask(network.apply_heads, _kept(network, maps)))
 
 
-@torch.inference_mode()
-def learn(
+def extract_features(
     network: DenseClassifier, paths: Sequence[Path], size: int, batch_size: int = 8
 ) -> Features:
-    """What there is to learn from in images, read at `size` x `size` pixels, once."""
-    trunks = _trunks(network, paths, size, batch_size, True, "features")
-    return _remember(network, trunks)
+    """Compute what the heads are fitted to, of images read at `size` x `size` pixels,
+    once."""
+    batches = image_views(network, paths, size, batch_size, True, "features")
+    return _features(network, network.trunk, batches)
 
 
-@torch.inference_mode()
-def learn_from_maps(network: DenseClassifier, maps: FeatureMaps) -> Features:
-    """What `learn` gives, of images whose trunks are kept."""
-    return _remember(network, _kept_trunks(network, maps))
+def features_from_maps(network: DenseClassifier, maps: FeatureMaps) -> Features:
+    """Return what `extract_features` gives, of images whose trunks are kept."""
+    return _features(network, nn.Identity(), _kept(network, maps))
 
 
-def _trunks(
-    network, paths, size: int, batch_size: int, flip: bool, desc: str
-) -> Trunks:
-    """Sizes (B, 2), and the trunks (B, C, h, w) of images and of mirror images."""
-    device = next(network.parameters()).device
-    for images, sizes in ImageBatches(paths, size, batch_size, desc=desc):
-        images = network.normalize(images.to(device))  # (B, 3, S, S)
-        views = (images, images.flip(3))[: 1 + flip]
-        yield sizes.numpy(), [network.trunk(view) for view in views]
+def evidence_from_features(
+    network: DenseClassifier, ids: Sequence[str], features: Features, batch: int = 64
+) -> Evidence:
+    """Run the heads, as they are now, on kept `features` of images: at every second
+    place, and not mirrored."""
+    device = device_of(network)
+    pooled = features.pooled.mean(0).to(device)  # (N, K)
+    with torch.inference_mode():
+        logits = network.heads["image"](pooled).cpu()
+    sizes = torch.from_numpy(features.sizes)
+    batches = (
+        ([places.to(device).float()], *rest)
+        for places, *rest in zip(
+            *(part.split(batch) for part in (features.places, logits, sizes)),
+            strict=True,
+        )
+    )
+    answers = ask(lambda trunk: network.apply_heads(trunk)[1:], batches)
+    return _joined(ids, ((logits, *maps, sizes) for *maps, logits, sizes in answers))
 
 
-def _kept_trunks(network, maps: FeatureMaps, batch_size: int = 16) -> Trunks:
-    device = next(network.parameters()).device
-    for start in progress(range(0, len(maps), batch_size), "kept maps"):
-        rows = range(start, min(start + batch_size, len(maps)))
-        trunks = [maps.batch(rows, view).to(device) for view in range(2)]
-        yield maps.sizes[rows.start : rows.stop], trunks
+def _kept(network, maps: FeatureMaps) -> Iterator[tuple]:
+    batch_size = 16
+    batches = maps.views(device_of(network), batch_size, flip=True)
+    return progress(batches, "kept maps", -(-len(maps) // batch_size))
 
 
-def _gather(network: DenseClassifier, ids: Sequence[str], trunks: Trunks) -> Evidence:
-    parts: list[tuple] = []
-    for sizes, views in trunks:
-        seen = [network.look(trunk) for trunk in views]
-        for mirrored in seen[1:]:
-            pairs = zip(seen[0], mirrored, strict=True)
-            seen[0] = [(a + (b.flip(3) if b.ndim == 4 else b)) / 2 for a, b in pairs]
-        logits, *maps = (part.cpu() for part in seen[0])
-        arrays = (logits, *(part.half() for part in maps))
-        parts.append((sizes, *(array.numpy() for array in arrays)))
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    sizes, logits, gradcam, posterior, places = joined
+def _joined(ids: Sequence[str], answers: Iterable[tuple]) -> Evidence:
+    """Join the answers (logits, three kinds of maps, sizes) of all batches."""
+    batches = ((a, *(m.half() for m in maps), b) for a, *maps, b in answers)
+    logits, *maps, sizes = (part.numpy() for part in join(batches))
+    gradcam, posterior, places = maps
     return Evidence(list(ids), sizes, logits, gradcam, posterior, places[:, :-1])
 
 
-def _remember(network: DenseClassifier, trunks: Trunks) -> Features:
-    parts: list[tuple] = []
-    for sizes, views in trunks:
-        means = [_pooled(network, trunk) for trunk in views]
-        pooled, posteriors = (torch.stack(view) for view in zip(*means, strict=True))
-        places = views[0][:, :, ::2, ::2].half().cpu()
-        parts.append((sizes, pooled, posteriors, places))
-    sizes, pooled, posteriors, places = zip(*parts, strict=True)
+def _features(network, trunk_of: Callable[[Tensor], Tensor], batches) -> Features:
+    def answer(view: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        trunk = trunk_of(view)
+        A = network.features(trunk)
+        means = A.mean((2, 3)), network.posteriors(A).mean((2, 3))
+        return *means, trunk[:, :, ::2, ::2].half()
+
+    answers = ask(answer, batches, stack_views)
+    parts = ((*means, places[0], sizes) for *means, places, sizes in answers)
+    pooled, posteriors, places, sizes = zip(*parts, strict=True)
     return Features(
-        np.concatenate(sizes),
+        torch.cat(sizes).numpy(),
         torch.cat(pooled, 1),  # (2, N, K)
         torch.cat(posteriors, 1),  # (2, N, 1000)
         torch.cat(places),
     )
-
-
-@torch.inference_mode()
-def recall(
-    network: DenseClassifier, ids: Sequence[str], features: Features, batch: int = 64
-) -> Evidence:
-    """What the network, as its heads are now, sees in images of which the `features`
-    were kept: at every second place, and not mirrored."""
-    device = next(network.parameters()).device
-    pooled = features.pooled.mean(0).to(device)  # (N, K)
-    logits = network.heads["tell"](pooled).cpu().numpy()
-    parts = []
-    for places in features.places.split(batch):
-        seen = network.look(places.to(device).float())
-        parts.append([part.half().cpu() for part in seen[1:]])
-    maps = [torch.cat(column).numpy() for column in zip(*parts, strict=True)]
-    gradcam, posterior, places = maps
-    sizes = features.sizes
-    return Evidence(list(ids), sizes, logits, gradcam, posterior, places[:, :-1])
-
-
-def _pooled(network: DenseClassifier, trunk: Tensor) -> tuple[Tensor, Tensor]:
-    features = network.features(trunk)
-    means = features.mean((2, 3)), network.posteriors(features).mean((2, 3))
-    return means[0].cpu(), means[1].cpu()

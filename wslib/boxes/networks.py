@@ -15,17 +15,17 @@ import numpy as np
 import torch
 
 from wslib.boxes.detections import Detections
-from wslib.boxes.evidence import KINDS, look
+from wslib.boxes.evidence import KINDS, gather_evidence
 from wslib.boxes.explainer import check_size
-from wslib.boxes.localisation import ClassMaps, class_maps
-from wslib.boxes.recipe import KEPT, Recipe
+from wslib.boxes.maps import ClassMaps, class_maps
+from wslib.boxes.recipe import DEFAULT_RECIPE, Recipe
 from wslib.cam import GradCAM
 from wslib.data.image_sets import ImageSet
 from wslib.data.images import read_image
 from wslib.data.voc import CLASSES
 from wslib.models.checkpoints import fingerprint, load_classifier, naming
 from wslib.models.classifiers import Classifier
-from wslib.models.dense import load_detector
+from wslib.models.dense import load_dense
 from wslib.models.heads import pooled_features
 from wslib.runtime.device import pick_device
 
@@ -94,7 +94,7 @@ class VocNetwork(ABC):
             raise ValueError(f"{self.path}: {kind!r} maps, it has {kinds}")
         if threshold is None:
             threshold = self.default_threshold(class_name, kind)
-        return replace(KEPT, kind=kind, threshold=threshold, **boxes)
+        return replace(DEFAULT_RECIPE, kind=kind, threshold=threshold, **boxes)
 
     def detect(
         self,
@@ -141,15 +141,17 @@ class DenseNetwork(VocNetwork):
     kinds = tuple(reversed(KINDS))
 
     def __init__(self, path: Path, device: torch.device) -> None:
-        network, about = load_detector(path)
+        network, about = load_dense(path)
         super().__init__(path, network.to(device), about, about.get("size", SIZE))
 
     def class_maps(self, ids, paths, target, kind, size, batch_size=8):
-        evidence = look(self.network, ids, paths, size, batch_size)
+        evidence = gather_evidence(self.network, ids, paths, size, batch_size)
         return evidence.class_maps(target, kind)
 
     def _classify(self, paths, size, batch_size):
-        evidence = look(self.network, map(str, paths), paths, size, batch_size)
+        evidence = gather_evidence(
+            self.network, map(str, paths), paths, size, batch_size
+        )
         return evidence.probabilities()
 
     def default_threshold(self, class_name, kind):

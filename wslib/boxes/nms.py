@@ -10,7 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from wslib.metrics.overlap import box_iou
 
+
+@torch.no_grad()
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """Return the positions (K,) int64 of the boxes to keep, best first.
 
@@ -24,19 +27,14 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     y2 < y1, a score that is NaN, and a threshold outside 0 to 1.
     """
     _check(boxes, scores, iou_threshold)
-    return _suppress(boxes, scores, None, iou_threshold)
-
-
-def batched_nms(
-    boxes: Tensor, scores: Tensor, classes: Tensor, iou_threshold: float
-) -> Tensor:
-    """As `nms`, but a box suppresses only boxes of its own class: classes (N,) integers
-    (or images, or both in one number). Best first over all of them."""
-    _check(boxes, scores, iou_threshold)
-    if classes.shape != scores.shape or classes.is_floating_point():
-        found = f"{classes.dtype} of shape {tuple(classes.shape)}"
-        raise ValueError(f"classes {found}: expected integers ({len(boxes)},)")
-    return _suppress(boxes, scores, classes, iou_threshold)
+    left = torch.sort(scores, descending=True, stable=True).indices  # (N,)
+    boxes = boxes if boxes.dtype == torch.float64 else boxes.float()
+    kept = []
+    while len(left):  # one round a kept box: it strikes out those that overlap it
+        best, left = left[0], left[1:]
+        kept.append(best)
+        left = left[box_iou(boxes[best], boxes[left]) <= iou_threshold]
+    return torch.stack(kept) if kept else left
 
 
 @torch.no_grad()
@@ -53,7 +51,7 @@ def nms_of_classes(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tenso
     if not len(boxes):
         return torch.zeros_like(scores, dtype=torch.bool)
     boxes = boxes if boxes.dtype == torch.float64 else boxes.float()
-    overlaps = torch.stack([_iou(box, boxes) > iou_threshold for box in boxes])  # (N,N)
+    overlaps = box_iou(boxes[:, None], boxes[None]) > iou_threshold  # (N, N)
     order = torch.sort(scores, dim=0, descending=True, stable=True).indices.T  # (n, N)
     before = overlaps[order[:, :, None], order[:, None, :]].tril(-1).float()
     stays, decided = torch.ones(order.shape, device=boxes.device), None  # (n, N)
@@ -61,34 +59,6 @@ def nms_of_classes(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tenso
         decided = stays
         stays = (before @ decided[..., None] == 0)[..., 0].float()
     return torch.zeros_like(stays).scatter(1, order, stays).bool().T
-
-
-@torch.no_grad()
-def _suppress(
-    boxes: Tensor, scores: Tensor, classes: Tensor | None, iou_threshold: float
-) -> Tensor:
-    """One round a kept box: it strikes out those of the rest that overlap it."""
-    left = torch.sort(scores, descending=True, stable=True).indices  # (N,)
-    boxes = boxes if boxes.dtype == torch.float64 else boxes.float()
-    kept = []
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(best)
-        struck = _iou(boxes[best], boxes[left]) > iou_threshold
-        if classes is not None:
-            struck &= classes[left] == classes[best]
-        left = left[~struck]
-    return torch.stack(kept) if kept else left
-
-
-def _iou(box: Tensor, others: Tensor) -> Tensor:
-    """IoU (M,) of one box (4,) with others (M, 4); 0 where neither has an area."""
-    low = torch.maximum(box[:2], others[:, :2])
-    high = torch.minimum(box[2:], others[:, 2:])
-    shared = (high - low).clamp(min=0).prod(1)  # (M,)
-    areas = (others[:, 2:] - others[:, :2]).prod(1)
-    union = (box[2:] - box[:2]).prod() + areas - shared
-    return torch.where(union > 0, shared / union, 0)
 
 
 def _check(boxes: Tensor, scores: Tensor, iou_threshold: float) -> None:

@@ -12,9 +12,9 @@ import pandas as pd
 
 from wslib.boxes.evidence import KINDS, Evidence, Kind
 from wslib.boxes.grabcut import grabcut
-from wslib.boxes.localisation import ClassMaps, detect, detect_masks, sweep
+from wslib.boxes.maps import ClassMaps, detect, detect_masks, sweep
+from wslib.metrics.bootstrap import Ladder
 from wslib.metrics.detection import evaluate
-from wslib.metrics.ladder import Ladder
 from wslib.metrics.matching import Boxes
 from wslib.runtime.progress import progress
 
@@ -29,7 +29,7 @@ class Recipe:
     """From evidence to boxes.
 
     kind: of map, see `Evidence.class_maps`; threshold, max_boxes, area_power, second:
-    see `wslib.boxes.localisation.detect`; masks: whether GrabCut makes a mask of each
+    see `wslib.boxes.maps.detect`; masks: whether GrabCut makes a mask of each
     map, and the boxes are the masks'. Raises ValueError for a threshold that is not
     above 0 and at most 1, and for a power that is not finite.
     """
@@ -71,7 +71,7 @@ class Recipe:
 
     @property
     def boxes(self) -> tuple[int, float, float]:
-        """What `localisation.sweep` has to know: max_boxes, area_power, second."""
+        """The settings that `maps.sweep` needs: max_boxes, area_power, second."""
         return self.max_boxes, self.area_power, self.second
 
     def __str__(self) -> str:
@@ -79,42 +79,42 @@ class Recipe:
 
 
 # The steps that gained on VOC2007's `train`.
-KEPT = Recipe("taught", max_boxes=3, area_power=0.2, second=0.1)
+DEFAULT_RECIPE = Recipe("combined", max_boxes=3, area_power=0.2, second=0.1)
 
 
 def sweep_thresholds(
     recipe: Recipe,
-    evidence: Evidence,
-    target: int,
+    maps: ClassMaps,
     ground_truth: Boxes,
     thresholds: Sequence[float],
     iou_thresholds: Sequence[float] = (0.3, 0.4, 0.5),
     protocol: str = "course",
 ) -> pd.DataFrame:
-    """AP in percent, a row per threshold of the map and a column per IoU threshold, on
-    those of the images that hold the class. Raises ValueError where none does."""
-    rows = [k for k, i in enumerate(evidence.ids) if len(ground_truth[i])]
+    """Return AP in percent, a row per threshold of the maps and a column per IoU
+    threshold, on those of the images that hold the class. Raises ValueError where none
+    does. `recipe` makes the boxes; its kind and its threshold make no difference."""
+    rows = [k for k, i in enumerate(maps.ids) if len(ground_truth[i])]
     if not rows:
         raise ValueError("no image to choose a threshold on holds the class")
-    maps = recipe.maps(evidence.of(rows), target)
+    maps = maps.take(rows)
     truth = {i: ground_truth[i] for i in maps.ids}
-    found = sweep(maps, thresholds, *recipe.boxes)
     ap = {
         t: evaluate(boxes, truth, iou_thresholds, protocol).loc["ap"]
-        for t, boxes in found.items()
+        for t, boxes in sweep(maps, thresholds, *recipe.boxes).items()
     }
     return pd.DataFrame(ap).T  # (T, IoU)
 
 
 def best_threshold(recipe: Recipe, *swept, **options) -> float:
-    """The one with the best mean AP in `sweep_thresholds`, which has the arguments."""
+    """Return the one with the best mean AP in `sweep_thresholds`, whose arguments it
+    has."""
     return float(sweep_thresholds(recipe, *swept, **options).mean(axis=1).idxmax())
 
 
 def choose_thresholds(
     evidence: Evidence,
     ground_truths: Mapping[str, Boxes],
-    recipe: Recipe = KEPT,
+    recipe: Recipe = DEFAULT_RECIPE,
     thresholds: Sequence[float] = THRESHOLDS,
     enough: int = 300,
     kinds: Sequence[Kind] = KINDS,
@@ -123,22 +123,20 @@ def choose_thresholds(
 
     `ground_truths` are the boxes of each class, in the order of the evidence's classes;
     the first `enough` images with the class choose, and a class in no image has no
-    threshold. The evidence has to be that of `wslib.boxes.teaching.cross_fit`.
+    threshold. The evidence has to be that of `wslib.boxes.fitting.cross_fit`.
     """
     chosen: dict[str, dict[str, float]] = {kind: {} for kind in kinds}
     classes = progress(ground_truths.items(), "thresholds", len(ground_truths))
     for target, (name, truth) in enumerate(classes):
         rows = [k for k, i in enumerate(evidence.ids) if len(truth[i])][:enough]
-        some = evidence.of(rows)
+        some = evidence.take(rows)
         for kind in kinds if rows else ():
-            of_kind = replace(recipe, kind=kind)
-            chosen[kind][name] = best_threshold(
-                of_kind, some, target, truth, thresholds
-            )
+            maps = some.class_maps(target, kind)
+            chosen[kind][name] = best_threshold(recipe, maps, truth, thresholds)
     return chosen
 
 
-def climb(
+def select_steps(
     steps: Mapping[str, Mapping],
     evidence: Evidence,
     target: int,
@@ -151,21 +149,21 @@ def climb(
     seed: int = 0,
 ) -> tuple[Recipe, pd.DataFrame]:
     """Try steps one after the other; return the recipe of those that are kept, and the
-    frame of `wslib.metrics.ladder.Ladder`, with the `threshold` of each step.
+    frame of `wslib.metrics.bootstrap.Ladder`, with the `threshold` of each step.
 
     `steps` maps a name to the settings of a `Recipe` that the step changes; the first
     is where the climb begins. Each step has the best of the `thresholds` by the mean AP
     of `sweep_thresholds`; masks start from the threshold of the maps. The evidence has
     to be of images that the heads were not fitted to
-    (`wslib.boxes.teaching.cross_fit`).
+    (`wslib.boxes.fitting.cross_fit`).
     """
     ladder = Ladder(ground_truth, iou_thresholds, protocol, evidence.ids, n, seed)
     best, chosen = Recipe(), []
     for name, changes in progress(steps.items(), "steps", len(steps)):
         tried = replace(best, **changes)
         if not tried.masks:
-            measured = (ground_truth, thresholds, iou_thresholds, protocol)
-            best_one = best_threshold(tried, evidence, target, *measured)
+            swept = tried.maps(evidence, target), ground_truth, thresholds
+            best_one = best_threshold(tried, *swept, iou_thresholds, protocol)
             tried = replace(tried, threshold=best_one)
         chosen.append(tried.threshold)
         if ladder.step(name, tried.detect(evidence, target, read)):

@@ -9,17 +9,17 @@ import pandas as pd
 import torch
 from torch import nn
 
-from wslib.boxes.evidence import learn
+from wslib.boxes.evidence import extract_features
+from wslib.boxes.fitting import cross_fit, fit_heads
 from wslib.boxes.networks import classify_files
 from wslib.boxes.recipe import choose_thresholds
 from wslib.boxes.scoring import measure_classes
-from wslib.boxes.teaching import cross_fit, teach
 from wslib.data.image_sets import ImageSet
 from wslib.data.voc import CLASSES
 from wslib.models.checkpoints import about_classifier
 from wslib.models.classifiers import Classifier, build_classifier
-from wslib.models.dense import DenseClassifier, load_detector, save_detector
-from wslib.models.heads import fit_heads
+from wslib.models.dense import DenseClassifier, load_dense, save_dense
+from wslib.models.heads import replace_head
 from wslib.runtime.device import pick_device
 from wslib.training.fit import fine_tune
 
@@ -31,7 +31,7 @@ def is_trained(path: Path, trained: Mapping) -> bool:
     ValueError for another one, that is not to be replaced."""
     if not path.exists():
         return False
-    there = load_detector(path)[1].get("trained")
+    there = load_dense(path)[1].get("trained")
     there = there if isinstance(there, dict) else {}
     for key, value in trained.items():
         if there.get(key) != value:
@@ -69,13 +69,13 @@ def train_detector(
             return history
     network = DenseClassifier(classifier, len(CLASSES), imagenet_head).to(place)
     labels = images.labels
-    features = learn(network, images.paths, size, batch_size)
-    teach(network, features, labels, seed=seed)
+    features = extract_features(network, images.paths, size, batch_size)
+    fit_heads(network, features, labels, seed=seed)
     evidence = cross_fit(network, images.ids, features, labels, seed=seed)
     truths = {name: images.ground_truth(name) for name in CLASSES}
     thresholds = choose_thresholds(evidence, truths)
     about = {"size": size, "thresholds": thresholds, "trained": {**settings}}
-    save_detector(path, network, CLASSES, **about)
+    save_dense(path, network, CLASSES, **about)
     return history
 
 
@@ -94,7 +94,7 @@ def _fine_tune(
         K, device = classifier.head.in_features, classifier.head.weight.device
         classifier.head = nn.Linear(K, len(CLASSES)).to(device)
     else:
-        fit_heads(*data, [PENALTY], batch_size)
+        replace_head(*data, [PENALTY], batch_size)
 
     def validate(model: Classifier) -> dict[str, float]:
         probabilities = classify_files(model, held.paths, size, batch_size)

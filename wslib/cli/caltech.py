@@ -50,7 +50,7 @@ def group() -> None:
 @app.command("train")
 def train_network(
     network: Annotated[
-        str, options.one_of(names_in("models.detectors", "NETWORKS"))
+        str, options.one_of(names_in("models.two_heads", "NETWORKS"))
     ] = "simple",
     dataset: Annotated[
         str,
@@ -123,7 +123,7 @@ def train_network(
     Example: wslib caltech train --network deeper --epochs 50 --augmentation crop
     """
     from wslib.data.datasets import open_caltech
-    from wslib.models.detectors import build_detector
+    from wslib.models.two_heads import build_detector
     from wslib.practical.detector_training import BEST
     from wslib.practical.evaluation import PARTS, measure_set
     from wslib.practical.kept_training import train_kept

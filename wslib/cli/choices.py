@@ -17,7 +17,7 @@ PACKAGE = Path(wslib.__file__).parent
 
 def names_in(module: str, table: str) -> tuple[str, ...]:
     """Read the items of a tuple, or the keys of a dictionary: those of `table`, at the
-    top of `module`, such as "models.detectors". Raises LookupError without it."""
+    top of `module`, such as "models.two_heads". Raises LookupError without it."""
     value = _value(module, table)
     items = value.keys if isinstance(value, ast.Dict) else value.elts
     return tuple(ast.literal_eval(item) for item in items)

@@ -13,7 +13,7 @@ from wslib.cli.choices import names_in, settings_in
 from wslib.cli.console import check_out, print_about, print_json, save_figure
 from wslib.cli.voc import BUILD, IOUS
 
-RECIPE = settings_in("boxes.recipe", "KEPT")
+RECIPE = settings_in("boxes.recipe", "DEFAULT_RECIPE")
 
 
 def detect_boxes(

@@ -7,7 +7,7 @@ detectors, and Wilson's interval for a share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -25,27 +25,30 @@ class Interval(NamedTuple):
     high: float
 
 
-def bootstrap(
-    images: Sequence[Hashable],
-    statistic: Callable[[list], float],
-    n: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
+def mean_interval(
+    values: np.ndarray, n: int = 1000, seed: int = 0, level: float = 0.95
 ) -> Interval:
-    """Return `statistic(images)` and its percentile interval.
+    """Return the mean of values (N,) of images, or (R, N) of images in R runs, and its
+    percentile interval when images, and runs, are drawn anew with replacement.
 
-    The statistic is computed again on `n` lists of as many images, drawn from `images`
-    with replacement: it has to count an image that comes twice twice. Draws for which
-    it is NaN are left out. Same images, n and seed: same draws, so that two statistics
-    can be compared. Raises ValueError for no images, n < 1 or a level outside (0, 1).
+    Images of NaN are left out; without any other all three are NaN. Same count, n and
+    seed: same draws, so that two means can be compared. Raises ValueError for no
+    images, n < 1, a level outside (0, 1), and an image that is NaN in some runs only.
     """
-    images = list(images)
-    _check(images, n, level)
-    draws = [
-        statistic([images[k] for k in drawn]) for drawn in _draw(len(images), n, seed)
-    ]
-    low, high = _bounds(np.array(draws, float), level)
-    return Interval(float(statistic(images)), float(low), float(high))
+    values = np.atleast_2d(np.asarray(values, float))
+    _check(values.shape[1], n, level)
+    values = values[:, ~np.isnan(values).all(0)]
+    if np.isnan(values).any():
+        raise ValueError("the runs know boxes of other pictures: expected the same")
+    if not values.size:
+        return Interval(np.nan, np.nan, np.nan)
+    generator, (runs, count) = np.random.default_rng(seed), values.shape
+    draws = np.empty(n)
+    for i in range(n):
+        rows = generator.integers(runs, size=runs)
+        times = np.bincount(generator.integers(count, size=count), minlength=count)
+        draws[i] = values[rows].mean(0) @ times / count
+    return Interval(float(values.mean()), *map(float, _bounds(draws, level)))
 
 
 def evaluate_with_intervals(
@@ -66,7 +69,7 @@ def evaluate_with_intervals(
     detections. (With ties in list order, an image drawn twice stands twice in a row.)
     """
     matches = match(detections, ground_truth, protocol, images)
-    _check(matches.images, n, level)
+    _check(len(matches.images), n, level)
     counted = [matches.at(t) for t in iou_thresholds]
     draws = replicates(counted, len(matches.images), n, seed)  # (n, 2, T)
     return _frame(measure(counted), draws, matches.protocol, iou_thresholds, level)
@@ -124,7 +127,7 @@ def paired_difference(
     """
     if images is None:
         images = list(dict.fromkeys([*detections, *others, *ground_truth]))
-    _check(images, n, level)
+    _check(len(images), n, level)
     pair = [match(d, ground_truth, protocol, images) for d in (detections, others)]
     counted = [[m.at(t) for t in iou_thresholds] for m in pair]
     value = np.subtract(*(measure(c) for c in counted))
@@ -141,7 +144,7 @@ def wilson(successes: int, total: int, level: float = 0.95) -> Interval:
     """
     if not (total > 0 and 0 <= successes <= total):
         raise ValueError(f"{successes} of {total}: expected 0 to {total}, of 1 or more")
-    _check([total], 1, level)
+    _check(total, 1, level)
     z = NormalDist().inv_cdf((1 + level) / 2)
     share = successes / total
     centre = share + z**2 / (2 * total)
@@ -201,10 +204,72 @@ def _bounds(draws: np.ndarray, level: float) -> np.ndarray:
     return np.nanquantile(draws, quantiles, axis=0)
 
 
-def _check(images: Sequence[Hashable], n: int, level: float) -> None:
-    if not len(images):
-        raise ValueError("bootstrap: no images to draw from")
-    if n < 1:
-        raise ValueError(f"bootstrap: n = {n}, expected at least 1 draw")
-    if not 0 < level < 1:
-        raise ValueError(f"bootstrap: level {level}, expected a share between 0 and 1")
+def _check(images: int, n: int, level: float) -> None:
+    if images < 1 or n < 1 or not 0 < level < 1:
+        got = f"{images} images, n = {n}, level {level}"
+        raise ValueError(f"{got}: expected 1 or more, 1 or more, a share in (0, 1)")
+
+
+SURE = 0.9  # of the draws have to gain
+
+
+class Ladder:
+    """Detectors that are built step by step, each step tried on the same images.
+
+    Its measure is the mean of AP over `iou_thresholds`. A step is kept if it gains over
+    the last one kept in at least 90 % of `n` bootstrap samples of the `images` (both
+    are measured on the same drawn images). Choose on other images than those that the
+    result is measured on. Arguments and errors as for `bootstrap.paired_difference`.
+    """
+
+    def __init__(
+        self,
+        ground_truth: Boxes,
+        iou_thresholds: Sequence[float] = (0.3, 0.4, 0.5),
+        protocol: str | Protocol = "course",
+        images: Sequence[Hashable] | None = None,
+        n: int = 1000,
+        seed: int = 0,
+        level: float = 0.95,
+    ) -> None:
+        self.ground_truth, self.iou_thresholds = ground_truth, list(iou_thresholds)
+        self.images = list(ground_truth if images is None else images)
+        self.protocol, self.n, self.seed, self.level = protocol, n, seed, level
+        self._rows: list[dict] = []
+        self._below: tuple[float, np.ndarray] | None = None
+
+    def step(self, name: str, detections: Boxes) -> bool:
+        """Measure a step; return whether it is kept. The first one always is."""
+        matches = match(detections, self.ground_truth, self.protocol, self.images)
+        counted = [matches.at(t) for t in self.iou_thresholds]
+        ap = measure(counted)[0]  # (T,)
+        draws = replicates(counted, len(self.images), self.n, self.seed)  # (n, 2, T)
+        here = float(ap.mean()), draws[:, 0].mean(1)
+        gain = self._gain(*here)
+        self._below = here if gain["kept"] else self._below
+        columns = {f"AP {t}": v for t, v in zip(self.iou_thresholds, ap, strict=True)}
+        self._rows.append({"step": name, **columns, **gain})
+        self._said = str(matches.protocol)
+        return gain["kept"]
+
+    def frame(self) -> pd.DataFrame:
+        """A row per step, in percent: `step`; `AP t` for each threshold t; `gain`, of
+        their mean over that of the last step kept before, with the bounds of its
+        percentile interval, `gain low` and `gain high`; `kept`."""
+        if not self._rows:
+            raise ValueError("ladder: no step was tried")
+        frame = pd.DataFrame(self._rows)
+        frame.attrs["protocol"] = self._said
+        return frame
+
+    def _gain(self, mean: float, draws: np.ndarray) -> dict[str, float | bool]:
+        if self._below is None:
+            nothing = dict.fromkeys(("gain", "gain low", "gain high"), np.nan)
+            return nothing | {"kept": True}
+        gains = draws - self._below[1]
+        gains = gains[np.isfinite(gains)]  # in some draws there is no object
+        ends = [(1 - self.level) / 2, (1 + self.level) / 2]
+        low, high = np.quantile(gains, ends) if len(gains) else (np.nan, np.nan)
+        kept = len(gains) > 0 and bool((gains > 0).mean() >= SURE)
+        gain = mean - self._below[0]
+        return {"gain": gain, "gain low": low, "gain high": high, "kept": kept}

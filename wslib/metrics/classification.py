@@ -67,8 +67,8 @@ def mean_recall(
     scores, labels = np.asarray(scores, float), np.asarray(labels)
     _check(scores, labels, ndim=2)
     positives = (labels == 1).sum(0)
-    found = ((labels == 1) & (scores >= threshold)).sum(0)
-    each = np.where(positives > 0, found / np.maximum(positives, 1), np.nan)  # (C,)
+    hits = ((labels == 1) & (scores >= threshold)).sum(0)
+    each = np.where(positives > 0, hits / np.maximum(positives, 1), np.nan)  # (C,)
     known = each[~np.isnan(each)]
     return (float(known.mean()) if known.size else float("nan")), each
 

@@ -15,7 +15,7 @@ Classes = Mapping[str, Boxes]  # {class: {image id: boxes}}
 
 
 def classwise_ap(
-    found: Classes,
+    detections: Classes,
     truths: Classes,
     iou_threshold: float = 0.5,
     protocol: str | Protocol = "voc07",
@@ -26,19 +26,19 @@ def classwise_ap(
     VOC corners. NaN for a class without an object to be found, 0 for one that is not in
     `found`. Errors as `detection.evaluate`.
     """
-    counted = _count(found, truths, iou_threshold, protocol, None)
+    counted = _count(detections, truths, iou_threshold, protocol, None)
     return pd.Series({name: 100 * c.ap_and_recall()[0] for name, c in counted.items()})
 
 
 def classwise_corloc(
-    found: Classes, truths: Classes, iou_threshold: float = 0.5
+    detections: Classes, truths: Classes, iou_threshold: float = 0.5
 ) -> pd.Series:
     """Return CorLoc of each class, in percent: the share of its images whose first box
     is on an object; NaN for a class in no image. See `localisation.corloc`."""
     shares = {}
     for name, truth in truths.items():
         inside = {i: boxes for i, boxes in truth.items() if len(boxes)}
-        boxes = {i: b for i, b in found.get(name, {}).items() if i in inside}
+        boxes = {i: b for i, b in detections.get(name, {}).items() if i in inside}
         right = corloc(boxes, inside, iou_threshold).value if inside else np.nan
         shares[name] = 100 * right
     return pd.Series(shares)
@@ -64,12 +64,12 @@ def mean_ap(
     `classwise_ap`, and ValueError for no detector, no images, or n < 1.
     """
     if not systems or not len(images) or n < 1:
-        found = f"{len(systems)} detectors, {len(images)} images, n = {n}"
-        raise ValueError(f"{found}: expected 1 or more of each")
+        given = f"{len(systems)} detectors, {len(images)} images, n = {n}"
+        raise ValueError(f"{given}: expected 1 or more of each")
     values, draws = {}, {}
-    for name, found in systems.items():
+    for name, detections in systems.items():
         counted = list(
-            _count(found, truths, iou_threshold, protocol, list(images)).values()
+            _count(detections, truths, iou_threshold, protocol, list(images)).values()
         )
         values[name] = _mean([100 * c.ap_and_recall()[0] for c in counted])
         drawn = replicates(counted, len(images), n, seed)[:, 0]  # (n, classes)
@@ -85,9 +85,9 @@ def mean_ap(
     return pd.DataFrame(rows)
 
 
-def _count(found, truths, iou_threshold, protocol, images) -> dict[str, Counted]:
+def _count(detections, truths, iou_threshold, protocol, images) -> dict[str, Counted]:
     return {
-        name: match(found.get(name, {}), truth, protocol, images).at(iou_threshold)
+        name: match(detections.get(name, {}), truth, protocol, images).at(iou_threshold)
         for name, truth in truths.items()
     }
 

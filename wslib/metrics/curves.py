@@ -30,14 +30,14 @@ def curve(
     """
     scores = np.asarray(scores, float)
     weights = np.ones(len(scores)) if weights is None else np.asarray(weights, float)
-    found = np.cumsum(weights * correct)
-    seen = np.cumsum(weights)
-    keep = seen > 0
+    hits = np.cumsum(weights * correct)
+    counted = np.cumsum(weights)
+    keep = counted > 0
     if grouped and len(scores):
         keep &= np.append(scores[1:] != scores[:-1], True)
-    found, seen, scores = found[keep], seen[keep], scores[keep]
-    recall = found / positives if positives else np.full(len(found), np.nan)
-    return recall, found / seen, scores
+    hits, counted, scores = hits[keep], counted[keep], scores[keep]
+    recall = hits / positives if positives else np.full(len(hits), np.nan)
+    return recall, hits / counted, scores
 
 
 def average_precision_from_curve(

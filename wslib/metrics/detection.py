@@ -10,27 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from wslib.metrics.curves import average_precision_from_curve
-from wslib.metrics.matching import (
-    PROTOCOLS,
-    Boxes,
-    Matches,
-    Protocol,
-    box_iou,
-    match,
-)
-
-__all__ = [
-    "PROTOCOLS",
-    "Boxes",
-    "Matches",
-    "Protocol",
-    "average_precision_from_curve",
-    "box_iou",
-    "evaluate",
-    "match",
-    "precision_recall",
-]
+from wslib.metrics.matching import Boxes, Protocol, match
 
 
 def evaluate(

@@ -24,13 +24,15 @@ such a box it is missed: no box was there for it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from wslib.metrics.matching import Boxes, Counted, Matches, Protocol, box_iou, match
-from wslib.metrics.oracles import check_near, oracle_ladder
+from wslib.metrics.detection import evaluate
+from wslib.metrics.matching import Boxes, Counted, Matches, Protocol, match
+from wslib.metrics.overlap import box_iou
 
 __all__ = ["KINDS", "error_budget", "fates", "object_fates", "oracle_ladder"]
 
@@ -218,3 +220,115 @@ def _pairs(
 def _corners(boxes: Boxes, images: list, image: np.ndarray, row: np.ndarray):
     corners = [boxes[images[i]][k][:4] for i, k in zip(image, row, strict=True)]
     return np.array(corners, float).reshape(-1, 4)
+
+
+def oracle_ladder(
+    detections: Boxes,
+    ground_truth: Boxes,
+    boxes_by_threshold: Mapping[float, Boxes] | None = None,
+    iou_thresholds: Sequence[float] = (0.3, 0.4, 0.5),
+    protocol: str | Protocol = "course",
+    near: float = 0.1,
+) -> pd.DataFrame:
+    """Return AP and recall, in percent, of detectors that are told part of the truth.
+
+    A row per `rung` ("as measured", and what `oracle_presence`, `oracle_threshold`,
+    `oracle_extent` give, and the first and the last together), and the columns `AP t`
+    and `recall t` for each IoU threshold t. The rung of the thresholds is left out
+    without `boxes_by_threshold`. Presence and extent cannot lower AP; a threshold that
+    fits each image best can, where it adds boxes or turns the ranking.
+
+    Raises ValueError as `detection.evaluate` does, and unless 0 < near <= the smallest
+    IoU threshold.
+    """
+    present = oracle_presence(detections, ground_truth)
+    rungs = {"as measured": detections, "presence": present}
+    if boxes_by_threshold is not None:
+        chosen = oracle_threshold(
+            detections, ground_truth, boxes_by_threshold, protocol
+        )
+        rungs["threshold per image"] = chosen
+    check_near(near, min(iou_thresholds, default=1))
+    for name, boxes in (("extent", detections), ("presence + extent", present)):
+        rungs[name] = oracle_extent(boxes, ground_truth, near, protocol)
+    measured = [
+        evaluate(b, ground_truth, iou_thresholds, protocol) for b in rungs.values()
+    ]
+    frame = pd.DataFrame({"rung": [*rungs]})
+    for metric, name in (("ap", "AP"), ("recall", "recall")):
+        for t in iou_thresholds:
+            frame[f"{name} {t}"] = [m.loc[metric, float(t)] for m in measured]
+    frame.attrs = measured[0].attrs
+    return frame
+
+
+def oracle_presence(detections: Boxes, ground_truth: Boxes) -> dict:
+    """Return the detections of the images that have an object."""
+    return {i: b for i, b in detections.items() if np.size(ground_truth.get(i, ()))}
+
+
+def oracle_threshold(
+    detections: Boxes,
+    ground_truth: Boxes,
+    boxes_by_threshold: Mapping[float, Boxes],
+    protocol: str | Protocol = "course",
+) -> dict:
+    """Return the detections, those of an image with an object from its best threshold.
+
+    boxes_by_threshold: {threshold of the map: {image id: (N, 5)}}, as `sweep` of
+    `wslib.boxes.maps` gives. Best is the largest mean, over the objects of the
+    image, of the IoU with the closest box; of equals fewer boxes, then the lower
+    threshold. Raises ValueError where there is no threshold, and for boxes as `match`
+    does.
+    """
+    if not boxes_by_threshold:
+        raise ValueError("boxes_by_threshold: empty, expected at least one threshold")
+    chosen, ranks = dict(detections), {}
+    for threshold in sorted(boxes_by_threshold):
+        boxes = boxes_by_threshold[threshold]
+        matches = match(boxes, ground_truth, protocol)  # checks the boxes
+        for i in dict.fromkeys(matches.images[k] for k in matches.object_image):
+            candidates = boxes.get(i, ())
+            rank = (
+                _fit(candidates, ground_truth[i], matches.protocol.pixel),
+                -len(candidates),
+            )
+            if i not in ranks or rank > ranks[i]:
+                ranks[i], chosen[i] = rank, candidates
+    return chosen
+
+
+def oracle_extent(
+    detections: Boxes,
+    ground_truth: Boxes,
+    near: float = 0.1,
+    protocol: str | Protocol = "course",
+) -> dict:
+    """Return the detections, the first one at each object in that object's own box.
+
+    It is the best scored of those that overlap this object most, with IoU >= `near`.
+    The others stay as they are: late ones are duplicates or wrong, as they were.
+    """
+    check_near(near, 1)
+    m = match(detections, ground_truth, protocol)
+    stretched = {i: np.array(boxes, float) for i, boxes in detections.items()}
+    at = np.flatnonzero((m.iou >= near) & (m.best >= 0))
+    for k in at[np.unique(m.best[at], return_index=True)[1]]:
+        image = m.images[m.image[k]]
+        box = np.asarray(ground_truth[image], float)[m.object_row[m.best[k]], :4]
+        stretched[image][m.row[k], :4] = box
+    return stretched
+
+
+def check_near(near: float, highest: float) -> None:
+    """Raise ValueError unless 0 < near <= highest, an IoU threshold."""
+    if not 0 < near <= highest:
+        raise ValueError(f"near {near}: expected above 0, at most the IoU of {highest}")
+
+
+def _fit(boxes: np.ndarray, objects: np.ndarray, pixel: int) -> float:
+    """Return the mean, over the objects, of the IoU with the closest box; 0 without."""
+    boxes, objects = np.asarray(boxes, float), np.asarray(objects, float)
+    if not boxes.size:
+        return 0.0
+    return float(box_iou(boxes[:, None], objects[None], pixel).max(axis=0).mean())

@@ -30,7 +30,7 @@ def max_box_acc(
     """Return MaxBoxAccV2 and the accuracies it is the mean of, in percent.
 
     boxes_by_threshold: {threshold of the map: {image id: (N, 4) or (N, 5) boxes}}, of
-    all components of each map, as `sweep` of `wslib.boxes.localisation` gives them. An
+    all components of each map, as `sweep` of `wslib.boxes.maps` gives them. An
     image is right if any of its boxes has IoU >= `iou` with any of its objects. The
     frame has a row per IoU threshold: `iou`, `accuracy`, and the map's `threshold` that
     is best there for the whole data set, the lowest of equals. (Choe et al.,
@@ -80,16 +80,16 @@ def pxap(
     """
     if levels < 2:
         raise ValueError(f"levels {levels}: expected at least 2")
-    true, seen = np.zeros((2, levels), int)
+    true, counted = np.zeros((2, levels), int)
     for k, (values, mask, void) in enumerate(zip_longest(maps, masks, ignore)):
         values, mask, counts = _pixels(values, mask, void, k)
         level = np.rint(values * (levels - 1)).astype(int)
         true += np.bincount(level[mask & counts], minlength=levels)
-        seen += np.bincount(level[counts], minlength=levels)
+        counted += np.bincount(level[counts], minlength=levels)
     if not true.any():
         return float("nan")
-    true, seen = np.cumsum(true[::-1]), np.cumsum(seen[::-1])
-    precision = true / np.maximum(seen, 1)
+    true, counted = np.cumsum(true[::-1]), np.cumsum(counted[::-1])
+    precision = true / np.maximum(counted, 1)
     return float(np.sum(np.diff(true, prepend=0) * precision) / true[-1])
 
 

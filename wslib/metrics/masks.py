@@ -14,7 +14,8 @@ from collections.abc import Hashable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from wslib.metrics.bootstrap import Interval, wilson
+from wslib.metrics.bootstrap import Interval, mean_interval, wilson
+from wslib.metrics.overlap import checked_masks, mask_iou
 
 GOOD_IOU = 0.65  # what the course wants
 MEASURES = {
@@ -31,22 +32,6 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def mask_iou(masks: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the intersection over union of masks (..., H, W) bool, shape (...).
-
-    Leading axes are broadcast: three masks (3, H, W) and a true one (H, W) give (3,).
-    Two empty masks are the same: 1. Raises ValueError for sizes that differ and for
-    masks that are not bool.
-    """
-    masks, others = _checked(masks), _checked(others)
-    if masks.shape[-2:] != others.shape[-2:]:
-        shapes = f"masks {masks.shape} and {others.shape}"
-        raise ValueError(f"{shapes}: expected the same (H, W)")
-    both = np.count_nonzero(masks & others, axis=(-2, -1))
-    union = np.count_nonzero(masks | others, axis=(-2, -1))
-    return np.where(union == 0, 1.0, both / np.maximum(union, 1))[()]
-
-
 def is_good(iou: np.ndarray) -> np.ndarray:
     """Return where an IoU is at least 0.65. Exactly 0.65 is, however it was computed:
     13 / 20, or 0.3 + 0.35, which in floating point is a little less."""
@@ -56,7 +41,7 @@ def is_good(iou: np.ndarray) -> np.ndarray:
 def centre_of_mass(mask: np.ndarray) -> np.ndarray:
     """Return (2,) x, y: the mean place of a mask's pixels; NaN for an empty one. It may
     lie outside of the mask (a C)."""
-    rows, columns = np.nonzero(_checked(mask, 2))
+    rows, columns = np.nonzero(checked_masks(mask, 2))
     if not len(rows):
         return np.full(2, np.nan)
     return np.array([columns.mean(), rows.mean()])
@@ -65,12 +50,12 @@ def centre_of_mass(mask: np.ndarray) -> np.ndarray:
 def hit_rate(points: np.ndarray, mask: np.ndarray) -> float:
     """Return the share of the points (n, 2) that lie in the mask; NaN for no points. A
     point outside of the picture is outside of the mask."""
-    points, mask = _points(points), _checked(mask, 2)
+    points, mask = _points(points), checked_masks(mask, 2)
     if not len(points):
         return float("nan")
     pixels = np.floor(points + 0.5).astype(int)
-    seen = ((pixels >= 0) & (pixels < mask.shape[::-1])).all(1)
-    columns, rows = pixels[seen].T
+    inside = ((pixels >= 0) & (pixels < mask.shape[::-1])).all(1)
+    columns, rows = pixels[inside].T
     return float(mask[rows, columns].sum() / len(points))
 
 
@@ -91,7 +76,7 @@ def relative_distance(points: np.ndarray, mask: np.ndarray) -> float:
 
 
 def measure_masks(
-    found: Iterable, masks: Iterable[np.ndarray], ids: Iterable[Hashable]
+    segmentations: Iterable, masks: Iterable[np.ndarray], ids: Iterable[Hashable]
 ) -> pd.DataFrame:
     """Return a row per image: what was found in it against its true mask (H, W) bool.
 
@@ -104,11 +89,11 @@ def measure_masks(
 
     Raises ValueError for counts and sizes that differ and masks that are not bool.
     """
-    found, masks, ids = list(found), list(masks), list(ids)
-    if not len(found) == len(masks) == len(ids):
-        counts = f"{len(found)} answers, {len(masks)} masks, {len(ids)} ids"
+    segmentations, masks, ids = list(segmentations), list(masks), list(ids)
+    if not len(segmentations) == len(masks) == len(ids):
+        counts = f"{len(segmentations)} answers, {len(masks)} masks, {len(ids)} ids"
         raise ValueError(f"{counts}: expected as many of each")
-    rows = [_measured(*pair) for pair in zip(found, masks, strict=True)]
+    rows = [_measured(*pair) for pair in zip(segmentations, masks, strict=True)]
     return pd.DataFrame(rows, columns=COLUMNS).assign(id=ids)[["id", *COLUMNS]]
 
 
@@ -171,36 +156,18 @@ def paired(
     return mean_interval(first - second.reindex(first.index), n, seed, level)
 
 
-def mean_interval(
-    values: Iterable[float], n: int = 1000, seed: int = 0, level: float = 0.95
-) -> Interval:
-    """Return the mean of the values, NaN left out, and the percentile interval of the
-    means of `n` samples drawn from them with replacement; NaN where all are.
-
-    The draws are those of `bootstrap.bootstrap`, all at once. Raises ValueError for no
-    values, n < 1 or a level outside (0, 1).
-    """
-    values = np.asarray(values, float)
-    if not len(values) or n < 1 or not 0 < level < 1:
-        got = f"{len(values)} images, n = {n}, level {level}"
-        raise ValueError(f"{got}: expected 1 or more, 1 or more, a share in (0, 1)")
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return Interval(*[float("nan")] * 3)
-    drawn = np.random.default_rng(seed).integers(len(values), size=(n, len(values)))
-    bounds = np.quantile(values[drawn].mean(1), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(values.mean()), *map(float, bounds))
-
-
-def _measured(found, mask: np.ndarray) -> tuple[float, ...]:
+def _measured(segmentation, mask: np.ndarray) -> tuple[float, ...]:
     """Return one image's row, in the order of COLUMNS."""
-    points, labels = _points(found.prompt.points), np.asarray(found.prompt.labels)
+    points, labels = (
+        _points(segmentation.prompt.points),
+        np.asarray(segmentation.prompt.labels),
+    )
     foreground, background = points[labels == 1], points[labels == 0]
     hit = hit_rate(foreground, mask)
-    if not len(foreground) and found.prompt.box is None:
+    if not len(foreground) and segmentation.prompt.box is None:
         hit = 0.0
-    ious = mask_iou(found.masks, mask)  # (n,)
-    iou = float(ious[found.best])
+    ious = mask_iou(segmentation.masks, mask)  # (n,)
+    iou = float(ious[segmentation.best])
     return (
         hit,
         distance(foreground, mask),
@@ -209,16 +176,8 @@ def _measured(found, mask: np.ndarray) -> tuple[float, ...]:
         iou,
         float(is_good(iou)),
         float(ious.max()),
-        float(found.scores[found.best]),
+        float(segmentation.scores[segmentation.best]),
     )
-
-
-def _checked(mask: np.ndarray, ndim: int | None = None) -> np.ndarray:
-    mask = np.asarray(mask)
-    if mask.dtype != bool or mask.ndim < 2 or ndim not in (None, mask.ndim):
-        got = f"mask of shape {mask.shape}, {mask.dtype}"
-        raise ValueError(f"{got}: expected (H, W) bool")
-    return mask
 
 
 def _points(points: np.ndarray) -> np.ndarray:
@@ -229,3 +188,41 @@ def _points(points: np.ndarray) -> np.ndarray:
         got = points.tolist() if points.size <= 4 else f"shape {points.shape}"
         raise ValueError(f"points {got}: expected finite (n, 2)")
     return points
+
+
+def every_mask(
+    segmentations: Iterable, masks: Iterable
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the score and the IoU of each mask of all answers, (N,) each."""
+    pairs = list(zip(segmentations, masks, strict=True))
+    ious = [mask_iou(answer.masks, mask) for answer, mask in pairs]
+    return np.concatenate([a.scores for a, _ in pairs]), np.concatenate(ious)
+
+
+def calibration(
+    scores: np.ndarray, ious: np.ndarray, bins: int = 10
+) -> tuple[float, pd.DataFrame]:
+    """Return how far expected IoUs are from measured ones, and where.
+
+    The frame has a row per bin of `bins` equal ones of the score with a mask in it:
+    `low` and `high` of the bin, `count`, and the mean `score` and `iou` of its masks; a
+    score outside [0, 1] is in the first or last. The number is the mean over the masks
+    of the gap |score - iou| of their bin's means: the expected calibration error
+    (Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning",
+    AAAI 2015), of IoUs. Raises ValueError for lengths that differ, none, or NaN.
+    """
+    scores, ious = np.asarray(scores, float), np.asarray(ious, float)
+    if scores.shape != ious.shape or scores.ndim != 1 or not len(scores):
+        shapes = f"scores {scores.shape} and ious {ious.shape}"
+        raise ValueError(f"{shapes}: expected both (N,), 1 or more")
+    if bins < 1 or not np.isfinite([scores, ious]).all():
+        raise ValueError(f"bins {bins} and scores: expected 1 or more, all finite")
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, scores, "right") - 1, 0, bins - 1)
+    groups = pd.DataFrame({"score": scores, "iou": ious}).groupby(place)
+    frame = groups.mean()
+    gap = np.average((frame["score"] - frame["iou"]).abs(), weights=groups.size())
+    frame.insert(0, "count", groups.size())
+    frame.insert(0, "high", edges[frame.index + 1])
+    frame.insert(0, "low", edges[frame.index])
+    return float(gap), frame.reset_index(drop=True)

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from wslib.metrics.curves import Points, average_precision_from_curve, curve
+from wslib.metrics.overlap import box_iou
 
 Boxes = Mapping[Hashable, np.ndarray]
 
@@ -184,7 +185,7 @@ def match(
     protocol = _protocol(protocol)
     if images is None:
         images = [*detections, *(i for i in ground_truth if i not in detections)]
-    found, image, row = _stack(detections, images, "detections", 5)
+    detected, image, row = _stack(detections, images, "detections", 5)
     objects, object_image, object_row = _stack(ground_truth, images, "ground_truth", 4)
     for k in np.flatnonzero(~np.isin(objects[:, 4], (0, 1)))[:1]:
         place = f"ground_truth[{images[object_image[k]]!r}], row {object_row[k]}"
@@ -195,31 +196,14 @@ def match(
         objects, object_image, object_row, positive = (
             a[order] for a in (objects, object_image, object_row, positive)
         )
-    iou, best = _best_object(found, image, objects, object_image, protocol.pixel)
-    score = found[:, 4]
+    iou, best = _best_object(detected, image, objects, object_image, protocol.pixel)
+    score = detected[:, 4]
     by_score = (-score,) if protocol.ties == "list order" else (-iou, -score)
     order = np.lexsort(by_score)  # stable; the last key is the first to be looked at
     detected = (a[order] for a in (image, row, score, iou, best))
     return Matches(
         protocol, list(images), *detected, object_image, object_row, positive
     )
-
-
-def box_iou(a: np.ndarray, b: np.ndarray, pixel: int = 0) -> np.ndarray:
-    """Return intersection over union of (..., 4) and (..., 4), broadcast together.
-
-    `pixel` is added to widths and heights: 0 if x2 and y2 are the box's edges, 1 if
-    they are its last pixels. `box_iou(a[:, None], b[None])` compares all pairs (N, M).
-    The IoU of two boxes without area is 0. Columns after the fourth are not read.
-    """
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    corner = np.maximum(a[..., :2], b[..., :2])
-    sides = np.minimum(a[..., 2:4], b[..., 2:4]) - corner + pixel  # (..., 2)
-    intersection = np.prod(np.maximum(sides, 0), axis=-1)
-    areas = [np.prod(c[..., 2:4] - c[..., :2] + pixel, axis=-1) for c in (a, b)]
-    union = areas[0] + areas[1] - intersection
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(union > 0, intersection / union, 0.0)
 
 
 def _protocol(protocol: str | Protocol) -> Protocol:
@@ -231,7 +215,7 @@ def _protocol(protocol: str | Protocol) -> Protocol:
 
 
 def _best_object(
-    found: np.ndarray,
+    detected: np.ndarray,
     image: np.ndarray,
     objects: np.ndarray,
     object_image: np.ndarray,
@@ -243,13 +227,13 @@ def _best_object(
     """
     start = np.searchsorted(object_image, image)
     count = np.searchsorted(object_image, image, side="right") - start  # (D,)
-    pair_found = np.repeat(np.arange(len(found)), count)  # (P,)
-    offset = np.arange(len(pair_found)) - np.repeat(np.cumsum(count) - count, count)
-    pair_object = start[pair_found] + offset
-    overlap = box_iou(found[pair_found], objects[pair_object], pixel)
-    order = np.lexsort((pair_object, -overlap, pair_found))
-    which, first = np.unique(pair_found[order], return_index=True)
-    iou, best = np.zeros(len(found)), np.full(len(found), -1)
+    pair_detected = np.repeat(np.arange(len(detected)), count)  # (P,)
+    offset = np.arange(len(pair_detected)) - np.repeat(np.cumsum(count) - count, count)
+    pair_object = start[pair_detected] + offset
+    overlap = box_iou(detected[pair_detected], objects[pair_object], pixel)
+    order = np.lexsort((pair_object, -overlap, pair_detected))
+    which, first = np.unique(pair_detected[order], return_index=True)
+    iou, best = np.zeros(len(detected)), np.full(len(detected), -1)
     iou[which] = overlap[order][first]
     best[which] = np.where(iou[which] > 0, pair_object[order][first], -1)
     return iou, best

@@ -14,7 +14,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import pandas as pd
 
-from wslib.metrics.matching import Boxes, box_iou, match
+from wslib.metrics.matching import Boxes, match
+from wslib.metrics.overlap import box_iou
 
 COUNTS = (10, 30, 100, 300, 1000)
 AVERAGED = np.arange(50, 100, 5) / 100  # the IoU thresholds of average recall

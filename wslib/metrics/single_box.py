@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from wslib.metrics.bootstrap import Interval, wilson
-from wslib.metrics.overlap import generalised_iou, paired_iou
+from wslib.metrics.bootstrap import Interval, mean_interval, wilson
+from wslib.metrics.overlap import box_iou, generalised_iou
 
 GOOD_IOU = 0.7
 WORST = 2.0  # 1 - GIoU of boxes that are infinitely far from each other
@@ -48,12 +48,12 @@ def measure_boxes(
     if len(counts) > 1:
         raise ValueError(f"rows {sorted(counts)}, expected as many of each")
     labels, true_labels = np.asarray(labels), np.asarray(true_labels)
-    found, true = (
+    predicted, true = (
         torch.as_tensor(np.array(b, np.float64)) for b in (boxes, true_boxes)
     )
-    missed, known = found.isnan().any(1), ~true.isnan().any(1)
-    iou = paired_iou(found, true).masked_fill(missed, 0).where(known, torch.nan)
-    box_loss = (1 - generalised_iou(found, true)).masked_fill(missed, WORST)
+    missed, known = predicted.isnan().any(1), ~true.isnan().any(1)
+    iou = box_iou(predicted, true).masked_fill(missed, 0).where(known, torch.nan)
+    box_loss = (1 - generalised_iou(predicted, true)).masked_fill(missed, WORST)
     frame = pd.DataFrame({"label": true_labels, "said": labels})
     frame["accuracy"] = (labels == true_labels).astype(float)
     frame["iou"] = iou.numpy()
@@ -87,37 +87,16 @@ def summarise(
     there is no spread to draw from: the interval of a share of one run, and of all or
     nothing, is Wilson's.
     """
-    told = {}
+    intervals = {}
     for name in MEASURES.values():
         if name in runs[0]:
             values = np.stack([run[name].to_numpy(float) for run in runs])  # (R, N)
-            told[name] = mean_interval(values, n, seed, level)
-            share, known = told[name].value, (~np.isnan(values[0])).sum()
+            intervals[name] = mean_interval(values, n, seed, level)
+            share, known = intervals[name].value, (~np.isnan(values[0])).sum()
             binary = known and name in ("accuracy", "good")
             if binary and (len(runs) == 1 or share in (0, 1)):
-                told[name] = wilson(round(share * known), known, level)
-    return told
-
-
-def mean_interval(
-    values: np.ndarray, n: int = 1000, seed: int = 0, level: float = 0.95
-) -> Interval:
-    """The mean of values (R, N) and its interval when rows and columns are drawn anew,
-    with replacement. Columns of NaN are left out; without any other all three are NaN.
-    Raises ValueError for a column that is NaN in some rows only."""
-    generator, (runs, count) = np.random.default_rng(seed), values.shape
-    values = values[:, ~np.isnan(values).all(0)]
-    if np.isnan(values).any():
-        raise ValueError("the runs know boxes of other pictures: expected the same")
-    if not values.size:
-        return Interval(np.nan, np.nan, np.nan)
-    count, draws = values.shape[1], np.empty(n)
-    for i in range(n):
-        rows = generator.integers(runs, size=runs)
-        times = np.bincount(generator.integers(count, size=count), minlength=count)
-        draws[i] = values[rows].mean(0) @ times / count
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(values.mean()), float(low), float(high))
+                intervals[name] = wilson(round(share * known), known, level)
+    return intervals
 
 
 ERRORS = ("wrong class", "nothing found", "shifted", "too large", "too small")
@@ -126,22 +105,20 @@ ERRORS = ("wrong class", "nothing found", "shifted", "too large", "too small")
 def error_kinds(
     measured: pd.DataFrame, boxes: np.ndarray, true_boxes: np.ndarray
 ) -> np.ndarray:
-    """What is wrong with each of N answers: one of `ERRORS`, or "" for a right class
-    and an IoU above 0.7, or no true box that is known.
+    """Name what is wrong with each of N predictions: one of `ERRORS`, or "" for a right
+    class and an IoU above 0.7, or no true box that is known.
 
     A box is shifted if it would be good with its centre on the true one's; else it is
     too large or too small, by its area.
     """
-    found, true = (np.array(b, np.float64) for b in (boxes, true_boxes))
-    size, true_size = (b[:, 2:] - b[:, :2] for b in (found, true))
-    smaller = np.minimum(size, true_size).prod(1)
-    area, true_area = size.prod(1), true_size.prod(1)
-    centred = smaller / (area + true_area - smaller)
-    kinds = np.where(area > true_area, "too large", "too small")
+    predicted, true = (np.array(b, np.float64) for b in (boxes, true_boxes))
+    size, true_size = (b[:, 2:] - b[:, :2] for b in (predicted, true))
+    centred = box_iou(*(np.pad(sides, ((0, 0), (2, 0))) for sides in (size, true_size)))
+    kinds = np.where(size.prod(1) > true_size.prod(1), "too large", "too small")
     kinds = np.where(centred > GOOD_IOU, "shifted", kinds)
     kinds = np.where(measured["good"] == 0, kinds, "")
     kinds = np.where(measured["accuracy"] == 1, kinds, "wrong class")
-    return np.where(np.isnan(found).any(1), "nothing found", kinds)
+    return np.where(np.isnan(predicted).any(1), "nothing found", kinds)
 
 
 def by_label(measured: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -170,13 +147,13 @@ def table_of_runs(
     `summarise` says of its runs, as far as it is `shown`, of "loss", "accuracy", "IoU",
     "IoU > 0.7" and "box loss"; last the bounds, as "IoU low", "IoU high". Shares and
     the IoU are in percent here; what was not measured is NaN."""
-    told = [summarise(of, n, seed) for of in runs.values()]
+    intervals = [summarise(frames, n, seed) for frames in runs.values()]
     columns, bounds = {"": list(runs), **(others or {})}, {}
     for title in shown:
         measure = MEASURES[title]
         scale = 100 if measure in SHARES else 1
         unknown = Interval(np.nan, np.nan, np.nan)
-        values = np.array([row.get(measure, unknown) for row in told]) * scale
+        values = np.array([row.get(measure, unknown) for row in intervals]) * scale
         columns[title] = values[:, 0]
         bounds |= {f"{title} low": values[:, 1], f"{title} high": values[:, 2]}
     return pd.DataFrame(columns | bounds)

@@ -43,12 +43,12 @@ def naming(path: Path | str) -> Iterator[None]:
 
 
 def save_checkpoint(path: Path | str, model: nn.Module, **about) -> None:
-    """Write the weights of any network, and what is known `about` them; see `plain`."""
+    """Write the weights of any network, and what is known `about` them."""
     with written_whole(path) as part:
         torch.save({"model": model.state_dict(), **about}, part)
 
 
-def plain(about: Mapping) -> dict:
+def json_values(about: Mapping) -> dict:
     """`about` as JSON gives it back: texts, numbers, lists and dictionaries. Raises
     ValueError for anything else, as it could be written, but not be read again."""
     try:
@@ -69,8 +69,9 @@ def load_checkpoint(path: Path | str, model: nn.Module) -> dict:
 
 
 def read_checkpoint(path: Path | str) -> dict:
-    """What is in the file, on the CPU. Raises FileNotFoundError, or ValueError for a
-    file that is damaged, is no dictionary, or holds more than tensors and numbers."""
+    """Read the content of the file, on the CPU. Raises FileNotFoundError, or ValueError
+    for a file that is damaged, is no dictionary, or holds more than tensors and
+    numbers."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
     try:
@@ -78,9 +79,9 @@ def read_checkpoint(path: Path | str) -> dict:
             warnings.simplefilter("ignore")  # of its reader, about old files
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
-        found = re.search(r"GLOBAL (\S+)", str(error))
+        match = re.search(r"GLOBAL (\S+)", str(error))
         reason = f"not a checkpoint, or damaged ({type(error).__name__})"
-        reason = f"refused, as it holds {found[1]}, no weights" if found else reason
+        reason = f"refused, as it holds {match[1]}, no weights" if match else reason
         raise ValueError(f"{path}: {reason}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path}: not a checkpoint: {type(content).__name__}")
@@ -94,15 +95,15 @@ def load_weights(model: nn.Module, state: object) -> None:
     then `model` is as it was.
     """
     name = getattr(model, "name", type(model).__name__)
-    found, expected = _tensors(state), model.state_dict()
-    for key in sorted(expected.keys() | found.keys()):
+    given, expected = _tensors(state), model.state_dict()
+    for key in sorted(expected.keys() | given.keys()):
         is_, wanted = (
-            tuple(s[key].shape) if key in s else "absent" for s in (found, expected)
+            tuple(s[key].shape) if key in s else "absent" for s in (given, expected)
         )
         if is_ != wanted:
             text = f"{key} is {is_}, expected {wanted}"
             raise ValueError(f"weights do not fit {name}: {text}")
-    model.load_state_dict(found)
+    model.load_state_dict(given)
 
 
 def _tensors(state: object) -> Mapping[str, Tensor]:
@@ -129,9 +130,9 @@ def fingerprint(module: nn.Module) -> str:
 
 
 def about_classifier(classifier: Classifier, classes: Sequence[str]) -> dict:
-    """What `load_classifier` must know of a classifier beside its weights.
+    """Describe a classifier as `load_classifier` must know it, beside its weights.
 
-    Each of its `heads` has one output per class; see `wslib.models.heads.fit_heads`.
+    Each of its `heads` has one output per class; see `wslib.models.heads.replace_head`.
     Raises ValueError for a name that comes twice, or where outputs and classes do not
     match.
     """
@@ -155,7 +156,7 @@ def save_classifier(
     what else is known `about` it. Raises ValueError, as `about_classifier`, and for
     weights that are not finite."""
     with naming(path):
-        about = {**plain(about), **about_classifier(classifier, classes)}
+        about = {**json_values(about), **about_classifier(classifier, classes)}
         _tensors(classifier.state_dict())
     save_checkpoint(path, classifier, **about)
 

@@ -67,10 +67,10 @@ class Classifier(nn.Module):
             own[f"head.{key}"] = own.pop(f"features.fc.{key}", None)
         expected = self.state_dict()
         for key in sorted(expected.keys() | own.keys()):
-            found, wanted = _shape(own.get(key)), _shape(expected.get(key))
-            if found != wanted:
+            given, wanted = _shape(own.get(key)), _shape(expected.get(key))
+            if given != wanted:
                 raise ValueError(
-                    f"weights do not fit {self.name}: {key} is {found}, "
+                    f"weights do not fit {self.name}: {key} is {given}, "
                     f"expected {wanted}"
                 )
         self.load_state_dict(own)

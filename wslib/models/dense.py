@@ -1,4 +1,4 @@
-"""A classifier that also says what it sees at each place.
+"""A dense classifier: classes of the image, and at each place of its feature map.
 
 Its backbone stays as ImageNet made it. All that is learnt from image labels are linear
 layers on top: two for the image and two for its places.
@@ -24,7 +24,7 @@ from wslib.models.checkpoints import (
 from wslib.models.classifiers import Classifier, build_classifier
 
 FORMAT = "wslib dense classifier 1"
-FORMATS = FORMAT, "wslib detector 1"  # as it was called, with its `name`
+EARLIER = "wslib detector 1"  # which had other names for two heads and a kind of map
 
 # Where a backbone is cut: its last stage of stride 16, and its last one before `top`.
 CUTS = {
@@ -34,8 +34,8 @@ CUTS = {
 }
 
 
-class Seen(NamedTuple):
-    """What the network says of B images: of each class in the image, and at each place.
+class DenseOutput(NamedTuple):
+    """The output for B images: of each class in the image, and at each place.
 
     gradcam, posterior: evidence, unbounded; places: probabilities of the classes and,
     last, of the background, which sum to 1 at each place.
@@ -56,8 +56,8 @@ class DenseClassifier(nn.Module):
     q the softmax of the ImageNet head at each place (B, 1000, h, w), and T the maps
     before A that are narrow enough to be kept, side by side (B, C, h, w):
 
-    - `tell`: logits of the image from the mean of A;
-    - `show`: the same, fitted with a stronger penalty. Its weights at each place are
+    - `image`: logits of the image from the mean of A;
+    - `cam`: the same, fitted with a stronger penalty. Its weights at each place are
       the Grad-CAM maps of all classes, times h w (`wslib.cam`; for such an ending
       Grad-CAM is CAM);
     - `posterior`: logits of the image from the mean of q. Its weights at each place are
@@ -65,7 +65,7 @@ class DenseClassifier(nn.Module):
     - `place`: logits of the n classes and of the background at each place, from T.
 
     `classifier` keeps its own weights and head; `imagenet_head` (K -> 1000) is that
-    head unless another is given. The new heads are zeros until `wslib.boxes.teaching`
+    head unless another is given. The new heads are zeros until `wslib.boxes.fitting`
     fits them. Raises ValueError for a head that is not ImageNet's.
     """
 
@@ -113,21 +113,21 @@ class DenseClassifier(nn.Module):
         """A (B, K, h, w) -> q (B, 1000, h, w), which sums to 1 at each place."""
         return at_each_place(self.imagenet_head, features).softmax(1)
 
-    def look(self, trunk: Tensor) -> Seen:
+    def apply_heads(self, trunk: Tensor) -> DenseOutput:
         """T (B, C, h, w), of whole images or of some of their places -> all outputs."""
         A = self.features(trunk)  # (B, K, h, w)
         q = self.posteriors(A)  # (B, 1000, h, w)
-        tell, show, posterior, place = self.heads.values()
-        return Seen(
-            tell(A.mean((2, 3))),
-            at_each_place(show, A, bias=False),
+        image, cam, posterior, place = self.heads.values()
+        return DenseOutput(
+            image(A.mean((2, 3))),
+            at_each_place(cam, A, bias=False),
             at_each_place(posterior, q, bias=False),
             at_each_place(place, trunk).softmax(1),
         )
 
-    def forward(self, images: Tensor) -> Seen:
+    def forward(self, images: Tensor) -> DenseOutput:
         """Normalised images (B, 3, H, W) -> what is seen in them, at stride 16."""
-        return self.look(self.trunk(images))
+        return self.apply_heads(self.trunk(images))
 
     def _heads(self, n: int) -> dict[str, nn.Linear]:
         K = self.imagenet_head.in_features
@@ -136,7 +136,7 @@ class DenseClassifier(nn.Module):
             middle = self.before(torch.zeros(1, 3, size, size))
             self.narrow = middle.shape[1]  # channels of T that `top` does not see
             channels = self.narrow + self.after(middle).shape[1]
-        sizes = {"tell": (K, n), "show": (K, n), "posterior": (1000, n)}
+        sizes = {"image": (K, n), "cam": (K, n), "posterior": (1000, n)}
         sizes["place"] = (channels, n + 1)
         return {name: _zero_head(*size) for name, size in sizes.items()}
 
@@ -147,7 +147,7 @@ def at_each_place(head: nn.Linear, maps: Tensor, bias: bool = True) -> Tensor:
     return F.conv2d(maps, weight, head.bias if bias else None)
 
 
-def save_detector(
+def save_dense(
     path: Path | str, network: DenseClassifier, classes: Sequence[str], **about
 ) -> None:
     """Write a network whose heads are fitted, the names of its classes, and what else
@@ -156,20 +156,36 @@ def save_detector(
     save_checkpoint(path, network, **about)
 
 
-def load_detector(path: Path | str) -> tuple[DenseClassifier, dict]:
-    """Return what `save_detector` wrote, on the CPU, and what is known about it.
+def load_dense(path: Path | str) -> tuple[DenseClassifier, dict]:
+    """Return what `save_dense` wrote, on the CPU, and what is known about it.
 
     Raises FileNotFoundError or ValueError, one line that names the file.
     """
     about = read_checkpoint(path)
     with naming(path):
-        if about.get("format") not in FORMATS or about.get("name") not in list(CUTS):
+        if about.get("format") == EARLIER:
+            about = _renamed(about)
+        if about.get("format") != FORMAT or about.get("name") not in list(CUTS):
             raise ValueError("no detector; `wslib voc train` makes one")
         _check_classes(about.get("classes"))
         classifier = build_classifier(about["name"], pretrained=False)
         network = DenseClassifier(classifier, len(about["classes"]))
         load_weights(network, about.pop("model", None))
     return network, about
+
+
+def _renamed(about: dict) -> dict:
+    """Turn the names of an earlier file into those of today."""
+    names = {"heads.tell.": "heads.image.", "heads.show.": "heads.cam."}
+    weights = about.get("model")
+    if isinstance(weights, dict):
+        for old, new in names.items():
+            weights = {str(k).replace(old, new): v for k, v in weights.items()}
+    about = {**about, "format": FORMAT, "model": weights}
+    if isinstance(thresholds := about.get("thresholds"), dict):
+        kinds = {"combined" if k == "taught" else k: v for k, v in thresholds.items()}
+        about["thresholds"] = kinds
+    return about
 
 
 def _check_classes(names: object) -> None:

@@ -1,4 +1,4 @@
-"""What a frozen backbone makes of images, computed once and kept on disk.
+"""Feature maps of a frozen backbone, computed once and kept on disk.
 
 Whatever is learnt on top of it, a localizer, a detector of proposals, a head, reads
 these maps, as often as it likes, and the backbone does not run again.
@@ -7,7 +7,7 @@ these maps, as often as it likes, and the backbone does not run again.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from wslib.data.folders import derived_root
-from wslib.data.images import ImageBatches
+from wslib.models.ask import ask, image_views, stack_views
 from wslib.models.dense import DenseClassifier
 from wslib.runtime.kept import digest, keep
 
@@ -52,6 +52,16 @@ class FeatureMaps:
         picked = [self.values[v, k, first:] for v, k in zip(views, rows, strict=True)]
         return torch.from_numpy(np.stack(picked)).float()
 
+    def views(
+        self, device, batch_size: int, flip: bool, channels: int | None = None
+    ) -> Iterator[tuple[list[Tensor], Tensor]]:
+        """Yield batches for `wslib.models.ask.ask`: the trunks of images on `device`,
+        with `flip` those of their mirror images, too, and the images' sizes."""
+        for rows in torch.arange(len(self)).split(batch_size):
+            trunks = [self.batch(rows, view, channels) for view in range(1 + flip)]
+            sizes = torch.from_numpy(self.sizes[rows.numpy()])
+            yield [trunk.to(device) for trunk in trunks], sizes
+
 
 def keep_feature_maps(
     network: DenseClassifier,
@@ -70,35 +80,32 @@ def keep_feature_maps(
     disk is full; errors of the images as `read_image`.
     """
     if size < 32 or size % 32 or not len(paths) or len(ids) != len(paths):
-        found = f"{len(ids)} ids, {len(paths)} paths, {size} pixels"
-        raise ValueError(f"{found}: expected as many, 1 or more, a multiple of 32")
+        given = f"{len(ids)} ids, {len(paths)} paths, {size} pixels"
+        raise ValueError(f"{given}: expected as many, 1 or more, a multiple of 32")
     paths = [Path(path) for path in paths]
     if gone := [path for path in paths if not path.exists()]:
         raise FileNotFoundError(f"{gone[0]}: no such image")
     folder = keep(
         derived_root() / "features",
         {"weights": digest_weights(network), "images": paths, "size": size},
-        lambda part: _look(network, paths, size, batch_size, part),
+        lambda part: _write(network, paths, size, batch_size, part),
         *(type(network), torch),
     )
     values, key = np.load(folder / VALUES, mmap_mode="r"), folder.name.split("-")[-1]
     return FeatureMaps(list(ids), np.load(folder / SIZES), values, key)
 
 
-@torch.inference_mode()
-def _look(network, paths, size: int, batch_size: int, folder: Path) -> None:
-    device = next(network.parameters()).device
+def _write(network, paths, size: int, batch_size: int, folder: Path) -> None:
+    batches = image_views(network, paths, size, batch_size, True, "feature maps")
+    answers = ask(lambda x: network.trunk(x).half(), batches, stack_views)
     values, sizes, done = None, [], 0
-    for images, of in ImageBatches(paths, size, batch_size, desc="feature maps"):
-        images = network.normalize(images.to(device))  # (B, 3, S, S)
-        for view in range(2):
-            trunk = network.trunk(images.flip(3) if view else images).half().cpu()
-            if values is None:
-                shape = (2, len(paths), *trunk.shape[1:])
-                values = new_array(folder / VALUES, shape)
-            values[view, done : done + len(images)] = trunk.numpy()
-        done += len(images)
-        sizes.append(of)
+    for trunks, image_sizes in answers:  # (2, B, C, h, w) float16, (B, 2)
+        if values is None:
+            shape = (2, len(paths), *trunks.shape[2:])
+            values = new_array(folder / VALUES, shape)
+        values[:, done : done + len(image_sizes)] = trunks.numpy()
+        done += len(image_sizes)
+        sizes.append(image_sizes)
     values.flush()
     np.save(folder / SIZES, torch.cat(sizes).numpy())
 

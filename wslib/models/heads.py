@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wslib.data.images import ImageBatches
+from wslib.models.ask import ask, image_views, stack_views
 
 
-def fit_heads(
+def replace_head(
     model,
     paths: list[Path],
     labels: Tensor,
@@ -120,21 +120,15 @@ def _folded(head: nn.Linear, mean: Tensor, std: Tensor) -> nn.Linear:
     return head
 
 
-@torch.no_grad()
 def pooled_features(
     model, paths: list[Path], size: int, batch_size: int, flip: bool = False
 ) -> Tensor:
-    """What the head of a classifier sees of each image: (N, C), or with `flip` (2N, C),
-    the mirrored images after the images. On the CPU.
+    """Return what the head of a classifier reads of each image: (N, C), or with `flip`
+    (2N, C), the mirrored images after the images. On the CPU.
 
     With a frozen backbone this is all that training needs, computed once.
     """
     model.eval()
-    device = next(model.parameters()).device
-    pooled: list[list[Tensor]] = [[], []]
-    for images, _ in ImageBatches(paths, size, batch_size, desc="features"):
-        images = model.normalize(images.to(device))  # (B, 3, S, S)
-        for view in range(1 + flip):
-            x = images.flip(3) if view else images
-            pooled[view].append(model.pool(model.features(x)).cpu())  # (B, C)
-    return torch.cat(pooled[0] + pooled[1])
+    batches = image_views(model, paths, size, batch_size, flip, "features")
+    answers = ask(lambda x: model.pool(model.features(x)), batches, stack_views)
+    return torch.cat([pooled for pooled, _ in answers], 1).flatten(0, 1)

@@ -22,7 +22,7 @@ from wslib.models.classifiers import (
     download_weights,
 )
 from wslib.models.dense import DenseClassifier
-from wslib.models.detectors import Maps
+from wslib.models.two_heads import Maps
 
 Pooling = Literal["max", "logsumexp", "average"]
 POOLINGS = get_args(Pooling)

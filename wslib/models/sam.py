@@ -86,7 +86,8 @@ def _check(name: str) -> None:
 
 
 def _architecture(name: str) -> tuple[Callable[[], Sam], type]:
-    """What builds the network, with random weights, and its predictor's class."""
+    """Return the builder of the network, with random weights, and its predictor's
+    class."""
     _check(name)
     if name == "sam_tiny":
         from wslib.models.sam_tiny import build_sam_tiny
@@ -109,9 +110,9 @@ def _load(name: str, build: Callable[[], Sam], path: Path) -> Sam:
     content = read_checkpoint(path)
     with naming(path):
         state = content.get("model", content)
-        found = _kind(state)
-        if found != name:
-            raise ValueError(f"holds the weights of {found}, expected those of {name}")
+        kind = _kind(state)
+        if kind != name:
+            raise ValueError(f"holds the weights of {kind}, expected those of {name}")
         sam = build()
         sam.name = name  # for what `load_weights` says
         load_weights(sam, state)

@@ -30,7 +30,6 @@ from wslib.models.checkpoints import load_checkpoint, save_checkpoint
 IMAGE_SIZE = 128  # pixels, the longer side; the rest is padded
 STRIDE = 8  # of the image embedding
 DIM = 128  # channels of the image embedding and of every token
-LOGITS = 4 * IMAGE_SIZE // STRIDE  # side of the low-resolution masks
 WIDTHS = (24, 40, 72, 96)  # channels at strides 2, 4, 8 and 16
 WEIGHTS = Path(__file__).with_suffix(".pt")
 CARD = Path(__file__).with_suffix(".json")
@@ -139,7 +138,7 @@ def load_sam_tiny(path: Path | str | None = None) -> Sam:
 
 
 def read_card() -> dict:
-    """What the weights that come with the package were trained on, and can do."""
+    """Read what the weights that come with the package were trained on, and can do."""
     return json.loads(CARD.read_text(encoding="utf-8"))
 
 
@@ -149,8 +148,8 @@ def decode(
     """All four masks for P prompts, each on an image of its own, in one batch.
 
     embeddings (P, DIM, h, w), sparse (P, tokens, DIM), dense (P, DIM, h, w) -> logits
-    (P, 4, LOGITS, LOGITS) and predicted IoU (P, 4); the first is the single mask, the
-    others the three of `multimask_output`. `MaskDecoder.predict_masks` repeats one
+    (P, 4, 4 h, 4 w) and predicted IoU (P, 4); the first is the single mask, the others
+    the three of `multimask_output`. `MaskDecoder.predict_masks` repeats one
     image for all prompts; this is the same computation without that step.
     """
     decoder = sam.mask_decoder
@@ -158,10 +157,10 @@ def decode(
     tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
     tokens = torch.cat([tokens.expand(count, -1, -1), sparse], 1)
     place = sam.prompt_encoder.get_dense_pe().expand(count, -1, -1, -1)
-    heard, seen = decoder.transformer(embeddings + dense, place, tokens)
-    seen = seen.transpose(1, 2).reshape(embeddings.shape)
-    fine = decoder.output_upscaling(seen)  # (P, DIM / 8, 4 h, 4 w)
+    answered, attended = decoder.transformer(embeddings + dense, place, tokens)
+    attended = attended.transpose(1, 2).reshape(embeddings.shape)
+    fine = decoder.output_upscaling(attended)  # (P, DIM / 8, 4 h, 4 w)
     networks = decoder.output_hypernetworks_mlps
-    weights = [mlp(heard[:, 1 + i]) for i, mlp in enumerate(networks)]
+    weights = [mlp(answered[:, 1 + i]) for i, mlp in enumerate(networks)]
     logits = torch.einsum("pmc,pchw->pmhw", torch.stack(weights, 1), fine)
-    return logits, decoder.iou_prediction_head(heard[:, 0])
+    return logits, decoder.iou_prediction_head(answered[:, 0])

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wslib.metrics.overlap import paired_iou
+from wslib.metrics.overlap import box_iou
 
 TINY = 1e-6
 BOUND = 8.0  # standard deviations from the mean; further out is noise
 
 
-class Proposals(NamedTuple):
-    """What the network reads of B images, filled up to the same number of proposals.
+class ProposalBatch(NamedTuple):
+    """Features of the proposals of B images, filled up to the same number of them.
 
     features: (B, P, 2 D), D numbers of each box and D of what is around it; real:
     (B, P) bool, false where a row only fills up.
@@ -30,8 +30,8 @@ class Proposals(NamedTuple):
     real: Tensor
 
 
-class Scored(NamedTuple):
-    """What the network says of B images and n classes.
+class ProposalScores(NamedTuple):
+    """Scores of B images and of their proposals, for n classes.
 
     image: (B, n), in [0, 1]; proposals: (B, P, n), of each class at most 1 in sum, 0
     where a row only fills up; hidden: (B, P, H), what the streams read of the boxes.
@@ -67,8 +67,8 @@ class WSDDN(nn.Module):
     ) -> None:
         super().__init__()
         if inputs < 1 or num_classes < 1 or hidden < 0:
-            found = f"inputs {inputs}, num_classes {num_classes}, hidden {hidden}"
-            raise ValueError(f"{found}: expected 1 or more, hidden 0 or more")
+            given = f"inputs {inputs}, num_classes {num_classes}, hidden {hidden}"
+            raise ValueError(f"{given}: expected 1 or more, hidden 0 or more")
         self.contrast = contrast
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("std", torch.ones(inputs))
@@ -80,13 +80,13 @@ class WSDDN(nn.Module):
         nn.init.zeros_(self.classify.bias)
 
     @torch.no_grad()
-    def standardise(self, proposals: Proposals) -> None:
+    def standardise(self, proposals: ProposalBatch) -> None:
         """Take mean and standard deviation from the boxes of some images."""
         boxes = proposals.features.chunk(2, 2)[0][proposals.real]  # (N, D)
         self.mean.copy_(boxes.mean(0))
         self.std.copy_(boxes.std(0) + 1e-2)
 
-    def forward(self, proposals: Proposals) -> Scored:
+    def forward(self, proposals: ProposalBatch) -> ProposalScores:
         """Score the proposals of B images, and with them the images."""
         features, real = proposals
         parts = features.unflatten(2, (2, len(self.mean)))  # (B, P, 2, D)
@@ -96,10 +96,10 @@ class WSDDN(nn.Module):
         which_class = self.classify(hidden).softmax(2)  # (B, P, n)
         where = self.locate(shown).masked_fill(~real[..., None], -torch.inf)
         scores = which_class * where.softmax(1)  # (B, P, n)
-        return Scored(scores.sum(1).clamp(0, 1), scores, hidden)
+        return ProposalScores(scores.sum(1).clamp(0, 1), scores, hidden)
 
 
-def image_loss(scored: Scored, labels: Tensor) -> Tensor:
+def image_loss(scored: ProposalScores, labels: Tensor) -> Tensor:
     """Binary cross-entropy of the image scores (B, n), summed over classes and averaged
     over images (equation 5); labels (B, n) in 1, 0, -1, of which -1 says nothing."""
     known, present = labels >= 0, labels == 1
@@ -109,9 +109,10 @@ def image_loss(scored: Scored, labels: Tensor) -> Tensor:
 
 
 def spatial_regulariser(
-    scored: Scored, labels: Tensor, boxes: Tensor, overlap: float = 0.6
+    scored: ProposalScores, labels: Tensor, boxes: Tensor, overlap: float = 0.6
 ) -> Tensor:
-    """What overlaps the best proposal of a class should look like it (section 3.4).
+    """Pull what overlaps the best proposal of a class toward its features (section
+    3.4).
 
     Over the classes present in each image, the mean over all B n of
 
@@ -124,9 +125,7 @@ def spatial_regulariser(
     image, target = (labels == 1).nonzero(as_tuple=True)  # (K,) each
     scores = scored.proposals.detach()[image, :, target]  # (K, P)
     best_score, best = scores.max(1)
-    of_best = boxes[image, best][:, None].expand_as(boxes[image])  # (K, P, 4)
-    near = paired_iou(of_best.flatten(0, 1), boxes[image].flatten(0, 1)) >= overlap
-    near = near.view(scores.shape)  # (K, P)
+    near = box_iou(boxes[image, best][:, None], boxes[image]) >= overlap  # (K, P)
     near &= boxes[image].any(2)  # a row that only fills up is no neighbour
     hidden = scored.hidden[image]  # (K, P, H)
     distance = (hidden - scored.hidden[image, best][:, None]).square().sum(2)  # (K, P)

@@ -1,8 +1,9 @@
-"""Training a network with two heads, and what it then says of pictures."""
+"""Training a network with two heads, and its predictions for pictures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from wslib.metrics.overlap import paired_iou
-from wslib.models.detectors import Detector
+from wslib.metrics.overlap import box_iou
+from wslib.models.ask import Parts, ask, average_views, join
+from wslib.models.two_heads import TwoHeadNetwork
 from wslib.practical.views import (
-    BoxBatches,
     Examples,
-    MapBatches,
     Views,
-    network_images,
+    box_batches,
+    frozen_batches,
+    network_views,
 )
 from wslib.training.fit import fit
 from wslib.training.losses import DetectorLoss, sort_corners
@@ -27,8 +29,8 @@ BEST = (("val_accuracy", "max"), ("val_loss", "min"))  # the practical's rule
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What a detector says of N pictures."""
+class Predictions:
+    """The output of a two-head network for N pictures."""
 
     logits: np.ndarray  # (N, n) float32
     boxes: np.ndarray  # (N, 4) float32 as a ratio of the image, corners sorted
@@ -38,29 +40,32 @@ class Answers:
         return self.logits.argmax(1)
 
 
-@torch.inference_mode()
-def answer(detector: Detector, pixels: Tensor, mirrored: bool = False) -> Answers:
-    """What the detector says of pictures (N, 3, P, P) uint8, as it is: call `eval()`
-    first. With `mirrored`, the mean of that and of what it says of their mirror images,
-    at twice the cost."""
-    logits, boxes = _answer(detector, pixels, False)
-    if mirrored:
-        others, theirs = _answer(detector, pixels, True)
-        theirs = Views.mirrored(len(theirs)).of_boxes(theirs)
-        logits, boxes = (logits + others) / 2, (boxes + theirs) / 2
-    return Answers(logits.numpy(), boxes.numpy())
+def predict(
+    detector: TwoHeadNetwork,
+    pixels: Tensor,
+    mirrored: bool = False,
+    desc: str | None = None,
+) -> Predictions:
+    """Ask the detector about pictures (N, 3, P, P) uint8, as it is: call `eval()`
+    first. With `mirrored`, the mean of its answers to the pictures and to their mirror
+    images, at twice the cost. `desc` names a progress bar."""
 
+    def answer(images: Tensor) -> tuple[Tensor, Tensor]:
+        logits, boxes = detector(images)
+        return logits.float(), sort_corners(boxes.float())
 
-def _answer(detector: Detector, pixels: Tensor, mirrored: bool):
-    pairs = [detector(images) for images in network_images(detector, pixels, mirrored)]
-    logits, boxes = (
-        torch.cat(parts).float().cpu() for parts in zip(*pairs, strict=True)
-    )
-    return logits, sort_corners(boxes)
+    def back(parts: Parts) -> Parts:
+        logits, boxes = parts
+        return logits, Views.mirrored(len(boxes)).of_boxes(boxes)
+
+    batches = network_views(detector, pixels, mirrored, desc)
+    answers = ask(answer, batches, partial(average_views, back=back))
+    logits, boxes = (part.numpy() for part in join(answers))
+    return Predictions(logits, boxes)
 
 
 def train_detector(
-    detector: Detector,
+    detector: TwoHeadNetwork,
     train: Examples,
     val: Examples | None,
     epochs: int = 20,
@@ -90,12 +95,12 @@ def train_detector(
     features). `keep`, `about` and errors as `wslib.training.fit.fit`; with an `about`
     that is `about_detector`'s, `load_detector` reads `best.pt`.
     """
-    kind = MapBatches if detector.frozen else BoxBatches
+    kind = frozen_batches if detector.frozen else box_batches
     loss = DetectorLoss(box_loss, box_weight)
     trained = [p for p in detector.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, learning_rate, weight_decay=weight_decay)
-    told = {"images": len(train), "seed": seed, "batch_size": batch_size}
-    told |= {"box_loss": box_loss, "box_weight": box_weight, "views": augmentation}
+    settings = {"images": len(train), "seed": seed, "batch_size": batch_size}
+    settings |= {"box_loss": box_loss, "box_weight": box_weight, "views": augmentation}
     with torch.random.fork_rng():  # dropout draws from the one generator of all
         torch.manual_seed(seed)
         return fit(
@@ -107,14 +112,14 @@ def train_detector(
             lambda model: loss.pop() | (validate(model, val, loss) if val else {}),
             best if val else None,
             keep,
-            {**(about or {}), **told},
+            {**(about or {}), **settings},
             desc,
         )
 
 
-def validate(detector: Detector, examples: Examples, loss: DetectorLoss) -> dict:
+def validate(detector: TwoHeadNetwork, examples: Examples, loss: DetectorLoss) -> dict:
     """`val_loss`, `val_accuracy` and `val_iou` (the mean) of `examples`."""
-    answers = answer(detector, examples.pixels)
+    answers = predict(detector, examples.pixels)
     logits, boxes = torch.from_numpy(answers.logits), torch.from_numpy(answers.boxes)
     known = ~examples.boxes.isnan().any(1)
     total = float(loss((logits, boxes), (examples.labels, examples.boxes)))
@@ -122,5 +127,5 @@ def validate(detector: Detector, examples: Examples, loss: DetectorLoss) -> dict
     return {
         "val_loss": total,
         "val_accuracy": float((logits.argmax(1) == examples.labels).float().mean()),
-        "val_iou": float(paired_iou(boxes[known], examples.boxes[known]).mean()),
+        "val_iou": float(box_iou(boxes[known], examples.boxes[known]).mean()),
     }

@@ -7,24 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from wslib.data.caltech import LABELS, Pictures, read_caltech, read_csv
 from wslib.metrics.bootstrap import Interval
 from wslib.metrics.single_box import GOOD_IOU, by_label, summarise
-from wslib.models.detector_files import load_detector
-from wslib.models.detectors import Detector
-from wslib.practical.detector_training import Answers, answer
+from wslib.models.two_heads import TwoHeadNetwork, load_detector
+from wslib.practical.detector_training import predict
 from wslib.practical.lab import compare
 from wslib.practical.views import Examples
 from wslib.runtime.device import pick_device
-from wslib.runtime.progress import progress
 
 PARTS = {"train": "train set", "val": "validation set", "test": "test set"}
 BOXES = ["iou", "good", "box_loss"]  # what a picture without a true box has not
-BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +66,7 @@ class MeasuredSet:
         return "\n".join(lines + _box_lines(self, labels))
 
 
-def open_detector(path: Path, device: str) -> tuple[Detector, dict]:
+def open_detector(path: Path, device: str) -> tuple[TwoHeadNetwork, dict]:
     """Open the detector in a file, on a device, with what is known about it. Raises
     ValueError for other classes than `LABELS`; errors as `load_detector`."""
     detector, about = load_detector(path)
@@ -100,26 +95,18 @@ def read_pictures(path: Path) -> Pictures:
 
 
 def measure_set(
-    detector: Detector,
+    detector: TwoHeadNetwork,
     pictures: Pictures,
     name: str,
     examples: Examples | None = None,
     mirrored: bool = False,
 ) -> MeasuredSet:
     """Compare what the detector says of pictures with the truth. `examples` are the
-    pictures decoded, if they are already; `mirrored` as in `answer`."""
+    pictures decoded, if they are already; `mirrored` as in `predict`."""
     if examples is None:
         examples = Examples.read(pictures, detector.input_size, f"reading {name}")
-    predictions = predict_all(detector, examples.pixels, mirrored)
+    predictions = predict(detector, examples.pixels, mirrored, "predicting")
     return MeasuredSet(name, compare(predictions, examples), pictures.rendered)
-
-
-def predict_all(detector: Detector, pixels: Tensor, mirrored: bool) -> Answers:
-    """Ask `answer` in batches, behind a progress bar: pixels (N, 3, P, P) uint8."""
-    batches = progress(pixels.split(BATCH), "predicting")
-    parts = [answer(detector, batch, mirrored) for batch in batches]
-    logits, boxes = ([getattr(p, k) for p in parts] for k in ("logits", "boxes"))
-    return Answers(np.concatenate(logits), np.concatenate(boxes))
 
 
 def _box_lines(measured: MeasuredSet, labels: Sequence[Mapping]) -> list[str]:

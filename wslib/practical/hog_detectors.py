@@ -18,8 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from wslib.boxes.nms import nms
 from wslib.practical.classic import Picture, check_boxes, detect_each, pixels
-from wslib.practical.hog import Level, Pyramid, Template
-from wslib.practical.hog_training import teach_templates
+from wslib.practical.hog import Level, Pyramid, Template, teach_templates
 
 DEFAULT = Pyramid()
 LOOKED_AT = 100  # windows of the highest responses, from which the boxes are chosen
@@ -60,13 +59,13 @@ class HogDetector:
 
     def detect_in(self, levels: Sequence[Level]) -> np.ndarray:
         """As `detect`, in the levels of an image that there are already."""
-        found = np.concatenate([self._windows(level) for level in levels])  # (N, 5)
-        found = found[np.argsort(-found[:, 4], kind="stable")][:LOOKED_AT]
-        boxes, responses = torch.from_numpy(found).split([4, 1], 1)
+        windows = np.concatenate([self._windows(level) for level in levels])  # (N, 5)
+        windows = windows[np.argsort(-windows[:, 4], kind="stable")][:LOOKED_AT]
+        boxes, responses = torch.from_numpy(windows).split([4, 1], 1)
         kept = nms(boxes, responses[:, 0], self.iou_threshold)[: self.max_boxes]
-        found = found[kept.numpy()]
-        found[:, 4] = expit(self.slope * found[:, 4] + self.intercept)
-        return found
+        windows = windows[kept.numpy()]
+        windows[:, 4] = expit(self.slope * windows[:, 4] + self.intercept)
+        return windows
 
     def best_response(self, levels: Sequence[Level]) -> float:
         """The highest of all windows, and -2 where none fits into the image."""
@@ -124,8 +123,8 @@ class HogDetectors:
         templates = teach_templates(
             pictures, boxes[learn], labels[learn], pyramid, seed
         )
-        found = cls([HogDetector(t, pyramid) for t in templates], pyramid)
-        return found.calibrated([images[row] for row in rest], labels[rest])
+        detectors = cls([HogDetector(t, pyramid) for t in templates], pyramid)
+        return detectors.calibrated([images[row] for row in rest], labels[rest])
 
     def detect(self, image: np.ndarray) -> list[np.ndarray]:
         """`HogDetector.detect` for each class: a list of (N, 5) by class number."""
@@ -142,9 +141,9 @@ class HogDetectors:
         """The same templates with scores fitted to these pictures: for each class a
         logistic regression of whether it is shown on its template's best response. The
         pictures should be new to the templates, and some have to be of each class."""
-        found = detect_each(self._best_responses, images, "calibration")
+        every_response = detect_each(self._best_responses, images, "calibration")
         detectors = []
-        for label, responses in enumerate(np.transpose(found)):
+        for label, responses in enumerate(np.transpose(every_response)):
             line = LogisticRegression().fit(responses[:, None], labels == label)
             slope, intercept = float(line.coef_[0, 0]), float(line.intercept_[0])
             old = self.detectors[label]
@@ -161,8 +160,8 @@ def _draw(
 ) -> list[np.ndarray]:
     """For each class the rows of at most `enough` pictures, those with a box, mixed."""
     if labels.shape != boxes.shape[:1] or labels.dtype.kind not in "iu":
-        found = f"labels {labels.shape} {labels.dtype}"
-        raise ValueError(f"{found}: expected integers ({len(boxes)},)")
+        given = f"labels {labels.shape} {labels.dtype}"
+        raise ValueError(f"{given}: expected integers ({len(boxes)},)")
     if not len(labels) or labels.min() < 0 or labels.max() < 1:
         raise ValueError("labels: expected the numbers of at least two classes, from 0")
     known = np.isfinite(boxes).all(1)

@@ -12,8 +12,7 @@ import pandas as pd
 from wslib.data.caltech import LABELS, Pictures, read_csv, write_csv
 from wslib.data.duplicates import duplicate_groups
 from wslib.data.splits import stratified_split, subset
-from wslib.models.detector_files import about_detector
-from wslib.models.detectors import Detector
+from wslib.models.two_heads import TwoHeadNetwork, about_detector
 from wslib.practical.detector_training import train_detector
 from wslib.practical.evaluation import PARTS
 from wslib.practical.views import Examples
@@ -23,7 +22,7 @@ ADVICE = "choose another --out, or remove it"
 
 
 def train_kept(
-    detector: Detector,
+    detector: TwoHeadNetwork,
     pictures: Pictures,
     folder: Path,
     settings: Mapping[str, object],

@@ -14,9 +14,13 @@ import torch
 from wslib.data.folders import derived_root
 from wslib.metrics.single_box import measure_boxes
 from wslib.models.checkpoints import read_checkpoint
-from wslib.models.detector_files import about_detector, load_detector
-from wslib.models.detectors import Detector, build_detector
-from wslib.practical.detector_training import BEST, Answers, answer, train_detector
+from wslib.models.two_heads import (
+    TwoHeadNetwork,
+    about_detector,
+    build_detector,
+    load_detector,
+)
+from wslib.practical.detector_training import BEST, Predictions, predict, train_detector
 from wslib.practical.views import Examples
 from wslib.runtime.kept import check_kept, digest, keyed
 from wslib.training.runs import best_epoch
@@ -24,13 +28,13 @@ from wslib.training.runs import best_epoch
 
 @dataclass
 class Trained:
-    """A detector after its training, and what it says of the splits."""
+    """A network after its training, and its predictions for the splits."""
 
-    detector: Detector
+    detector: TwoHeadNetwork
     history: pd.DataFrame
     splits: Mapping[str, Examples]
     folder: Path
-    told: dict[tuple[str, bool], Answers] = field(default_factory=dict)
+    predictions: dict[tuple[str, bool], Predictions] = field(default_factory=dict)
 
     @property
     def best_epoch(self) -> int:
@@ -38,7 +42,7 @@ class Trained:
 
     @property
     def parameters(self) -> int:
-        """How many numbers were learnt."""
+        """The number of trained weights."""
         return sum(p.numel() for p in self.detector.parameters() if p.requires_grad)
 
     @property
@@ -46,14 +50,16 @@ class Trained:
         """Of an epoch of training, the median."""
         return float(self.history["seconds"].median())
 
-    def answers(self, split: str, mirrored: bool = False) -> Answers:
-        """What it says of a split; asked once."""
+    def answers(self, split: str, mirrored: bool = False) -> Predictions:
+        """Predict a split; asked once."""
         key = split, mirrored
-        if key not in self.told:
-            self.told[key] = answer(self.detector, self.splits[split].pixels, mirrored)
-        return self.told[key]
+        if key not in self.predictions:
+            self.predictions[key] = predict(
+                self.detector, self.splits[split].pixels, mirrored
+            )
+        return self.predictions[key]
 
-    def measured(self, split: str, mirrored: bool = False) -> pd.DataFrame:
+    def measure(self, split: str, mirrored: bool = False) -> pd.DataFrame:
         """Its answers beside the truth; see `measure_boxes`."""
         return compare(self.answers(split, mirrored), self.splits[split])
 
@@ -64,10 +70,13 @@ class Trained:
         return Trained(detector, self.history, self.splits, self.folder)
 
 
-def compare(answers: Answers, examples: Examples) -> pd.DataFrame:
+def compare(answers: Predictions, examples: Examples) -> pd.DataFrame:
     """`measure_boxes` of a network's answers."""
-    said, truth = (answers.labels, answers.boxes), (examples.labels, examples.boxes)
-    return measure_boxes(*said, *(part.numpy() for part in truth), answers.logits)
+    predicted, truth = (
+        (answers.labels, answers.boxes),
+        (examples.labels, examples.boxes),
+    )
+    return measure_boxes(*predicted, *(part.numpy() for part in truth), answers.logits)
 
 
 @dataclass

@@ -16,8 +16,8 @@ from wslib.data.caltech import LABELS
 from wslib.data.image_files import find_pictures
 from wslib.data.images import read_image, resize_image
 from wslib.metrics.single_box import measure_boxes
-from wslib.models.detectors import Detector
-from wslib.practical.detector_training import answer
+from wslib.models.two_heads import TwoHeadNetwork
+from wslib.practical.detector_training import predict
 from wslib.practical.evaluation import read_pictures
 from wslib.practical.views import squares
 
@@ -135,10 +135,10 @@ def check_known(targets: Targets) -> None:
 
 
 def predict_files(
-    detector: Detector, targets: Targets, mirrored: bool = False
+    detector: TwoHeadNetwork, targets: Targets, mirrored: bool = False
 ) -> tuple[list[Prediction], list[str]]:
     """Predict class and box of a batch of files; also return a line for each file that
-    cannot be read. `mirrored` as in `answer`."""
+    cannot be read. `mirrored` as in `predict`."""
     with ThreadPoolExecutor(2, thread_name_prefix="pictures") as pool:
         images = list(pool.map(_read, targets.files))
     rows = [row for row, image in enumerate(images) if not isinstance(image, str)]
@@ -146,7 +146,7 @@ def predict_files(
     if not rows:
         return [], complaints
     images, targets = [images[row] for row in rows], targets.take(rows)
-    result = answer(detector, squares(images, detector.input_size), mirrored)
+    result = predict(detector, squares(images, detector.input_size), mirrored)
     sizes = np.array([image.shape[1::-1] * 2 for image in images])  # w, h, w, h
     truth = (targets.labels, targets.boxes / sizes)
     measured = measure_boxes(result.labels, result.boxes, *truth)

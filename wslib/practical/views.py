@@ -1,19 +1,24 @@
-"""What a network with two heads is shown: pictures, whole or in part, whose boxes move
-along."""
+"""Pictures for a network with two heads, whole or in part, whose boxes move along."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from wslib.data.caltech import Pictures, load_pixels
 from wslib.data.images import resize_batch, resize_image
-from wslib.models.detectors import Detector, Maps
+from wslib.models.ask import ask, device_of, picture_views, stack_views
+from wslib.models.two_heads import Maps, TwoHeadNetwork
+from wslib.training.batches import (
+    Batches,
+    ShuffledBatches,
+    crop_and_flip,
+    flip_some,
+)
 from wslib.training.losses import sort_corners
 
 SIDES = (0.85, 1.05)  # of the width and of the height that a crop shows
@@ -43,8 +48,8 @@ class Examples:
     ) -> Examples:
         """Decode pictures, once, at `size` x `size`; `desc` and errors as
         `load_pixels`."""
-        told = torch.from_numpy(pictures.labels), torch.from_numpy(pictures.ratios)
-        return cls(load_pixels(pictures, size, desc=desc), *told)
+        truth = torch.from_numpy(pictures.labels), torch.from_numpy(pictures.ratios)
+        return cls(load_pixels(pictures, size, desc=desc), *truth)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Examples:
         rows = torch.as_tensor(np.asarray(rows))
@@ -89,86 +94,76 @@ class Views:
         images' device; what lies outside of a picture repeats its border."""
         images = resize_batch(images, (size, size))
         if (self.sides.abs() == 1).all() and (self.centres == 0.5).all():
-            mirrored = (self.sides[:, 0] < 0).view(-1, 1, 1, 1).to(images.device)
-            return torch.where(mirrored, images.flip(3), images)
-        theta = torch.zeros(len(images), 2, 3)
-        theta[:, 0, 0], theta[:, 1, 1] = self.sides.T
-        theta[:, :, 2] = 2 * self.centres - 1
-        grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-        grid = grid.to(images.device)
-        return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+            return flip_some(images, self.sides[:, 0] < 0)
+        return crop_and_flip(images, self.sides, 2 * self.centres - 1)
 
     def of_boxes(self, boxes: Tensor) -> Tensor:
         """Boxes (B, 4) of the pictures -> of the views, sorted and clipped."""
-        corners = boxes.view(-1, 2, 2)  # (B, corner, x y)
-        corners = (corners - self.centres[:, None]) / self.sides[:, None] + 0.5
+        centres, sides = (
+            part[:, None].to(boxes) for part in (self.centres, self.sides)
+        )
+        corners = (boxes.view(-1, 2, 2) - centres) / sides + 0.5  # (B, corner, x y)
         return sort_corners(corners.flatten(1)).clamp(0, 1)
 
 
-class BoxBatches:
-    """Shuffled batches of normalised images (B, 3, S, S), and (labels, boxes) of what
-    is seen in them; S is the detector's `input_size`."""
+def box_batches(
+    detector: TwoHeadNetwork,
+    examples: Examples,
+    batch_size: int,
+    augmentation: str,
+    seed: int,
+) -> ShuffledBatches:
+    """Return shuffled batches of normalised images (B, 3, S, S), and (labels, boxes) of
+    what is in them; S is the detector's `input_size`."""
+    if augmentation not in AUGMENTATIONS:
+        expected = ", ".join(AUGMENTATIONS)
+        raise ValueError(f"augmentation {augmentation!r}, expected {expected}")
 
-    def __init__(self, detector, examples: Examples, batch_size, augmentation, seed):
-        if augmentation not in AUGMENTATIONS:
-            expected = ", ".join(AUGMENTATIONS)
-            raise ValueError(f"augmentation {augmentation!r}, expected {expected}")
-        self.detector, self.examples, self.batch_size = detector, examples, batch_size
-        self.augmentation = augmentation
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
-        device = next(self.detector.parameters()).device
-        order = torch.randperm(len(self.examples), generator=self.generator)
-        for rows in order.split(self.batch_size):
-            batch = self.examples.take(rows)
-            views = Views.draw(len(rows), self.augmentation, self.generator)
+    def load(batches, generator) -> Batches:
+        device = device_of(detector)
+        for rows in batches:
+            batch = examples.take(rows)
+            views = Views.draw(len(rows), augmentation, generator)
             pixels = batch.pixels.to(device)  # bytes travel; the rest happens there
-            images = views.of_images(pixels, self.detector.input_size)
+            images = views.of_images(pixels, detector.input_size)
             boxes = views.of_boxes(batch.boxes).to(device)
-            images = self.detector.normalize(images)
+            images = detector.normalize(images)
             images = images.contiguous(memory_format=torch.channels_last)
             yield images, (batch.labels.to(device), boxes)
 
-
-class MapBatches:
-    """Shuffled batches of `Maps` and (labels, boxes), for frozen features: what these
-    make of all pictures, and of their mirror images, is computed once."""
-
-    def __init__(self, detector, examples: Examples, batch_size, augmentation, seed):
-        if augmentation not in ("none", "mirror"):
-            text = f"augmentation {augmentation!r} with frozen features"
-            raise ValueError(f"{text}, expected none or mirror")
-        flips = (False, True) if augmentation == "mirror" else (False,)
-        self.maps = [_all_maps(detector, examples.pixels, flip) for flip in flips]
-        self.examples, self.batch_size = examples, batch_size
-        self.augmentation = augmentation
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __iter__(self) -> Iterator[tuple[Maps, tuple[Tensor, Tensor]]]:
-        device = self.maps[0].device
-        order = torch.randperm(len(self.examples), generator=self.generator)
-        for rows in order.split(self.batch_size):
-            views = Views.draw(len(rows), self.augmentation, self.generator)
-            mirrored = (views.sides[:, 0] < 0).to(device).view(-1, 1, 1, 1)
-            at = rows.to(device)
-            maps = torch.where(mirrored, self.maps[-1][at], self.maps[0][at])
-            boxes = views.of_boxes(self.examples.boxes[rows]).to(device)
-            yield Maps(maps), (self.examples.labels[rows].to(device), boxes)
+    return ShuffledBatches(examples, examples, batch_size, seed, load)
 
 
-def _all_maps(detector: Detector, pixels: Tensor, mirrored: bool) -> Tensor:
-    with torch.inference_mode():
-        batches = network_images(detector, pixels, mirrored)
-        return torch.cat([detector.look(images).values for images in batches])
+def frozen_batches(
+    detector: TwoHeadNetwork,
+    examples: Examples,
+    batch_size: int,
+    augmentation: str,
+    seed: int,
+) -> ShuffledBatches:
+    """Return shuffled batches of `Maps` and (labels, boxes), for frozen features: what
+    these make of all pictures, and of their mirror images, is computed once."""
+    if augmentation not in ("none", "mirror"):
+        text = f"augmentation {augmentation!r} with frozen features"
+        raise ValueError(f"{text}, expected none or mirror")
+    device = device_of(detector)
+    pictures = network_views(detector, examples.pixels, augmentation == "mirror")
+    answers = ask(lambda x: detector.maps(x).values, pictures, stack_views)
+    maps = torch.cat([values for (values,) in answers], 1).to(device)  # (V, N, ...)
+
+    def load(batches, generator) -> Batches:
+        for rows in batches:
+            views = Views.draw(len(rows), augmentation, generator)
+            mirrored = (views.sides[:, 0] < 0).long()
+            boxes = views.of_boxes(examples.boxes[rows]).to(device)
+            targets = examples.labels[rows].to(device), boxes
+            yield Maps(maps[mirrored.to(device), rows.to(device)]), targets
+
+    return ShuffledBatches(examples, examples, batch_size, seed, load)
 
 
-def network_images(
-    detector: Detector, pixels: Tensor, mirrored: bool, batch_size: int = 64
+def network_views(
+    detector: TwoHeadNetwork, pixels: Tensor, flip: bool, desc: str | None = None
 ):
-    """Batches of normalised images, in order, where the detector is."""
-    for batch in pixels.split(batch_size):
-        pixels = batch.to(detector.mean.device)
-        images = resize_batch(pixels, (detector.input_size,) * 2)
-        images = detector.normalize(images.flip(3) if mirrored else images)
-        yield images.contiguous(memory_format=torch.channels_last)
+    """Yield batches for `wslib.models.ask.ask` at the detector's size, in order."""
+    return picture_views(detector, pixels, (detector.input_size,) * 2, 64, flip, desc)

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from wslib.models.sam import sam_predictor
-from wslib.prompting.mirrored import MirroredPipeline
 from wslib.prompting.pipelines import (
     BasicSamPipeline,
     BoxPipeline,
     ForegroundBackgroundPipeline,
     ForegroundPipeline,
+    MirroredPipeline,
     PointsBoxPipeline,
     RefinedPipeline,
 )

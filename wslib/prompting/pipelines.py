@@ -82,9 +82,9 @@ class BasicSamPipeline:
         masks = []
         for image, xy, label in zip(pixels, coords, labels, strict=True):
             real = label != -1
-            told = Prompt(xy[real].cpu().numpy(), label[real].cpu().numpy())
-            embedding = self.prompter.look(image)
-            masks.append(self.prompter.prompt(embedding, told, self.multimask).mask)
+            prompt = Prompt(xy[real].cpu().numpy(), label[real].cpu().numpy())
+            embedding = self.prompter.encode(image)
+            masks.append(self.prompter.prompt(embedding, prompt, self.multimask).mask)
         return torch.from_numpy(np.stack(masks)).to(images.device)
 
     def run(self, image: np.ndarray | Embedding, heatmap: np.ndarray) -> Segmentation:
@@ -94,7 +94,7 @@ class BasicSamPipeline:
         and there are no logits, (1, 0, 0). Raises ValueError for sizes that differ.
         """
         is_seen = isinstance(image, Embedding)
-        embedding = image if is_seen else self.prompter.look(image)
+        embedding = image if is_seen else self.prompter.encode(image)
         heatmap, shape = np.asarray(heatmap), tuple(embedding.original_size)
         if heatmap.shape != shape:
             raise ValueError(f"heatmap {heatmap.shape} for an image of {shape}")
@@ -201,7 +201,7 @@ class RefinedPipeline(BasicSamPipeline):
 
     def run(self, image: np.ndarray | Embedding, heatmap: np.ndarray) -> Segmentation:
         if not isinstance(image, Embedding):
-            image = self.prompter.look(image)
+            image = self.prompter.encode(image)
         first = self.pipeline.run(image, heatmap)
         if first.prompt.empty:
             return first
@@ -212,7 +212,7 @@ class RefinedPipeline(BasicSamPipeline):
 def run_all(
     pipeline: BasicSamPipeline, images: Sequence[np.ndarray], heatmaps: np.ndarray
 ) -> list[Segmentation]:
-    """What `pipeline.run` says of each image (H, W, 3) and its heat map (H, W)."""
+    """Run the pipeline on each image (H, W, 3) and its heat map (H, W)."""
     pairs = progress(zip(images, heatmaps, strict=True), "masks", len(images))
     return [pipeline.run(image, heatmap) for image, heatmap in pairs]
 
@@ -221,3 +221,49 @@ def _prompt(foreground: np.ndarray, background: np.ndarray = NOWHERE) -> Prompt:
     """Foreground points (n, 2) and background points (m, 2), labelled."""
     points = np.concatenate([foreground, background])
     return Prompt(points, np.repeat([1, 0], [len(foreground), len(background)]))
+
+
+class MirroredPipeline(BasicSamPipeline):
+    """Runs another pipeline on the image and on its mirror image, and averages the
+    logits of the two best masks, at the size of the image.
+
+    An error at the rim of one is seldom one of the other. Costs a second encoding of
+    the image. The answer has one mask; its score is the mean of both, the prompt and
+    the low-resolution logits are those of the image itself. The predictor must have its
+    network as `model`, as `segment_anything.SamPredictor` has.
+    """
+
+    def __init__(self, pipeline: BasicSamPipeline):
+        options = (pipeline.cam, pipeline.size, pipeline.multimask)
+        super().__init__(pipeline.prompter, *options)
+        self.pipeline = pipeline
+
+    def prompt(self, heatmap: np.ndarray) -> Prompt:
+        return self.pipeline.prompt(heatmap)
+
+    def run(self, image: np.ndarray, heatmap: np.ndarray) -> Segmentation:
+        """As `BasicSamPipeline.run`. Raises ValueError for an embedding in the image's
+        place: there is nothing to mirror."""
+        if isinstance(image, Embedding):
+            raise ValueError("the mirror wants the image, not its embedding")
+        one = self.pipeline.run(image, heatmap)
+        other = self.pipeline.run(mirror(image), mirror(heatmap))
+        if one.prompt.empty or other.prompt.empty:
+            return one
+        embedding = self.prompter.encode(image)
+        logits = [self._at_full_size(answer, embedding) for answer in (one, other)]
+        mean = (logits[0] + mirror(logits[1])) / 2  # (H, W)
+        scores = np.array([(one.score + other.score) / 2])
+        return Segmentation(one.prompt, mean[None] > 0, scores, one.logits[[one.best]])
+
+    def _at_full_size(self, answer: Segmentation, embedding: Embedding) -> np.ndarray:
+        """The logits of the best mask, (H, W)."""
+        sam = self.prompter.predictor.model
+        low = torch.as_tensor(answer.logits[[answer.best]])[None]  # (1, 1, h, w)
+        sizes = embedding.input_size, embedding.original_size
+        return sam.postprocess_masks(low, *sizes)[0, 0].numpy()
+
+
+def mirror(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (H, W) or (H, W, C), left for right."""
+    return np.ascontiguousarray(pixels[:, ::-1])

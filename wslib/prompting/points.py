@@ -51,7 +51,7 @@ def peak(heatmap: np.ndarray) -> np.ndarray:
     return _middle(heatmap == heatmap.max())
 
 
-def centre_of_mass(heatmap: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+def weighted_centre(heatmap: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     """Return (1, 2) the mean place of the component, each pixel weighted by its heat.
 
     Where that is not in the component (a C, a ring), the component's pixel nearest to
@@ -87,12 +87,12 @@ def spread_peaks(
     rest = np.asarray(heatmap)
     rest = np.where(rest >= threshold * rest.max(), rest, 0)
     rows, columns = np.indices(rest.shape)
-    found = np.zeros((0, 2))
-    while len(found) < k and rest.any():
-        found = np.concatenate([found, peak(rest)])
-        x, y = found[-1]
+    peaks = np.zeros((0, 2))
+    while len(peaks) < k and rest.any():
+        peaks = np.concatenate([peaks, peak(rest)])
+        x, y = peaks[-1]
         rest = np.where(np.hypot(columns - x, rows - y) >= least, rest, 0)
-    return found
+    return peaks
 
 
 def background_points(

@@ -1,4 +1,4 @@
-"""What a promptable segmenter is told, and what it answers.
+"""Prompts for a promptable segmenter, and its answers.
 
 A predictor is `segment_anything.SamPredictor` (Kirillov et al., "Segment anything",
 ICCV 2023, https://arxiv.org/abs/2304.02643), or whatever has its `set_image` and
@@ -23,7 +23,7 @@ STATE = ("features", "original_size", "input_size")  # of a predictor's current 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What the predictor is told: points (n, 2), their labels (n,), 1 for foreground
+    """A prompt for the predictor: points (n, 2), their labels (n,), 1 for foreground
     and 0 for background; a box (4,) x1, y1, x2, y2; a mask, the (1, h, w) logits of an
     earlier answer."""
 
@@ -44,7 +44,7 @@ class Prompt:
 
     @property
     def empty(self) -> bool:
-        """Whether it tells nothing."""
+        """True where there is neither a point nor a box nor a mask."""
         return not len(self.points) and self.box is None and self.mask is None
 
     def check(self, shape: tuple[int, ...]) -> None:
@@ -108,7 +108,7 @@ class Segmentation:
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """What the predictor's image encoder made of an image, sizes as (H, W)."""
+    """The output of the predictor's image encoder for an image, sizes as (H, W)."""
 
     features: Tensor  # (1, C, h, w)
     original_size: tuple[int, int]
@@ -128,7 +128,7 @@ class Prompter:
         self.predictor, self.keep = predictor, keep
         self._kept: OrderedDict[str, Embedding] = OrderedDict()
 
-    def look(self, image: np.ndarray) -> Embedding:
+    def encode(self, image: np.ndarray) -> Embedding:
         """Encode an image (H, W, 3) uint8, RGB, or recall it. Raises ValueError for
         another type or shape: the predictor would take it without a word."""
         image = _checked_image(image)

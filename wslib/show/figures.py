@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -289,33 +289,3 @@ def draw_lines(
     axis.grid(True)
     if len(series) > 1:
         axis.legend()
-
-
-def draw_bars(
-    axis: Axes,
-    names: Iterable[str],
-    values: Sequence[float],
-    x_label: str = "",
-    intervals: Sequence[tuple[float, float]] | None = None,
-    number_format: str = "{:.1f}",
-) -> None:
-    """Horizontal bars from top to bottom, each with its value at its end.
-
-    `intervals` gives (low, high) of each value and is drawn as a thin line.
-    """
-    places, values = np.arange(len(values)), np.asarray(values, float)
-    axis.barh(places, values, height=0.62, color=TEAL)
-    ends = values
-    if intervals is not None:
-        low, high = np.asarray(intervals, float).T
-        axis.hlines(places, low, high, color=INK, linewidth=1.0)
-        ends = np.maximum(values, high)
-    for place, value, end in zip(places, values, ends, strict=True):
-        text = number_format.format(value)
-        look = {"textcoords": "offset points", "va": "center", "fontsize": 8}
-        axis.annotate(text, (end, place), (4, 0), **look)
-    axis.set(yticks=places, yticklabels=list(names), xlabel=x_label)
-    axis.set_xlim(right=1.15 * max(ends.max(), 1e-9))
-    axis.tick_params(axis="y", length=0)
-    axis.spines["left"].set_visible(False)
-    axis.invert_yaxis()

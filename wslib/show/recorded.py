@@ -89,12 +89,6 @@ def read_recorded(name: str, root: Path | None = None) -> Recorded:
         raise ValueError(f"{file}: {place}: {first['msg']}") from None
 
 
-def read_all(root: Path) -> dict[str, Recorded]:
-    """All recorded runs of the project in `root`, by the names of their files."""
-    files = sorted((root / FOLDER).glob("*.json"))
-    return {file.stem: read_recorded(file.stem, root) for file in files}
-
-
 def write_recorded(run: Recorded, root: Path) -> Path:
     """Write `report/recorded/NN_NAME.json`, NN being the chapter's number."""
     file = root / FOLDER / f"{run.chapter[:2]}_{run.name}.json"

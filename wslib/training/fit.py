@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wslib.data.images import ImageBatches, resize_batch
 from wslib.runtime.progress import progress
+from wslib.training.batches import Batches, file_batches, pixel_batches
 from wslib.training.runs import Best, Run
 
-Batches = Iterable[tuple[Tensor, Any]]
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
@@ -131,65 +130,6 @@ def multilabel_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits[known], labels[known].float())
 
 
-class AugmentedBatches:
-    """Shuffled batches of normalised images (B, 3, S, S) and their labels, read from
-    files; each time another crop of 76.5 to 100 % of the area, mirrored or not."""
-
-    def __init__(self, model, paths, labels: Tensor, size: int, batch_size: int, seed):
-        self.model, self.paths, self.labels = model, list(paths), labels
-        self.size, self.batch_size = size, batch_size
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        device = next(self.model.parameters()).device
-        order = torch.randperm(len(self.paths), generator=self.generator)
-        paths = [self.paths[i] for i in order]
-        batches = ImageBatches(paths, self.size, self.batch_size, desc="images")
-        for (images, _), rows in zip(
-            batches, order.split(self.batch_size), strict=True
-        ):
-            images = random_crop_and_flip(images, self.generator).to(device)
-            yield self.model.normalize(images), self.labels[rows].to(device)
-
-
-class PixelBatches:
-    """Shuffled batches of normalised images and their labels (N,), from memory:
-    `images` (N, 3, H, W) uint8, resized to `size` = (height, width), mirrored or not.
-    Raises ValueError for another number of labels."""
-
-    def __init__(self, model, images: Tensor, labels: Tensor, size, batch_size, seed):
-        if len(labels) != len(images):
-            counts = f"{len(labels)} labels for {len(images)} images"
-            raise ValueError(f"{counts}, expected one each")
-        self.model, self.images, self.labels = model, images, labels
-        self.size, self.batch_size = size, batch_size
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        device = next(self.model.parameters()).device
-        order = torch.randperm(len(self.images), generator=self.generator)
-        for rows in order.split(self.batch_size):
-            mirrored = torch.rand(len(rows), generator=self.generator) < 0.5
-            images = resize_batch(self.images[rows], self.size)
-            images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
-            yield self.model.normalize(images.to(device)), self.labels[rows].to(device)
-
-
-def random_crop_and_flip(
-    images: Tensor, generator: torch.Generator, least_area: float = 0.765
-) -> Tensor:
-    """Images (B, C, H, W) -> the same shape: of each a random part of its aspect, of
-    `least_area` to 1 of its area, mirrored with probability 1/2."""
-    draws = torch.rand(4, len(images), generator=generator)
-    side = (least_area + (1 - least_area) * draws[0]).sqrt()  # (B,) of the whole
-    theta = torch.zeros(len(images), 2, 3)
-    theta[:, 0, 0] = side * torch.where(draws[1] < 0.5, -1, 1)
-    theta[:, 1, 1] = side
-    theta[:, :, 2] = ((1 - side) * (2 * draws[2:] - 1)).T  # centres, in [-1, 1]
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False, padding_mode="border")
-
-
 def fine_tune(
     model,
     paths: list[Path],
@@ -211,7 +151,7 @@ def fine_tune(
     `validate`, `best`, `keep`, `about`, and errors: as `fit`. With an `about` that is
     `wslib.models.checkpoints.about_classifier`, `load_classifier` reads `best.pt`.
     """
-    batches = AugmentedBatches(model, paths, labels, size, batch_size, seed)
+    batches = file_batches(model, paths, labels, size, batch_size, seed)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=learning_rate, weight_decay=weight_decay
     )
@@ -242,7 +182,7 @@ def train_classifier(
     `images` (N, 3, H, W) uint8, `labels` (N,) int64; shown at `size` = (height, width),
     mirrored or not. Returns the history. `validate`, `best` and errors: as `fit`, and
     ValueError for another number of labels."""
-    batches = PixelBatches(model, images, labels, size, batch_size, seed)
+    batches = pixel_batches(model, images, labels, size, batch_size, seed)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=learning_rate, weight_decay=weight_decay
     )

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from wslib.models.checkpoints import (
+    json_values,
     load_weights,
     naming,
-    plain,
     read_checkpoint,
     save_checkpoint,
 )
@@ -78,7 +78,7 @@ class Run:
     weights: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.about = plain(self.about)
+        self.about = json_values(self.about)
         rules(self.best)
 
     def end_epoch(self, row: dict[str, float]) -> None:
@@ -141,15 +141,15 @@ class Run:
         }
 
     def _settings(self) -> dict:
-        """What makes it this run and no other."""
-        told = {"epochs": self.epochs, "best": rules(self.best), **self.about}
-        told["optimizer"] = type(self.optimizer).__name__
+        """Collect what makes it this run and no other."""
+        settings = {"epochs": self.epochs, "best": rules(self.best), **self.about}
+        settings["optimizer"] = type(self.optimizer).__name__
         for i, group in enumerate(self.optimizer.param_groups):
-            told[f"parameters of group {i}"] = len(group["params"])
+            settings[f"parameters of group {i}"] = len(group["params"])
             for name in ("initial_lr", "weight_decay", "momentum", "betas"):
                 if name in group:
-                    told[f"{name} of group {i}"] = group[name]
-        return told
+                    settings[f"{name} of group {i}"] = group[name]
+        return settings
 
     def _check_same_run(self, path: Path, there: dict) -> None:
         here = self._settings()

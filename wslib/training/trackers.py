@@ -69,8 +69,8 @@ class Tracker:
     def picture(self, name: str, image: np.ndarray, epoch: int) -> None:
         """Note an image (H, W, 3) uint8, of any epoch. Raises ValueError for others."""
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            found = f"{image.dtype} of shape {image.shape}"
-            raise ValueError(f"picture {name!r}: {found}, expected uint8 (H, W, 3)")
+            given = f"{image.dtype} of shape {image.shape}"
+            raise ValueError(f"picture {name!r}: {given}, expected uint8 (H, W, 3)")
 
     def close(self, failed: bool) -> None:
         """Nothing more comes, as the training is done, or has failed."""

@@ -1,8 +1,8 @@
-"""Training localizers on feature maps that are kept, and what they see in others."""
+"""Training localizers on feature maps that are kept, and their output for others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,38 +12,29 @@ import torch
 from torch import Tensor
 
 from wslib.boxes.boxes import from_voc
-from wslib.boxes.localisation import ClassMaps, sweep
+from wslib.boxes.maps import ClassMaps, sweep
+from wslib.boxes.recipe import Recipe, best_threshold
 from wslib.metrics.classification import mean_average_precision, mean_recall
-from wslib.metrics.detection import evaluate
 from wslib.metrics.localisation import max_box_acc, pointing_game
 from wslib.metrics.matching import Boxes
-from wslib.models.detectors import Maps
+from wslib.models.ask import ask, device_of, join
 from wslib.models.features import FeatureMaps
 from wslib.models.localizers import Localizer, framed, pool_map
-from wslib.training.fit import Batches, Validate, fit, multilabel_loss
+from wslib.models.two_heads import Maps
+from wslib.training.batches import Batches, ShuffledBatches, view_batches
+from wslib.training.fit import Validate, fit, multilabel_loss
 
 
-class MapBatches:
-    """Shuffled batches of feature maps, each of an image or of its mirror image, and
-    the labels (B, n) of the images; of the maps, the last `channels`."""
+def map_batches(
+    maps: FeatureMaps, labels: Tensor, channels: int, batch_size: int, seed: int
+) -> ShuffledBatches:
+    """Return shuffled batches of feature maps, each of an image or of its mirror image,
+    and the labels (B, n) of the images; of the maps, the last `channels`."""
 
-    def __init__(
-        self, maps: FeatureMaps, labels: Tensor, channels: int, batch_size: int, seed
-    ):
-        if len(labels) != len(maps):
-            counts = f"{len(labels)} labels for {len(maps)} images"
-            raise ValueError(f"{counts}, expected one each")
-        self.maps, self.labels, self.channels = maps, labels, channels
-        self.batch_size = batch_size
-        self.generator = torch.Generator().manual_seed(seed)
+    def read(rows: Tensor, views: Tensor) -> tuple[Maps, Tensor]:
+        return Maps(maps.batch(rows, views, channels)), labels[rows]
 
-    def __iter__(self) -> Iterator[tuple[Maps, Tensor]]:
-        count = len(self.maps)
-        order = torch.randperm(count, generator=self.generator)
-        views = torch.randint(2, (count,), generator=self.generator)
-        for rows in order.split(self.batch_size):
-            picked = rows.numpy(), views[rows].numpy()
-            yield Maps(self.maps.batch(*picked, self.channels)), self.labels[rows]
+    return view_batches(maps, labels, batch_size, seed, read)
 
 
 def train_localizer(
@@ -60,8 +51,8 @@ def train_localizer(
 ) -> pd.DataFrame:
     """Train from image labels, with AdamW. Returns the history.
 
-    `batches` are `MapBatches` for frozen features,
-    `wslib.training.fit.AugmentedBatches` to train all of the network. The localizer
+    `batches` are `map_batches` for frozen features,
+    `wslib.training.batches.file_batches` to train all of the network. The localizer
     keeps the weights of the last epoch. `on_step(loss)` is told the loss of each batch.
     `validate`, `keep`, `about`, `on_epoch` and errors as `fit`.
     """
@@ -86,8 +77,8 @@ def train_localizer(
 
 
 @dataclass(frozen=True)
-class Located:
-    """What a localizer says of N images, of each of n classes.
+class LocalizerOutput:
+    """The output of a localizer for N images, of each of n classes.
 
     `logits` (N, n) float32; `places` (N, n, h, w) float16, logits too, over the whole
     image; `sizes` (N, 2): (W, H) of the images in pixels.
@@ -98,10 +89,10 @@ class Located:
     logits: np.ndarray
     places: np.ndarray
 
-    def of(self, rows) -> Located:
-        """What was said of some of the images."""
+    def take(self, rows) -> LocalizerOutput:
+        """Return the output for some of the images."""
         arrays = (self.sizes[rows], self.logits[rows], self.places[rows])
-        return Located([self.ids[k] for k in rows], *arrays)
+        return LocalizerOutput([self.ids[k] for k in rows], *arrays)
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -115,7 +106,7 @@ class Located:
         raw = raw - raw.min((1, 2), keepdims=True)
         return ClassMaps(self.ids, target, raw, self.probabilities, self.sizes)
 
-    def measured(self, labels: np.ndarray) -> dict[str, float]:
+    def measure(self, labels: np.ndarray) -> dict[str, float]:
         """The course's metric1, mAP, and metric2, recall at a probability of 0.5, in
         percent, and the loss; labels (N, n) in 1, 0, -1."""
         loss = multilabel_loss(torch.from_numpy(self.logits), torch.from_numpy(labels))
@@ -126,39 +117,31 @@ class Located:
         }
 
 
-@torch.inference_mode()
 def locate(
     localizer: Localizer, maps: FeatureMaps, batch_size: int = 32, flip: bool = True
-) -> Located:
+) -> LocalizerOutput:
     """Ask a localizer, in eval mode, about images whose feature maps are kept; with
     `flip` the mean over the image and its mirror image."""
-    parts = []
-    for start in range(0, len(maps), batch_size):
-        rows = range(start, min(start + batch_size, len(maps)))
-        views = [_places(localizer, maps, rows, view) for view in range(1 + flip)]
-        logits = [pool_map(v, localizer.pooling, localizer.sharpness) for v in views]
-        places = torch.stack(
-            [v.flip(3) if k else v for k, v in enumerate(map(framed, views))]
-        ).mean(0)
-        parts.append((torch.stack(logits).mean(0), places.half()))
-    logits, places = (
-        torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)
-    )
-    return Located(maps.ids, maps.sizes, logits, places)
 
+    def answer(trunk: Tensor) -> tuple[Tensor, Tensor]:
+        places = localizer.places(Maps(trunk))
+        logits = pool_map(places, localizer.pooling, localizer.sharpness)
+        return logits, framed(places)
 
-def _places(localizer: Localizer, maps: FeatureMaps, rows, view: int) -> Tensor:
-    return localizer.places(Maps(maps.batch(rows, view, localizer.channels)))
+    batches = maps.views(device_of(localizer), batch_size, flip, localizer.channels)
+    answers = ask(answer, batches)
+    logits, places = join((logits, places.half()) for logits, places, _ in answers)
+    return LocalizerOutput(maps.ids, maps.sizes, logits.numpy(), places.numpy())
 
 
 def localisation_scores(
-    located: Located, truths: Mapping[str, Boxes], thresholds: Sequence[float]
+    located: LocalizerOutput, truths: Mapping[str, Boxes], thresholds: Sequence[float]
 ) -> dict[str, float]:
-    """How well the maps show the objects, in percent, each the mean over the classes
-    that some image holds: `MaxBoxAccV2`, with all components at the `thresholds` of the
-    maps, of which it takes the best; `pointing game`; of the places above half of the
-    map's maximum, `covered`, the share of the true boxes where they are, and `inside`,
-    the share of them that is in a true box.
+    """Measure how well the maps show the objects, in percent, each the mean over the
+    classes that some image holds: `MaxBoxAccV2`, with all components at the
+    `thresholds` of the maps, of which it takes the best; `pointing game`; of the places
+    above half of the map's maximum, `covered`, the share of the true boxes where they
+    are, and `inside`, the share of them that is in a true box.
 
     truths: {class: {id: (M, 5)}}, VOC corners, in the order of the maps' classes; a
     class is looked for in the images that hold it.
@@ -168,11 +151,11 @@ def localisation_scores(
         inside = [k for k, i in enumerate(located.ids) if len(truth[i])]
         if not inside:
             continue
-        maps = located.of(inside).class_maps(target)
-        of = {i: truth[i] for i in maps.ids}
-        mean, _ = max_box_acc(sweep(maps, thresholds, max_boxes=100), of)
-        pointed = 100 * pointing_game(maps.peaks(), of).value
-        rows.append((mean, pointed, *_lit(maps, of)))
+        maps = located.take(inside).class_maps(target)
+        boxes = {i: truth[i] for i in maps.ids}
+        mean, _ = max_box_acc(sweep(maps, thresholds, max_boxes=100), boxes)
+        pointed = 100 * pointing_game(maps.peaks(), boxes).value
+        rows.append((mean, pointed, *_lit(maps, boxes)))
     names = ("MaxBoxAccV2", "pointing game", "covered", "inside")
     return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
 
@@ -193,20 +176,14 @@ def _lit(maps: ClassMaps, truth: Boxes) -> tuple[float, float]:
 
 
 def map_thresholds(
-    located: Located, truths: Mapping[str, Boxes], thresholds: Sequence[float]
+    located: LocalizerOutput, truths: Mapping[str, Boxes], thresholds: Sequence[float]
 ) -> dict[str, float]:
     """For each class the threshold of its maps whose boxes, one an image, are best: by
     the mean AP at IoU 0.3, 0.4 and 0.5 on the images that hold it. A class in no image
     has none. Arguments as `localisation_scores`; the images have to be others than
     those to be measured on."""
-    chosen = {}
-    for target, (name, truth) in enumerate(truths.items()):
-        inside = [k for k, i in enumerate(located.ids) if len(truth[i])]
-        if not inside:
-            continue
-        maps = located.of(inside).class_maps(target)
-        of = {i: truth[i] for i in maps.ids}
-        boxes = sweep(maps, thresholds)
-        ap = {t: evaluate(found, of).loc["ap"].mean() for t, found in boxes.items()}
-        chosen[name] = max(ap, key=ap.get)
-    return chosen
+    return {
+        name: best_threshold(Recipe(), located.class_maps(target), truth, thresholds)
+        for target, (name, truth) in enumerate(truths.items())
+        if any(len(truth[i]) for i in located.ids)
+    }

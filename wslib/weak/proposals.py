@@ -18,7 +18,7 @@ import PIL
 
 from wslib.data.folders import derived_root
 from wslib.data.images import read_image, resize_image
-from wslib.metrics.matching import box_iou
+from wslib.metrics.overlap import box_iou
 from wslib.runtime.kept import hash_file, keyed, read_kept, written_whole
 from wslib.runtime.progress import progress
 
@@ -49,10 +49,10 @@ def selective_search(
     height, width = image.shape[:2]
     shrink = min(1.0, longest / max(height, width))
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
-    found = _regions(resize_image(image, *size), base_k)  # (P, 4)
-    found = found[spread(found)] * np.tile(np.divide((width, height), size), 2)
-    scores = 1 - np.arange(len(found)) / len(found)
-    return tidy(np.column_stack([found, scores]), width, height)
+    boxes = _regions(resize_image(image, *size), base_k)  # (P, 4)
+    boxes = boxes[spread(boxes)] * np.tile(np.divide((width, height), size), 2)
+    scores = 1 - np.arange(len(boxes)) / len(boxes)
+    return tidy(np.column_stack([boxes, scores]), width, height)
 
 
 def spread(boxes: np.ndarray) -> np.ndarray:
@@ -137,8 +137,8 @@ def propose(
     search = partial(_once, folder, longest)
     pool = ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 8))
     try:
-        found = progress(pool.map(search, paths), desc, len(ids))
-        return dict(zip(ids, found, strict=True))
+        proposals = progress(pool.map(search, paths), desc, len(ids))
+        return dict(zip(ids, proposals, strict=True))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -171,9 +171,9 @@ def _regions(image: np.ndarray, base_k: int) -> np.ndarray:
     search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
     search.setBaseImage(np.ascontiguousarray(image[..., ::-1]))  # BGR
     search.switchToSelectiveSearchFast(base_k)
-    found = np.array(search.process(), float).reshape(-1, 4)  # x, y, width, height
-    found[:, 2:] += found[:, :2]
-    return np.unique([*found, [0, 0, *image.shape[1::-1]]], axis=0)
+    boxes = np.array(search.process(), float).reshape(-1, 4)  # x, y, width, height
+    boxes[:, 2:] += boxes[:, :2]
+    return np.unique([*boxes, [0, 0, *image.shape[1::-1]]], axis=0)
 
 
 def _check_search(image: np.ndarray, longest: int, base_k: int) -> None:

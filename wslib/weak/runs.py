@@ -22,18 +22,23 @@ from wslib.models.localizers import Localizer, build_localizer
 from wslib.models.wsddn import WSDDN
 from wslib.runtime.kept import check_kept, keyed, written_whole
 from wslib.training.trackers import open_tracker
-from wslib.weak.localizer_training import Located, MapBatches, locate, train_localizer
-from wslib.weak.regions import Regions
-from wslib.weak.wsddn_training import measured, score_regions, train_wsddn
+from wslib.weak.localizer_training import (
+    LocalizerOutput,
+    locate,
+    map_batches,
+    train_localizer,
+)
+from wslib.weak.proposal_features import ProposalFeatures
+from wslib.weak.wsddn_training import measure_images, score_proposals, train_wsddn
 
 STEPS = "first-steps.npy"
 
 
 @dataclass
-class Watch:
-    """What a network says after each epoch, kept beside its training.
+class EpochSnapshots:
+    """The output of a network after each epoch, kept beside its training.
 
-    `ask()` gives an array. `look` asks and keeps it, before the epoch itself is kept:
+    `ask()` gives an array. `take` asks and keeps it, before the epoch itself is kept:
     whenever the training is stopped, no whole epoch is without it. `note` is told each
     row of the history, those of epochs before first, and so knows where it stands.
     """
@@ -42,8 +47,8 @@ class Watch:
     ask: Callable[[], np.ndarray]
     epoch: int = 0
 
-    def look(self) -> None:
-        """Keep what the network says after the epoch that comes next."""
+    def take(self) -> None:
+        """Keep the output after the epoch that comes next."""
         keep_array(self._file(self.epoch + 1), self.ask())
 
     def note(self, row: Mapping[str, float]) -> None:
@@ -51,7 +56,7 @@ class Watch:
         self.epoch = int(row["epoch"])
 
     def at(self, epoch: int) -> np.ndarray:
-        """What was said after `epoch`, from 1. Errors as `read_array`."""
+        """Read the output after `epoch`, from 1. Errors as `read_array`."""
         return read_array(self._file(epoch))
 
     def _file(self, epoch: int) -> Path:
@@ -82,8 +87,8 @@ class LocalizerRun:
     localizer: Localizer
     history: pd.DataFrame
     first_steps: np.ndarray
-    located: Located
-    watch: Watch
+    located: LocalizerOutput
+    snapshots: EpochSnapshots
 
 
 @dataclass
@@ -95,7 +100,7 @@ class WSDDNRun:
     model: WSDDN
     history: pd.DataFrame
     scores: np.ndarray
-    watch: Watch
+    snapshots: EpochSnapshots
 
 
 def run_localizer(
@@ -124,21 +129,21 @@ def run_localizer(
     settings |= {"batch_size": batch_size, "bfloat16": bfloat16, "seed": seed}
     data = train, examine, (watched,)
     folder = _folder(run_localizer, f"localizer-{pooling}", settings, *data)
-    watch = Watch(folder, lambda: locate(localizer, watched).places)
+    snapshots = EpochSnapshots(folder, lambda: locate(localizer, watched).places)
     losses: list[float] = []
 
     def validate(model: Localizer) -> dict[str, float]:
-        if watch.epoch == 0:
+        if snapshots.epoch == 0:
             keep_array(folder / STEPS, np.array(losses))
-        watch.look()
-        return locate(model, examine[0], flip=False).measured(examine[1])
+        snapshots.take()
+        return locate(model, examine[0], flip=False).measure(examine[1])
 
     def on_epoch(row: dict[str, float]) -> None:
-        watch.note(row)
+        snapshots.note(row)
         track.row(row)
 
     known = torch.from_numpy(labels)
-    batches = MapBatches(maps, known, localizer.channels, batch_size, seed)
+    batches = map_batches(maps, known, localizer.channels, batch_size, seed)
     with open_tracker(tracker, _tracking(), folder.name, settings) as track:
         history = train_localizer(
             *(localizer, batches, epochs, learning_rate),
@@ -147,12 +152,12 @@ def run_localizer(
         )
     _check_done(history, epochs)
     located, steps = locate(localizer, examine[0]), read_array(folder / STEPS)
-    return LocalizerRun(localizer, history, steps, located, watch)
+    return LocalizerRun(localizer, history, steps, located, snapshots)
 
 
 def run_wsddn(
-    train: tuple[Regions, np.ndarray],
-    examine: tuple[Regions, np.ndarray],
+    train: tuple[ProposalFeatures, np.ndarray],
+    examine: tuple[ProposalFeatures, np.ndarray],
     contrast: bool = True,
     hidden: int = 0,
     spatial: float = 0.0,
@@ -172,16 +177,16 @@ def run_wsddn(
     settings |= {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
     settings |= {"batch_size": batch_size}
     folder = _folder(run_wsddn, "wsddn", settings, train, examine)
-    said: list[np.ndarray] = []
-    watch = Watch(folder, lambda: said[0])
+    scores: list[np.ndarray] = []
+    snapshots = EpochSnapshots(folder, lambda: scores[0])
 
     def validate(model: WSDDN) -> dict[str, float]:
-        said[:] = [score_regions(model, examine[0], flip=False)]
-        watch.look()
-        return measured(said[0], examine[1])
+        scores[:] = [score_proposals(model, examine[0], flip=False)]
+        snapshots.take()
+        return measure_images(scores[0], examine[1])
 
     def on_epoch(row: dict[str, float]) -> None:
-        watch.note(row)
+        snapshots.note(row)
         track.row(row)
 
     with open_tracker(tracker, _tracking(), folder.name, settings) as track:
@@ -191,7 +196,7 @@ def run_wsddn(
             **{"validate": validate, "keep": folder, "on_epoch": on_epoch},
         )
     _check_done(history, epochs)
-    return WSDDNRun(model, history, score_regions(model, examine[0]), watch)
+    return WSDDNRun(model, history, score_proposals(model, examine[0]), snapshots)
 
 
 def _check_done(history: pd.DataFrame, epochs: int) -> None:
@@ -204,8 +209,8 @@ def _tracking() -> Path:
 
 
 def _folder(run: Callable, name: str, settings: dict, *data: tuple) -> Path:
-    """Where a training is kept, by all that it and its record depend on; what is there
-    of it is whole."""
+    """Return the folder of a training, by all that it and its record depend on; what is
+    there of it is whole."""
     parts = [getattr(part, "digest", part) for pair in data for part in pair]
     inputs = {**settings, "data": parts}
     folder = keyed(derived_root() / "runs" / name, inputs, run, torch, np)

@@ -1,8 +1,8 @@
-"""Training WSDDN on regions that are kept, and what it detects with them."""
+"""Training WSDDN on proposal features that are kept, and detecting with them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,38 +14,32 @@ from wslib.boxes.boxes import to_voc
 from wslib.boxes.nms import nms_of_classes
 from wslib.metrics.classification import mean_average_precision
 from wslib.metrics.matching import Boxes
-from wslib.models.wsddn import WSDDN, Scored, image_loss, spatial_regulariser
+from wslib.models.ask import ask, join
+from wslib.models.wsddn import WSDDN, ProposalScores, image_loss, spatial_regulariser
 from wslib.runtime.progress import progress
+from wslib.training.batches import ShuffledBatches, view_batches
 from wslib.training.fit import Validate, fit
-from wslib.weak.regions import Regions
+from wslib.weak.proposal_features import ProposalFeatures
 
 STANDARD = 200  # images that the features are standardised by
 
 
-class RegionBatches:
-    """Shuffled batches of regions, each image as it is or mirrored, and what their loss
-    needs: the labels (B, n) and the boxes (B, P, 4) as a ratio of the image."""
+def proposal_batches(
+    regions: ProposalFeatures, labels: Tensor, batch_size: int, seed: int
+) -> ShuffledBatches:
+    """Return shuffled batches of regions, each image as it is or mirrored, and what
+    their loss needs: labels (B, n) and boxes (B, P, 4) as a ratio of the image."""
 
-    def __init__(self, regions: Regions, labels: Tensor, batch_size: int, seed: int):
-        if len(labels) != len(regions):
-            counts = f"{len(labels)} labels for {len(regions)} images"
-            raise ValueError(f"{counts}, expected one each")
-        self.regions, self.labels, self.batch_size = regions, labels, batch_size
-        self.generator = torch.Generator().manual_seed(seed)
+    def read(rows: Tensor, views: Tensor) -> tuple:
+        truth = labels[rows], regions.ratios(rows.numpy())
+        return regions.batch(rows.numpy(), views), truth
 
-    def __iter__(self) -> Iterator[tuple]:
-        count = len(self.regions)
-        order = torch.randperm(count, generator=self.generator)
-        views = torch.randint(2, (count,), generator=self.generator)
-        for rows in order.split(self.batch_size):
-            picked = rows.numpy()
-            batch = self.regions.batch(picked, views[rows].numpy())
-            yield batch, (self.labels[rows], self.regions.ratios(picked))
+    return view_batches(regions, labels, batch_size, seed, read)
 
 
 def train_wsddn(
     model: WSDDN,
-    regions: Regions,
+    regions: ProposalFeatures,
     labels: Tensor,
     epochs: int,
     learning_rate: float = 3e-3,
@@ -66,11 +60,11 @@ def train_wsddn(
     """
     if spatial and not list(model.read.parameters()):
         raise ValueError(f"spatial is {spatial}, but without a hidden layer of its own")
-    batches = RegionBatches(regions, labels, batch_size, seed)
+    batches = proposal_batches(regions, labels, batch_size, seed)
     some = np.linspace(0, len(regions) - 1, min(STANDARD, len(regions))).astype(int)
     model.standardise(regions.batch(some))
 
-    def loss(scored: Scored, truth: tuple[Tensor, Tensor]) -> Tensor:
+    def loss(scored: ProposalScores, truth: tuple[Tensor, Tensor]) -> Tensor:
         labels, boxes = truth
         value = image_loss(scored, labels)
         if not spatial:
@@ -89,32 +83,28 @@ def train_wsddn(
     )
 
 
-@torch.inference_mode()
-def score_regions(
-    model: WSDDN, regions: Regions, batch_size: int = 32, flip: bool = True
+def score_proposals(
+    model: WSDDN, regions: ProposalFeatures, batch_size: int = 32, flip: bool = True
 ) -> np.ndarray:
-    """The scores of all proposals, (N, P, n) float32; with `flip` the mean over the
-    image and its mirror image. The scores of an image are their sum over proposals."""
-    model.eval()
-    parts = []
-    for rows in np.array_split(np.arange(len(regions)), -(-len(regions) // batch_size)):
-        seen = [model(regions.batch(rows, view)).proposals for view in range(1 + flip)]
-        parts.append(torch.stack(seen).mean(0))
-    return torch.cat(parts).numpy()
+    """Return the scores of all proposals, (N, P, n) float32; with `flip` the mean over
+    the image and its mirror image. The scores of an image are their sum over
+    proposals."""
+    batches = regions.views(batch_size, flip)
+    return join(ask(lambda r: model.eval()(r).proposals, batches))[0].numpy()
 
 
-def measured(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """What the scores of proposals (N, P, n) say of the images: mAP in percent, and the
-    loss; labels (N, n) in 1, 0, -1."""
+def measure_images(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Measure the scores of images that those of proposals (N, P, n) add up to: mAP in
+    percent, and the loss; labels (N, n) in 1, 0, -1."""
     image = scores.sum(1).clip(0, 1)  # (N, n)
-    seen = Scored(torch.from_numpy(image), torch.empty(0), torch.empty(0))
-    loss = image_loss(seen, torch.from_numpy(labels))
+    scored = ProposalScores(torch.from_numpy(image), torch.empty(0), torch.empty(0))
+    loss = image_loss(scored, torch.from_numpy(labels))
     mean = mean_average_precision(image, labels)[0]
     return {"mAP": 100 * mean, "val_loss": float(loss)}
 
 
-def detect_regions(
-    regions: Regions,
+def detect_proposals(
+    regions: ProposalFeatures,
     scores: np.ndarray,
     classes: Sequence[str],
     iou_threshold: float = 0.4,
@@ -128,13 +118,15 @@ def detect_regions(
     expected = (*regions.real.shape, len(classes))
     if scores.shape != expected:
         raise ValueError(f"scores {scores.shape}: expected {expected}")
-    found: dict[str, Boxes] = {name: {} for name in classes}
+    detections: dict[str, Boxes] = {name: {} for name in classes}
     for k, image_id in enumerate(progress(regions.ids, "boxes")):
         real = regions.real[k]
-        boxes, of = torch.from_numpy(regions.boxes[k, real]), scores[k, real]
-        kept = nms_of_classes(boxes, torch.from_numpy(of), iou_threshold).numpy()
-        for name, column, keep in zip(classes, of.T, kept.T, strict=True):
+        boxes, real_scores = torch.from_numpy(regions.boxes[k, real]), scores[k, real]
+        kept = nms_of_classes(
+            boxes, torch.from_numpy(real_scores), iou_threshold
+        ).numpy()
+        for name, column, keep in zip(classes, real_scores.T, kept.T, strict=True):
             rows = np.column_stack([boxes[keep], column[keep]]).astype(float)
             order = np.argsort(-rows[:, 4], kind="stable")
-            found[name][image_id] = to_voc(rows[order])
-    return found
+            detections[name][image_id] = to_voc(rows[order])
+    return detections

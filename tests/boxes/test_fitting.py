@@ -4,10 +4,23 @@ import torch
 from PIL import Image
 from torch import nn
 
-from wslib.boxes.evidence import Evidence, learn, look, recall, scaled
-from wslib.boxes.recipe import Recipe, climb, sweep_thresholds
-from wslib.boxes.teaching import cross_fit, seeds, teach
-from wslib.models.dense import DenseClassifier, _zero_head
+from wslib.boxes.evidence import (
+    Evidence,
+    evidence_from_features,
+    extract_features,
+    gather_evidence,
+    scaled,
+)
+from wslib.boxes.fitting import cross_fit, fit_heads, seeds
+from wslib.boxes.recipe import Recipe, select_steps, sweep_thresholds
+from wslib.models.dense import DenseClassifier
+
+
+def zero_head(inputs: int, outputs: int) -> nn.Linear:
+    head = nn.Linear(inputs, outputs)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head
 
 
 class Colours(DenseClassifier):
@@ -24,9 +37,9 @@ class Colours(DenseClassifier):
         self.imagenet_head.weight.data[:3] = 20 * torch.eye(3)
         self.imagenet_head.bias.data = torch.full((1000,), -9.0)
         self.imagenet_head.bias.data[3] = 5.0  # of what has no colour
-        sizes = {"tell": (3, n), "show": (3, n), "posterior": (1000, n)}
+        sizes = {"image": (3, n), "cam": (3, n), "posterior": (1000, n)}
         sizes["place"] = (6, n + 1)
-        self.heads = nn.ModuleDict({k: _zero_head(*s) for k, s in sizes.items()})
+        self.heads = nn.ModuleDict({k: zero_head(*s) for k, s in sizes.items()})
         self.eval().requires_grad_(False)
 
     def normalize(self, images):
@@ -57,8 +70,8 @@ def squares(tmp_path_factory):
 @pytest.fixture(scope="module")
 def taught(squares):
     network, (_, paths, labels, _) = Colours(), squares
-    features = learn(network, paths, 64, batch_size=5)
-    teach(network, features, labels)
+    features = extract_features(network, paths, 64, batch_size=5)
+    fit_heads(network, features, labels)
     return network, features
 
 
@@ -73,7 +86,7 @@ def test_features_are_seen_once_and_sized(squares, taught):
 
 def test_heads_tell_the_labels_and_places_show_the_squares(squares, taught):
     ids, paths, labels, truth = squares
-    seen = look(taught[0], ids, paths, 64)
+    seen = gather_evidence(taught[0], ids, paths, 64)
     assert ((seen.probabilities() > 0.5) == labels).all()
     k = 1  # a red square only
     heat = seen.class_maps(0).heatmap(k)  # (40, 80)
@@ -87,8 +100,8 @@ def test_what_is_kept_is_what_is_seen_at_every_second_place(squares, taught):
     ids, paths, _, _ = squares
     network, features = taught
     seen, kept = (
-        look(network, ids, paths, 64, flip=False),
-        recall(network, ids, features),
+        gather_evidence(network, ids, paths, 64, flip=False),
+        evidence_from_features(network, ids, features),
     )
     np.testing.assert_allclose(kept.logits, seen.logits, atol=1e-3)
     for name in ("gradcam", "posterior", "places"):
@@ -100,14 +113,18 @@ def test_mirror_images_give_mirrored_maps(squares, taught, tmp_path):
     _, paths, _, _ = squares
     mirrored = tmp_path / "mirrored.png"
     Image.open(paths[1]).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(mirrored)
-    a, b = (look(taught[0], ["x"], [path], 64) for path in (paths[1], mirrored))
+    a, b = (
+        gather_evidence(taught[0], ["x"], [path], 64) for path in (paths[1], mirrored)
+    )
     np.testing.assert_allclose(a.places, b.places[:, :, :, ::-1], atol=1e-3)
     np.testing.assert_allclose(a.logits, b.logits, atol=1e-4)
 
 
 def test_batches_do_not_matter(squares, taught):
     ids, paths, _, _ = squares
-    a, b = (look(taught[0], ids[:5], paths[:5], 64, batch_size=n) for n in (1, 5))
+    a, b = (
+        gather_evidence(taught[0], ids[:5], paths[:5], 64, batch_size=n) for n in (1, 5)
+    )
     np.testing.assert_allclose(a.posterior, b.posterior, atol=1e-2)
 
 
@@ -135,20 +152,20 @@ def test_a_map_without_evidence_is_no_seed():
 
 def test_held_out_images_are_seen_by_heads_of_the_others(squares):
     network, (ids, paths, labels, _) = Colours(), squares
-    features = learn(network, paths, 64)
+    features = extract_features(network, paths, 64)
     evidence = cross_fit(network, ids, features, labels, folds=3, seed=4)
-    assert evidence.ids == ids and not network.heads["tell"].weight.any()
+    assert evidence.ids == ids and not network.heads["image"].weight.any()
     dealt = np.random.default_rng(4).permutation(48) % 3
     rest, held = np.flatnonzero(dealt != 1), np.flatnonzero(dealt == 1)
-    teach(network, features.of(rest), labels[rest], seed=4)
-    alone = recall(network, [ids[k] for k in held], features.of(held))
+    fit_heads(network, features.take(rest), labels[rest], seed=4)
+    alone = evidence_from_features(network, [ids[k] for k in held], features.take(held))
     np.testing.assert_array_equal(alone.logits, evidence.logits[held])
     np.testing.assert_array_equal(alone.places, evidence.places[held])
 
 
 def test_the_same_seed_gives_the_same_heads(squares, taught):
     again = Colours()
-    teach(again, taught[1], squares[2])
+    fit_heads(again, taught[1], squares[2])
     for a, b in zip(taught[0].parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -158,13 +175,13 @@ def test_the_same_seed_gives_the_same_heads(squares, taught):
     [
         ({"labels": np.zeros((3, 2), np.int8)}, r"shape \(3, 2\), expected \(48, 2\)"),
         ({"penalties": {"tel": 1.0}}, "'tel'"),
-        ({"penalties": {"tell": 0.0}}, "penalty is 0.0"),
+        ({"penalties": {"image": 0.0}}, "penalty is 0.0"),
     ],
 )
 def test_bad_options_are_one_line(squares, taught, change, message):
     options = {"labels": squares[2]} | change
     with pytest.raises(ValueError, match=message):
-        teach(Colours(), taught[1], **options)
+        fit_heads(Colours(), taught[1], **options)
 
 
 def test_folds_need_images(squares, taught):
@@ -221,9 +238,9 @@ def test_steps_that_gain_are_kept_and_the_others_left_out(scene):
         "begin": {"kind": "gradcam"},
         "nothing": {"max_boxes": 3},
         "posterior": {"kind": "posterior"},
-        "nowhere": {"kind": "taught"},
+        "nowhere": {"kind": "combined"},
     }
-    recipe, frame = climb(steps, seen, 0, truth, [0.3, 0.5], n=50)
+    recipe, frame = select_steps(steps, seen, 0, truth, [0.3, 0.5], n=50)
     assert frame["kept"].tolist() == [True, False, True, False]
     assert frame["AP 0.5"].tolist() == [0, 0, 100, 0]
     assert (recipe.kind, recipe.max_boxes) == ("posterior", 1)
@@ -234,12 +251,12 @@ def test_steps_that_gain_are_kept_and_the_others_left_out(scene):
 def test_thresholds_are_swept_on_images_with_the_class(scene):
     seen, truth = scene
     swept = sweep_thresholds(
-        Recipe("posterior"), seen, 0, truth, [0.2, 0.9], [0.3, 0.9]
+        Recipe(), seen.class_maps(0, "posterior"), truth, [0.2, 0.9], [0.3, 0.9]
     )
     assert swept.shape == (2, 2) and swept.loc[0.9, 0.3] == 100
     nothing = {i: np.zeros((0, 4)) for i in truth}
     with pytest.raises(ValueError, match="holds the class"):
-        sweep_thresholds(Recipe(), seen, 0, nothing, [0.2])
+        sweep_thresholds(Recipe(), seen.class_maps(0, "gradcam"), nothing, [0.2])
 
 
 def test_masks_need_the_images(scene):

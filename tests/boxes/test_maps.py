@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from wslib.boxes.localisation import ClassMaps, class_maps, detect, sweep
+from wslib.boxes.maps import ClassMaps, class_maps, detect, sweep
 from wslib.cam import GradCAM
 
 

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from wslib.models.features import FeatureMaps
-from wslib.weak import regions
-from wslib.weak.regions import (
+from wslib.weak import proposal_features
+from wslib.weak.proposal_features import (
     CONTEXT,
     SMALLEST,
-    Regions,
+    ProposalFeatures,
     inside_and_around,
-    keep_regions,
+    keep_proposal_features,
+    mirrored,
+    roi_align,
 )
-from wslib.weak.roi import mirrored, roi_align
 
 SIZES = np.array([[100, 50], [64, 64], [40, 90]])
 
@@ -46,7 +47,7 @@ def some_proposals() -> dict[str, np.ndarray]:
 
 
 def test_the_most_confident_that_are_large_enough(build):
-    found = keep_regions(some_maps(), some_proposals(), 3)
+    found = keep_proposal_features(some_maps(), some_proposals(), 3)
     assert len(found) == 3 and found.ids == ["a", "b", "c"]
     assert found.sizes.tolist() == SIZES.tolist()
     assert found.boxes.shape == (3, 3, 4) and found.boxes.dtype == np.float32
@@ -59,7 +60,7 @@ def test_the_most_confident_that_are_large_enough(build):
     assert found.boxes[2].tolist() == [[0, 30, 40, 90], [0] * 4, [0] * 4]
     assert found.real.tolist() == [[True] * 3, [True] * 3, [True, False, False]]
     assert found.features.shape == (2, 3, 3, 4) and found.features.dtype == np.float16
-    fewer = keep_regions(some_maps(), some_proposals(), 1)
+    fewer = keep_proposal_features(some_maps(), some_proposals(), 1)
     assert fewer.boxes[:, 0].tolist() == found.boxes[:, 0].tolist()
     np.testing.assert_array_equal(fewer.features[:, :, 0], found.features[:, :, 0])
 
@@ -67,7 +68,7 @@ def test_the_most_confident_that_are_large_enough(build):
 def test_ratios_and_batches(build):
     maps = some_maps()
     maps.values[1] += 1  # so that one can tell the views apart
-    found = keep_regions(maps, some_proposals(), 3)
+    found = keep_proposal_features(maps, some_proposals(), 3)
     ratios = found.ratios([2, 0])
     assert ratios.shape == (2, 3, 4) and ratios.dtype == torch.float32
     first = torch.tensor([[0, 30 / 90, 1, 1], [0] * 4, [0] * 4])
@@ -86,7 +87,7 @@ def test_ratios_and_batches(build):
 
 def test_features_are_those_of_each_box_in_its_own_image(build):
     maps = some_maps()
-    found = keep_regions(maps, some_proposals(), 3)
+    found = keep_proposal_features(maps, some_proposals(), 3)
     for k in range(3):
         boxes = found.ratios([k])[0, found.real[k]]
         for view, seen in enumerate((boxes, mirrored(boxes))):
@@ -102,7 +103,7 @@ def test_features_are_those_of_each_box_in_its_own_image(build):
 def test_a_view_that_is_no_mirror_image_is_seen_as_it_is(build):
     maps = some_maps()
     maps.values[1] = 5.0
-    found = keep_regions(maps, {**some_proposals()}, 1)
+    found = keep_proposal_features(maps, {**some_proposals()}, 1)
     assert (found.features[1, :, 0, :2] == 5).all()
     assert (found.features[0] < 1.1).all()
 
@@ -110,7 +111,7 @@ def test_a_view_that_is_no_mirror_image_is_seen_as_it_is(build):
 def test_boxes_that_leave_the_image_are_looked_at_where_they_are_in_it(build):
     over = {**some_proposals(), "c": np.array([[-20, 30, 60, 120, 1.0]])}
     within = {**some_proposals(), "c": np.array([[0, 30, 40, 90, 1.0]])}
-    one, two = (keep_regions(some_maps(), p, 1) for p in (over, within))
+    one, two = (keep_proposal_features(some_maps(), p, 1) for p in (over, within))
     np.testing.assert_array_equal(one.features, two.features)
     assert one.boxes[2, 0].tolist() == [-20, 30, 60, 120]
 
@@ -196,9 +197,9 @@ def kept(build) -> list[str]:
 
 
 def test_they_are_made_once(build, monkeypatch):
-    first = keep_regions(some_maps(), some_proposals(), 3)
-    monkeypatch.setattr(regions, "inside_and_around", None)  # would be called
-    again = keep_regions(some_maps(), some_proposals(), 3)
+    first = keep_proposal_features(some_maps(), some_proposals(), 3)
+    monkeypatch.setattr(proposal_features, "inside_and_around", None)  # would be called
+    again = keep_proposal_features(some_maps(), some_proposals(), 3)
     np.testing.assert_array_equal(again.features, first.features)
     np.testing.assert_array_equal(again.boxes, first.boxes)
     assert kept(build) == [f"regions-{first.digest}"] and again.digest == first.digest
@@ -207,7 +208,7 @@ def test_they_are_made_once(build, monkeypatch):
 @pytest.mark.parametrize("change", ["maps", "box", "count", "order"])
 def test_after_a_change_they_are_made_anew(build, change):
     maps, proposals, count = some_maps(), some_proposals(), 2
-    first = keep_regions(maps, proposals, count)
+    first = keep_proposal_features(maps, proposals, count)
     if change == "maps":
         maps = some_maps(1, digest="two")
     elif change == "box":
@@ -216,7 +217,7 @@ def test_after_a_change_they_are_made_anew(build, change):
         count = 3
     else:
         proposals["a"][0, 4] = 1.0  # the most confident now
-    again = keep_regions(maps, proposals, count)
+    again = keep_proposal_features(maps, proposals, count)
     assert len(kept(build)) == 2 and again.digest != first.digest
     boxes = again.ratios([2])[0, :1]
     expected = inside_and_around(maps.batch([2])[0], boxes)
@@ -230,7 +231,7 @@ def test_a_failure_leaves_nothing(build, monkeypatch):
 
     monkeypatch.setattr("os.posix_fallocate", full, raising=False)
     with pytest.raises(OSError, match="No space left"):
-        keep_regions(some_maps(), some_proposals(), 2)
+        keep_proposal_features(some_maps(), some_proposals(), 2)
     assert kept(build) == []
 
 
@@ -240,13 +241,15 @@ def test_a_failure_leaves_nothing(build, monkeypatch):
 def test_an_image_without_proposals(build, none):
     proposals = {**some_proposals(), "b": none}
     with pytest.raises(ValueError, match="image b: no proposal of 8 pixels") as error:
-        keep_regions(some_maps(), proposals, 2)
+        keep_proposal_features(some_maps(), proposals, 2)
     assert "\n" not in str(error.value) and kept(build) == []
 
 
 def test_errors(build):
     with pytest.raises(ValueError, match="count of proposals is 0, expected 1 or more"):
-        keep_regions(some_maps(), some_proposals(), 0)
+        keep_proposal_features(some_maps(), some_proposals(), 0)
     with pytest.raises((ValueError, KeyError), match="b"):
-        keep_regions(some_maps(), {"a": some_proposals()["a"]}, 2)
-    assert isinstance(keep_regions(some_maps(), some_proposals(), 1), Regions)
+        keep_proposal_features(some_maps(), {"a": some_proposals()["a"]}, 2)
+    assert isinstance(
+        keep_proposal_features(some_maps(), some_proposals(), 1), ProposalFeatures
+    )

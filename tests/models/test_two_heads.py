@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wslib.models.detectors import (
+from wslib.models.two_heads import (
     FIRST_BOX,
     NETWORKS,
-    Detector,
     Maps,
     SimpleDetector,
+    TwoHeadNetwork,
     build_detector,
 )
 
@@ -92,7 +92,7 @@ def test_the_first_network_by_hand():
     detector = build_detector("simple")
     assert detector.input_size == 224
     with torch.no_grad():
-        assert detector.look(images(1, 224)).values.shape == (1, 64, 3, 3)
+        assert detector.maps(images(1, 224)).values.shape == (1, 64, 3, 3)
     convolutions = kinds(detector.features, nn.Conv2d)
     assert [c.out_channels for c in convolutions] == [32, 64, 64]
     assert [p.kernel_size for p in kinds(detector, nn.MaxPool2d)] == [4, 4, 4]
@@ -111,7 +111,7 @@ def test_the_first_network_by_hand():
 def test_the_deeper_network_sees_seven_by_seven_places():
     detector = build_detector("deeper")
     with torch.no_grad():
-        assert detector.look(images(1, 224)).values.shape == (1, 128, 7, 7)
+        assert detector.maps(images(1, 224)).values.shape == (1, 128, 7, 7)
     widths = [c.out_channels for c in kinds(detector, nn.Conv2d)]
     assert widths == [32, 64, 64, 128, 128, 128, 128]
     assert [p.kernel_size for p in kinds(detector, nn.MaxPool2d)] == [2] * 5
@@ -145,7 +145,7 @@ def test_vgg_11_by_hand():
 def test_maps_of_the_pretrained_kind(name, places):
     detector, pooled = copied(name), copied(name, pooled=True)
     with torch.no_grad():
-        maps = detector.look(torch.rand(2, 3, 64, 96))
+        maps = detector.maps(torch.rand(2, 3, 64, 96))
         thin = detector.neck(maps.values)
         assert maps.values.shape == (2, *places) and thin.shape == (2, 64, *places[1:])
         assert (thin >= 0).all()
@@ -242,7 +242,7 @@ def test_all_is_trained_unless_it_is_frozen(name):
 def test_maps_stand_for_images(name):
     detector = copied(name)
     with torch.no_grad():
-        straight, ready = detector(images()), detector(detector.look(images()))
+        straight, ready = detector(images()), detector(detector.maps(images()))
     for one, other in zip(straight, ready, strict=True):
         assert torch.equal(one, other)
 
@@ -260,7 +260,7 @@ def test_half_precision_of_the_features(name):
         logits, boxes = detector(images())
         detector.bfloat16 = True
         half, corners = detector(images())
-        assert detector.look(images()).values.dtype == torch.float32
+        assert detector.maps(images()).values.dtype == torch.float32
     assert seen[:4] == [torch.float32] * 2 + [torch.bfloat16, torch.float32]
     assert not torch.equal(corners, boxes)
     torch.testing.assert_close(corners, boxes, atol=0.02, rtol=0)
@@ -307,7 +307,7 @@ def test_loaded_features_are_the_same_for_each_seed():
 def test_a_network_of_ones_own():
     features = nn.Sequential(nn.Conv2d(3, 4, 8, stride=8), nn.ReLU())
     sizes = {"num_classes": 2, "input_size": 16, "hidden": (6, 5), "dropout": 0}
-    detector = Detector(features, nn.Identity(), **sizes)
+    detector = TwoHeadNetwork(features, nn.Identity(), **sizes)
     logits, boxes = detector(images(2, 16))
     assert logits.shape == (2, 2) and boxes.shape == (2, 4)
     assert count(detector.locate) == linear(16, 6, 5, 4)

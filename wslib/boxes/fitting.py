@@ -1,4 +1,4 @@
-"""From image labels to four linear heads: what the maps are sure of teaches the places.
+"""From image labels to four linear heads; those of the places are fitted to seeds.
 
 The heads for the image are fitted to its labels. The places have no labels; the maps of
 the posterior give them some, where they are sure: seeds.
@@ -13,17 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wslib.boxes.evidence import Evidence, Features, recall, scaled
+from wslib.boxes.evidence import Evidence, Features, evidence_from_features, scaled
 from wslib.models.dense import DenseClassifier
 from wslib.models.heads import logistic_regression, softmax_regression
 from wslib.runtime.progress import progress
 
 # Of the squared weights; chosen by five-fold cross-validation on VOC2007's `train`.
-PENALTIES = {"tell": 0.1, "show": 1.0, "posterior": 0.1, "place": 0.1}
+PENALTIES = {"image": 0.1, "cam": 1.0, "posterior": 0.1, "place": 0.1}
 UNSURE = -1
 
 
-def teach(
+def fit_heads(
     network: DenseClassifier,
     features: Features,
     labels: np.ndarray,
@@ -43,7 +43,7 @@ def teach(
     penalties = _penalties(penalties)
     _check_labels(labels, features, network)
     targets = torch.from_numpy(labels).repeat(2, 1)  # images and mirror images
-    sources = {"tell": "pooled", "show": "pooled", "posterior": "posteriors"}
+    sources = {"image": "pooled", "cam": "pooled", "posterior": "posteriors"}
     for name, source in sources.items():
         x = getattr(features, source).flatten(0, 1)  # (2N, K)
         _set(network, name, logistic_regression(x, targets, penalties[name]))
@@ -88,25 +88,29 @@ def cross_fit(
     seed: int = 0,
     **options,
 ) -> Evidence:
-    """What is seen in each of the training images by heads that were not fitted to it.
+    """Gather evidence of each training image with heads that were not fitted to it.
 
     The images are dealt into `folds`; the heads are fitted to all but one of them and
     look at that one. What is chosen on this evidence, a threshold or a step of the
     detector, is chosen as if on new images, and no image of the examination is used.
-    `network` stays as it is; `options` as for `teach`. At every second place.
+    `network` stays as it is; `options` as for `fit_heads`. At every second place.
     Raises ValueError for fewer than 2 folds or fewer images than folds.
     """
     if not 2 <= folds <= len(ids):
         raise ValueError(
             f"{folds} folds of {len(ids)} images: expected 2 or more of each"
         )
-    pupil = copy.deepcopy(network)
+    held_out = copy.deepcopy(network)
     dealt = np.random.default_rng(seed).permutation(len(ids)) % folds
     parts = []
     for fold in progress(range(folds), "folds"):
         rest, held = (np.flatnonzero(dealt != fold), np.flatnonzero(dealt == fold))
-        teach(pupil, features.of(rest), labels[rest], seed=seed, **options)
-        parts.append(recall(pupil, [ids[i] for i in held], features.of(held)))
+        fit_heads(held_out, features.take(rest), labels[rest], seed=seed, **options)
+        parts.append(
+            evidence_from_features(
+                held_out, [ids[i] for i in held], features.take(held)
+            )
+        )
     return _in_order(parts, ids)
 
 
@@ -123,7 +127,7 @@ def _in_order(parts: list[Evidence], ids: Sequence[str]) -> Evidence:
 
 def _posterior(network: DenseClassifier, features: Features) -> np.ndarray:
     ids = [str(k) for k in range(len(features.sizes))]
-    return recall(network, ids, features).posterior
+    return evidence_from_features(network, ids, features).posterior
 
 
 def _sampled(

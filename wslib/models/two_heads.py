@@ -11,10 +11,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from wslib.models.checkpoints import (
+    load_weights,
+    naming,
+    read_checkpoint,
+)
 from wslib.models.classifiers import IMAGENET_MEAN_STD, build_classifier
 
 VGG11 = ((64,), (128,), (256, 256), (512, 512), (512, 512))  # widths between poolings
@@ -25,12 +31,12 @@ THIN = 64  # channels of a pretrained network's map that the heads read
 
 @dataclass(frozen=True)
 class Maps:
-    """What frozen features have made of images before: `values` (B, C, h, w)."""
+    """Maps that frozen features have made of images before: `values` (B, C, h, w)."""
 
     values: Tensor
 
 
-class Detector(nn.Module):
+class TwoHeadNetwork(nn.Module):
     """`logits (B, n), boxes (B, 4) = detector(images)`, images (B, 3, S, S) normalised.
 
     Boxes are x1, y1, x2, y2 as a ratio of the image, in (0, 1), as the last sigmoid
@@ -68,7 +74,7 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def _count_numbers(self) -> int:
-        """How many numbers the heads read of an image."""
+        """Count the numbers that the heads read of an image."""
         layers = nn.Sequential(self.features, self.neck).eval()
         try:
             return layers(torch.zeros(1, 3, self.input_size, self.input_size)).numel()
@@ -77,7 +83,7 @@ class Detector(nn.Module):
                 f"input_size {self.input_size} is too small for {type(self).__name__}"
             ) from None
 
-    def train(self, mode: bool = True) -> Detector:
+    def train(self, mode: bool = True) -> TwoHeadNetwork:
         super().train(mode)
         if self.frozen:
             self.features.eval()
@@ -87,13 +93,13 @@ class Detector(nn.Module):
         """Images (B, 3, S, S) in [0, 1] -> what the network was trained on."""
         return (images - self.mean) / self.std
 
-    def look(self, images: Tensor) -> Maps:
-        """What the features make of normalised images, in float32."""
+    def maps(self, images: Tensor) -> Maps:
+        """Compute the features of normalised images, in float32."""
         with torch.autocast(images.device.type, torch.bfloat16, self.bfloat16):
             return Maps(self.features(images).float())
 
     def forward(self, images: Tensor | Maps) -> tuple[Tensor, Tensor]:
-        maps = images if isinstance(images, Maps) else self.look(images)
+        maps = images if isinstance(images, Maps) else self.maps(images)
         numbers = self.neck(maps.values).flatten(1)  # (B, C, h, w) -> (B, C h w)
         return self.classify(numbers), self.locate(numbers)  # (B, n), (B, 4)
 
@@ -132,7 +138,7 @@ def _convolutions(widths: Sequence[Sequence[int]], pool: int, batch_norm: bool):
     return nn.Sequential(*layers)
 
 
-class SimpleDetector(Detector):
+class SimpleDetector(TwoHeadNetwork):
     """The practical's first: three convolutions, each with a pooling of 4 by 4. Of 224
     pixels they leave a map (64, 3, 3), 576 numbers, read by layers of 32 and 16."""
 
@@ -142,7 +148,7 @@ class SimpleDetector(Detector):
         super().__init__(features, nn.Identity(), *sizes, dropout)
 
 
-class DeeperDetector(Detector):
+class DeeperDetector(TwoHeadNetwork):
     """Seven convolutions in five blocks, each with a pooling of 2 by 2: of 224 pixels
     they leave a map (128, 7, 7), fine enough to say where something is."""
 
@@ -152,7 +158,7 @@ class DeeperDetector(Detector):
         super().__init__(features, nn.Identity(), *sizes, dropout)
 
 
-class VggDetector(Detector):
+class VggDetector(TwoHeadNetwork):
     """VGG-11 (Simonyan & Zisserman 2015, table 1, column A,
     https://arxiv.org/abs/1409.1556) with linear layers of 512 features, not 4096."""
 
@@ -162,7 +168,7 @@ class VggDetector(Detector):
         super().__init__(features, nn.Identity(), *sizes, dropout)
 
 
-class PretrainedDetector(Detector):
+class PretrainedDetector(TwoHeadNetwork):
     """Both heads on a classifier of `wslib.models.classifiers`, up to the stage `upto`.
 
     `pooled` averages the map over its places, as the classifier's own last layer had
@@ -230,7 +236,7 @@ NETWORKS = {
 }
 
 
-def build_detector(name: str, seed: int = 0, **options) -> Detector:
+def build_detector(name: str, seed: int = 0, **options) -> TwoHeadNetwork:
     """Build one of `NETWORKS` in eval mode; what it does not load is drawn from `seed`.
 
     Options: `num_classes` (3), `input_size` (224, pixels), `dropout` (a share); for the
@@ -250,3 +256,50 @@ def build_detector(name: str, seed: int = 0, **options) -> Detector:
         detector = NETWORKS[name](**options)
     detector.name, detector.options = name, options
     return detector.eval().to(memory_format=torch.channels_last)
+
+
+FORMAT = "wslib detector 1"
+KINDS = {"network": str, "classes": list, "options": dict, "bfloat16": bool}
+
+
+def about_detector(detector: TwoHeadNetwork, classes: Sequence[str]) -> dict:
+    """Describe a network of `build_detector` as `load_detector` must know it, beside
+    its weights. Raises ValueError unless there is a name, each once, for each
+    output."""
+    outputs = detector.classify[-1].out_features
+    if outputs != len(classes) or len(set(classes)) < outputs:
+        text = f"{outputs} outputs for the classes {', '.join(classes)}: "
+        raise ValueError(text + "expected a name, each once, for each output")
+    options = {**detector.options, "input_size": detector.input_size}
+    about = {"format": FORMAT, "network": detector.name, "classes": list(classes)}
+    return about | {"options": options, "bfloat16": detector.bfloat16}
+
+
+def load_detector(path: Path | str) -> tuple[TwoHeadNetwork, dict]:
+    """The detector in a file that a training run wrote (`best.pt`,
+    or `last.pt` with the last epoch's weights), on the CPU in eval mode, and what is
+    known about it: `network`, `classes`, `options`, and what else was saved. Nothing is
+    downloaded.
+
+    Raises FileNotFoundError or ValueError, one line that names the file.
+    """
+    content = read_checkpoint(path)
+    if isinstance(content.get("run"), dict):  # last.pt: what best.pt says is in there
+        content = {**content["run"], "model": content.get("model")}
+    with naming(path):
+        if content.get("format") != FORMAT:
+            raise ValueError(f"no detector: its format is {content.get('format')!r}")
+        for key, kind in KINDS.items():
+            if not isinstance(content.get(key), kind):
+                raise ValueError(f"a detector without its {key}")
+        detector = _without_download(content["network"], content["options"])
+        about_detector(detector, content["classes"])
+        load_weights(detector, content.pop("model", None))
+    detector.options, detector.bfloat16 = content["options"], content["bfloat16"]
+    return detector, content
+
+
+def _without_download(network: str, options: dict) -> TwoHeadNetwork:
+    known = inspect.signature(NETWORKS.get(network, build_detector)).parameters
+    never = {"pretrained": False} if "pretrained" in known else {}
+    return build_detector(network, **{**options, **never})
