@@ -86,9 +86,10 @@ def picture_views(
     the network is, with `flip` also mirrored; `desc` names a progress bar."""
     device, batches = device_of(network), pixels.split(batch_size)
     for batch in progress(batches, desc, len(batches)) if desc else batches:
-        images = network.normalize(resize_batch(batch.to(device), size))
-        views = [images, images.flip(3)][: 1 + flip]
-        yield ([v.contiguous(memory_format=torch.channels_last) for v in views],)
+        batch = batch.to(device)  # bytes travel; the rest happens there
+        views = [batch, batch.flip(3)][: 1 + flip]
+        images = [network.normalize(resize_batch(view, size)) for view in views]
+        yield ([i.contiguous(memory_format=torch.channels_last) for i in images],)
 
 
 def device_of(network: nn.Module) -> torch.device:
