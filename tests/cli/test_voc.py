@@ -287,7 +287,7 @@ def trained(tmp_path_factory):
         patch.setattr(training, "cross_fit", two_folds)  # faster, as is a head
         patch.setattr(training, "PENALTY", 10.0)  # that is kept near to nothing
         with patch.context() as at_first, pytest.raises(SystemExit) as end:
-            at_first.setattr(training, "learn", interrupted)
+            at_first.setattr(training, "extract_features", interrupted)
             cli.main()
         ends.append(end.value.code)
         ends.append((folder / "out" / "history.csv").read_text())

@@ -90,15 +90,15 @@ def test_the_same_as_one_class_at_a_time():
     [
         ({"protocol": "voc12"}, "protocol 'voc12'"),
         ({"iou_threshold": 1.5}, "IoU threshold 1.5"),
-        ({"found": {"cat": {"a": [[1, 1, 10, 10]]}}}, r"detections\['a'\]"),
+        ({"detections": {"cat": {"a": [[1, 1, 10, 10]]}}}, r"detections\['a'\]"),
         ({"truths": {"cat": {"a": [[10, 1, 1, 10]]}}}, r"ground_truth\['a'\]"),
     ],
 )
 def test_bad_input(change, message):
-    given = {"found": FOUND, "truths": TRUTHS, **change}
+    given = {"detections": FOUND, "truths": TRUTHS, **change}
     with pytest.raises(ValueError, match=message):
         classwise_ap(**given)
-    systems = {"one": given.pop("found")}
+    systems = {"one": given.pop("detections")}
     with pytest.raises(ValueError, match=message):
         mean_ap(systems, images=["a", "b", "c"], n=3, **given)
 
