@@ -292,7 +292,7 @@ def trained(tmp_path_factory):
         ends.append(end.value.code)
         ends.append((folder / "out" / "history.csv").read_text())
         ends.append((folder / "out" / "detector.pt").exists())
-        patch.setattr(training, "fit_heads", None)  # must not be called again
+        patch.setattr(training, "replace_head", None)  # must not be called again
         with pytest.raises(SystemExit) as end:
             cli.main()
         ends.append(end.value.code)
