@@ -424,7 +424,7 @@ def test_a_plain_classifier_finds_boxes_in_files(made, trained, capsys):
 
 
 def test_baseline_c_has_the_scores_of_a_network(made):
-    words = f"baselines {RENDERED} --class person --split train"
+    words = f"baselines {RENDERED} --class cat --split train"
     told = json.loads(made(f"{words} --detector out/detector.pt --json")[1])
     assert [row["detector"] for row in told["baselines"]] == ["A", "B", "C"]
     A, B, C = told["baselines"]
