@@ -119,7 +119,7 @@ figures.Picture(fig, "voc-pictures")
 #| label: tbl-data
 #| tbl-cap: "What there is to learn from and to be measured on. Each percentage of
 #|   recall below stands for the objects of the last row."
-def counts(split, ids):
+def count_objects(split, ids):
     objects = np.concatenate(list(voc.ground_truth(ids, class_name).values()))
     images = sum(len(boxes) > 0 for boxes in voc.ground_truth(ids, class_name).values())
     return {
@@ -131,7 +131,7 @@ def counts(split, ids):
     }
 
 
-rows = [counts(train_split, train_ids), counts(eval_split, eval_ids)]
+rows = [count_objects(train_split, train_ids), count_objects(eval_split, eval_ids)]
 Table(pd.DataFrame(rows), "voc-data", note=f"Data: {source}.")
 
 # %% [markdown]
@@ -815,14 +815,13 @@ Table(
 #| echo: false
 dropped = climbed.loc[~climbed["kept"], "step"].tolist()
 most = climbed[climbed["kept"]].nlargest(1, "gain").iloc[0]
-shares = budget.set_index("kind")
+counts = budget.set_index("kind")["objects"]
 Markdown(
     f"- Here the largest gain that was kept is that of *{most['step']}*, "
     f"{most['gain']:+.1f} points. Not kept: {', '.join(dropped) or 'nothing'}.\n"
-    f"- Of {int(budget['objects'].sum())} objects, {shares.loc['right', 'objects']} are "
-    f"found at IoU {iou_thresholds[-1]}; {shares.loc['wrong extent', 'objects']} have a "
-    f"box of the wrong extent, {shares.loc['merged', 'objects']} share one with others and "
-    f"{shares.loc['missed', 'objects']} are missed."
+    f"- Of {int(counts.sum())} objects, {counts['right']} are found at IoU "
+    f"{iou_thresholds[-1]}; {counts['wrong extent']} have a box of the wrong extent, "
+    f"{counts['merged']} share one with others and {counts['missed']} are missed."
 )
 
 # %% [markdown]

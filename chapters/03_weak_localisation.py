@@ -443,13 +443,13 @@ Table(
 #| echo: false
 by_pooling = pooled.set_index("pooling")
 gain = by_pooling.loc["average"] - by_pooling.loc["max"]
+misses = 100 - by_pooling["pointing game"]
 Markdown(
     f"From max to average, MaxBoxAccV2 changes by **{gain['MaxBoxAccV2']:+.1f}** "
     f"points, the pointing game by {gain['pointing game']:+.1f}, the covered share "
     f"by {gain['covered']:+.1f} and metric1 by {gain['metric1']:+.1f}. In "
-    f"{100 - by_pooling.loc['max', 'pointing game']:.0f} % of the images (average: "
-    f"{100 - by_pooling.loc['average', 'pointing game']:.0f} %) the peak is on no object of "
-    "the class at all."
+    f"{misses['max']:.0f} % of the images (average: {misses['average']:.0f} %) the peak "
+    "is on no object of the class at all."
 )
 
 # %% [markdown]

@@ -712,12 +712,13 @@ gallery(np.argsort(main["iou"].to_numpy(), kind="stable")[:6], "sam-worst")
 #| tbl-cap: "The course's measures over CIFAR-10's pictures, in a recorded run."
 cifar = read_recorded("04_cifar10")
 there = cifar.frame("sam-test")
+percents = ["hit rate", "IoU", "IoU >= 0.65"]
 Table(
     there.drop(columns=[name for name in there if name.startswith("relative")]),
     "sam-cifar",
-    formats={name: ".2f" if "distance" in name else ".1f" for name in there},
-    units=dict.fromkeys(shares, "%") | {"distance": "px"},
-    intervals={c: (f"{c} low", f"{c} high") for c in (*shares, "distance")},
+    formats={**dict.fromkeys(percents, ".1f"), "distance": ".2f"},
+    units=dict.fromkeys(percents, "%") | {"distance": "px"},
+    intervals={c: (f"{c} low", f"{c} high") for c in (*percents, "distance")},
     note=cifar.source(),
     save=False,
 )

@@ -1285,8 +1285,8 @@ Markdown(
 # 1. In @tbl-box-losses the squared distance is not the L1 distance, though both are
 #    smallest for the same boxes. How does each weigh the class against the box, and few
 #    large errors against many small ones?
-# 2. Why can frozen features be computed once with mirror images (`frozen_batches`) but not
-#    with random crops?
+# 2. Why can frozen features be computed once with mirror images (`frozen_batches`) but
+#    not with random crops?
 # 3. Put ten pictures into `own/face`, `own/motorcycle` and `own/airplane` and count:
 #    how often is the class right, and how sure is the network where it is wrong?
 # 4. Train with a box weight of 5: `wslib caltech train --dataset rendered --input-size
