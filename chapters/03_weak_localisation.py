@@ -448,8 +448,8 @@ Markdown(
     f"From max to average, MaxBoxAccV2 changes by **{gain['MaxBoxAccV2']:+.1f}** "
     f"points, the pointing game by {gain['pointing game']:+.1f}, the covered share "
     f"by {gain['covered']:+.1f} and metric1 by {gain['metric1']:+.1f}. In "
-    f"{misses['max']:.0f} % of the images (average: {misses['average']:.0f} %) the peak "
-    "is on no object of the class at all."
+    f"{misses['max']:.0f} % of the images (average: {misses['average']:.0f} %) the "
+    "peak is on no object of the class at all."
 )
 
 # %% [markdown]
