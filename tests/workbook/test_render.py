@@ -555,9 +555,12 @@ MADE = "# How it was made {#sec-made}\n\nWell.\n"
 def test_quarto_makes_the_pages_that_have_changed(project, fake, change, pages):
     """Without @sec-made, the preface cites less than before: all pages are made."""
     fake()
+    subprocess.run(["git", "init", "-q"], cwd=project.root, check=True)
     render(project.root, "smoke")
     called(project)
     change(project)
+    commit = "git add -A && git -c user.name=a -c user.email=a@b.c commit -qm a"
+    subprocess.run(commit, shell=True, cwd=project.root, check=True)  # another commit
     render(project.root, "smoke")
     web = [line for line in called(project) if line.startswith("web")]
     names = " ".join(f"{page} " for page in pages or [])

@@ -13,6 +13,7 @@ from wslib.workbook.stage import PICTURES, Stage, write_project
 
 OLDEST = (1, 9)  # the first that makes books through Typst
 OUTPUT = "_book"
+NO_SOURCES = {OUTPUT, ".quarto", ".gitignore", "finished", "book.json", "book.typ"}
 UNRESOLVED = re.compile(
     r"Unable to resolve crossref|[Cc]iteproc: citation \S+ not found"
 )
@@ -88,7 +89,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {
         name.as_posix(): file.read_bytes()
         for name, file in names.items()
-        if name.parts[0] not in (OUTPUT, ".quarto", ".gitignore", "finished")
+        if name.parts[0] not in NO_SOURCES
     }
 
 
