@@ -797,6 +797,9 @@ Markdown(
 # %% [markdown]
 # ## What we saw
 #
+# No recorded run says yet which of this holds on photographs. At `sample` the pictures
+# are drawn, and drawings have reversed rankings of detectors before.
+#
 # - Proposals need no learning, and set a limit to the recall of what chooses among them
 #   (@tbl-weak-proposals).
 # - The first drop of the loss is bookkeeping: class frequencies. What is learnt from

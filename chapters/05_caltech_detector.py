@@ -1244,6 +1244,9 @@ Markdown(
 
 # %% [markdown]
 # ## What we saw
+#
+# No recorded run says yet which of this holds on photographs. At `sample` the pictures
+# are drawn.
 
 # %% tags=["summary"]
 #| echo: false
