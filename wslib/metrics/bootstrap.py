@@ -26,28 +26,37 @@ class Interval(NamedTuple):
 
 
 def mean_interval(
-    values: np.ndarray, n: int = 1000, seed: int = 0, level: float = 0.95
+    values: np.ndarray,
+    n: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+    groups: np.ndarray | None = None,
 ) -> Interval:
     """Return the mean of values (N,) of images, or (R, N) of images in R runs, and its
     percentile interval when images, and runs, are drawn anew with replacement.
 
-    Images of NaN are left out; without any other all three are NaN. Same count, n and
-    seed: same draws, so that two means can be compared. Raises ValueError for no
-    images, n < 1, a level outside (0, 1), and an image that is NaN in some runs only.
+    Images of one number in `groups` (N,), copies of each other for instance, are drawn
+    together. Images of NaN are left out; without any other all three are NaN. Same
+    count, n and seed: same draws, so that two means can be compared. Raises ValueError
+    for no images, n < 1, a level outside (0, 1), and an image that is NaN in some runs
+    only.
     """
     values = np.atleast_2d(np.asarray(values, float))
     _check(values.shape[1], n, level)
-    values = values[:, ~np.isnan(values).all(0)]
+    known = ~np.isnan(values).all(0)
+    groups = np.arange(len(known)) if groups is None else np.asarray(groups)
+    values, groups = values[:, known], np.unique(groups[known], return_inverse=True)[1]
     if np.isnan(values).any():
         raise ValueError("the runs know boxes of other pictures: expected the same")
     if not values.size:
         return Interval(np.nan, np.nan, np.nan)
-    generator, (runs, count) = np.random.default_rng(seed), values.shape
+    generator, runs, count = np.random.default_rng(seed), len(values), groups.max() + 1
     draws = np.empty(n)
     for i in range(n):
         rows = generator.integers(runs, size=runs)
         times = np.bincount(generator.integers(count, size=count), minlength=count)
-        draws[i] = values[rows].mean(0) @ times / count
+        times = times[groups]
+        draws[i] = values[rows].mean(0) @ times / times.sum()
     return Interval(float(values.mean()), *map(float, _bounds(draws, level)))
 
 

@@ -77,26 +77,47 @@ def mean_boxes(labels: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def summarise(
-    runs: Sequence[pd.DataFrame], n: int = 1000, seed: int = 0, level: float = 0.95
+    runs: Sequence[pd.DataFrame],
+    n: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+    groups: np.ndarray | None = None,
 ) -> dict[str, Interval]:
     """The mean of each measure over pictures and runs, with its percentile interval.
 
     `runs` are frames of `measure_boxes` of the same pictures, one for each seed of the
     training. The bootstrap draws both anew, runs and pictures, with replacement; of two
-    or three runs it hardly knows how much they differ. Where all answers are right
-    there is no spread to draw from: the interval of a share of one run, and of all or
-    nothing, is Wilson's.
+    or three runs it hardly knows how much they differ. Pictures of one number in
+    `groups` (N,) are drawn together. Where all answers are right there is no spread to
+    draw from: the interval of a share of one run, and of all or nothing, is Wilson's,
+    of as many as there are groups.
     """
     intervals = {}
     for name in MEASURES.values():
         if name in runs[0]:
             values = np.stack([run[name].to_numpy(float) for run in runs])  # (R, N)
-            intervals[name] = mean_interval(values, n, seed, level)
-            share, known = intervals[name].value, (~np.isnan(values[0])).sum()
-            binary = known and name in ("accuracy", "good")
-            if binary and (len(runs) == 1 or share in (0, 1)):
-                intervals[name] = wilson(round(share * known), known, level)
+            intervals[name] = mean_interval(values, n, seed, level, groups)
+            share, known = intervals[name].value, ~np.isnan(values[0])
+            alone = groups is None or len(set(groups)) == len(groups)
+            count = known.sum() if alone else len(set(groups[known]))
+            binary = count and name in ("accuracy", "good")
+            if binary and (share in (0, 1) or (alone and len(runs) == 1)):
+                intervals[name] = wilson(round(share * count), count, level)
     return intervals
+
+
+def as_detections(
+    labels: np.ndarray, boxes: np.ndarray, scores: np.ndarray, names: Sequence[str]
+) -> dict[str, dict[int, np.ndarray]]:
+    """Turn one label (N,), box (N, 4) and score (N,) to a picture into the detections
+    of each class, {name: {row: (1, 5)}}, for `wslib.metrics.classwise`. A label below 0
+    and a box of NaN are no detection."""
+    rows = np.column_stack([boxes, scores])  # (N, 5)
+    found = (np.asarray(labels) >= 0) & ~np.isnan(rows).any(1)
+    return {
+        name: {int(k): rows[k : k + 1] for k in np.flatnonzero(found & (labels == c))}
+        for c, name in enumerate(names)
+    }
 
 
 ERRORS = ("wrong class", "nothing found", "shifted", "too large", "too small")
@@ -142,12 +163,13 @@ def table_of_runs(
     n: int = 1000,
     seed: int = 0,
     others: Mapping[str, Sequence] | None = None,
+    groups: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """A row for each name, in the first column: the columns `others`, then what
     `summarise` says of its runs, as far as it is `shown`, of "loss", "accuracy", "IoU",
     "IoU > 0.7" and "box loss"; last the bounds, as "IoU low", "IoU high". Shares and
-    the IoU are in percent here; what was not measured is NaN."""
-    intervals = [summarise(frames, n, seed) for frames in runs.values()]
+    the IoU are in percent here; what was not measured is NaN. `groups` as there."""
+    intervals = [summarise(frames, n, seed, groups=groups) for frames in runs.values()]
     columns, bounds = {"": list(runs), **(others or {})}, {}
     for title in shown:
         measure = MEASURES[title]

@@ -39,6 +39,12 @@ class Predictions:
     def labels(self) -> np.ndarray:
         return self.logits.argmax(1)
 
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The softmax of the logits, (N, n)."""
+        powers = np.exp(self.logits - self.logits.max(1, keepdims=True))
+        return powers / powers.sum(1, keepdims=True)
+
 
 def predict(
     detector: TwoHeadNetwork,
@@ -75,6 +81,7 @@ def train_detector(
     box_loss: str = "giou",
     box_weight: float = 1.0,
     augmentation: str = "mirror",
+    rate: str = "cosine",
     seed: int = 0,
     best: Best | None = BEST,
     keep: Path | str | None = None,
@@ -93,7 +100,8 @@ def train_detector(
     `box_loss`, `box_weight`: see `wslib.training.losses.DetectorLoss`. `augmentation`:
     "none", "mirror", or "crop", which also crops and stretches (not with frozen
     features). `keep`, `about` and errors as `wslib.training.fit.fit`; with an `about`
-    that is `about_detector`'s, `load_detector` reads `best.pt`.
+    that is `about_detector`'s, `load_detector` reads `best.pt`. `rate` says how the
+    learning rate goes, as there.
     """
     kind = frozen_batches if detector.frozen else box_batches
     loss = DetectorLoss(box_loss, box_weight)
@@ -101,6 +109,7 @@ def train_detector(
     optimizer = torch.optim.AdamW(trained, learning_rate, weight_decay=weight_decay)
     settings = {"images": len(train), "seed": seed, "batch_size": batch_size}
     settings |= {"box_loss": box_loss, "box_weight": box_weight, "views": augmentation}
+    settings["rate"] = rate
     with torch.random.fork_rng():  # dropout draws from the one generator of all
         torch.manual_seed(seed)
         return fit(
@@ -114,6 +123,7 @@ def train_detector(
             keep,
             {**(about or {}), **settings},
             desc,
+            rate=rate,
         )
 
 

@@ -89,6 +89,52 @@ def draw_sheet(
     return fig
 
 
+def draw_one_box_each(
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    boxes: np.ndarray,
+    right: Sequence[bool],
+    true: np.ndarray | None = None,
+) -> Figure:
+    """Draw images in rows, each with the one box (N, 4) that was found, as a ratio of
+    the image, in vermilion unless it is `right`; NaN is no box. `true` boxes likewise,
+    dashed."""
+    kinds = []
+    for k, image in enumerate(images):
+        scale = np.tile(image.shape[1::-1], 2)
+        found = {"found" if right[k] else "wrong": boxes[k]}
+        found |= {} if true is None else {"true": true[k]}
+        kinds.append(
+            {kind: [b * scale] for kind, b in found.items() if not np.isnan(b).any()}
+        )
+    return draw_detections(images, titles, kinds)
+
+
+def draw_panels(
+    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
+    x_label: str = "epoch",
+    across: Sequence[float | None] = (),
+    at: float | None = None,
+    legends: int | None = None,
+    height: float = 2.2,
+) -> Figure:
+    """Draw line plots side by side: what each shows -> the name of each line -> its x
+    and y. A grey line goes `across` a panel where there is a value for it, and upright
+    `at` an x in all; only the first `legends` panels have a legend."""
+    fig, axes = figures.new_figure(1, len(panels), figures.WIDE, height)
+    for k, (axis, (label, lines)) in enumerate(
+        zip(axes.flat, panels.items(), strict=True)
+    ):
+        figures.draw_lines(axis, lines, x_label, label)
+        if len(across) > k and across[k] is not None:
+            axis.axhline(across[k], color=figures.GREY, linewidth=0.8)
+        if at is not None:
+            axis.axvline(at, color=figures.GREY, linewidth=0.8, linestyle=":")
+        if legends is not None and k >= legends and axis.get_legend():
+            axis.get_legend().remove()
+    return fig
+
+
 def draw_history(
     history: pd.DataFrame, panels: Mapping[str, Mapping[str, str]]
 ) -> Figure:

@@ -109,12 +109,14 @@ def verdict(
     `claim` is asked about the table of this run, `here`, and about the `recorded` one.
     A row or column that one of them lacks makes it not measured.
     """
-    if recorded is None:
-        return "*(not measured on photographs)*"
     try:
-        now, there = bool(claim(here)), bool(claim(recorded))
+        now = bool(claim(here))
     except KeyError:
-        return "*(not measured on photographs)*"
+        return "*(not measured in this run)*"
+    try:
+        there = None if recorded is None else bool(claim(recorded))
+    except KeyError:
+        there = None
     return f"*({_WORDS[now, there]})*"
 
 
@@ -133,4 +135,6 @@ _WORDS = {
     (True, False): "reversed on photographs",
     (False, True): "not in this run, but on photographs",
     (False, False): "neither in this run nor on photographs",
+    (True, None): "holds in this run; not measured on photographs",
+    (False, None): "not in this run; not measured on photographs",
 }

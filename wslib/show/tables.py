@@ -142,6 +142,47 @@ def number_table(
     return Table(frame, name, formats, intervals=bounds, save=False)
 
 
+def percent_table(
+    frame: pd.DataFrame,
+    name: str,
+    note: str,
+    formats: Mapping[Hashable, str] | None = None,
+    units: Mapping[Hashable, str] | None = None,
+    best: Collection[Hashable] = (),
+    bare: Collection[Hashable] = (),
+) -> Table:
+    """Make a table of shares in percent, with one decimal.
+
+    Columns in `formats` are no shares: they have this form, and the unit of `units`, if
+    any. A column whose bounds are beside it, as `NAME low` and `NAME high`, is shown
+    with them, unless it is in `bare`. Of the columns in `best` the largest is bold, of
+    one with the word "loss" in its name the smallest.
+    """
+    formats, units = dict(formats or {}), dict(units or {})
+    bounded = [m for m in frame if f"{m} low" in frame]
+    ends = {f"{m} {end}" for m in bounded for end in ("low", "high")}
+    numbers = [m for m in frame if frame[m].dtype.kind == "f" and m not in ends]
+    units = {m: "%" for m in numbers if m not in formats} | units
+    shown = frame.drop(columns=[f"{m} {e}" for m in bare for e in ("low", "high")])
+    return Table(
+        shown,
+        name,
+        {m: ".1f" for m in numbers} | formats,
+        {m: "min" if "loss" in str(m) else "max" for m in best},
+        units,
+        {m: (f"{m} low", f"{m} high") for m in bounded if m not in bare},
+        note,
+    )
+
+
+def points(interval: tuple[float, float, float]) -> str:
+    """Say a difference (value, low, high) in percentage points with its interval, and
+    where that holds 0 that it is too little to tell."""
+    value, low, high = interval
+    text = f"{value:+.1f} points [{low:+.1f} to {high:+.1f}]".replace("-", "−")
+    return text if low > 0 or high < 0 else f"{text}, too little to tell from 0"
+
+
 class _Column:
     """The cells of one column: as plain text, and as Markdown."""
 

@@ -13,12 +13,17 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import lr_scheduler as schedules
 
 from wslib.runtime.progress import progress
 from wslib.training.batches import Batches, file_batches, pixel_batches
 from wslib.training.runs import Best, Run
 
 Validate = Callable[[nn.Module], dict[str, float]]
+RATES = {  # how the learning rate goes, over so many epochs
+    "cosine": schedules.CosineAnnealingLR,
+    "constant": lambda optimizer, epochs: schedules.ConstantLR(optimizer, 1.0),
+}
 
 
 def fit(
@@ -33,15 +38,17 @@ def fit(
     about: dict | None = None,
     desc: str = "training",
     on_epoch: Callable[[dict[str, float]], object] | None = None,
+    rate: str = "cosine",
 ) -> pd.DataFrame:
     """Train `model` in place and return its history, one row an epoch.
 
     `batches` is iterated once an epoch and yields (inputs, targets); `loss(outputs,
     targets)` is a scalar. The learning rate falls along half a cosine to 0 (Loshchilov
-    & Hutter 2017, equation 5, https://arxiv.org/abs/1608.03983). `validate(model)`, in
-    eval mode, adds its numbers to each row. Columns: epoch (from 1), loss (mean over
-    the batches), seconds (of training, without validation), learning_rate (of the first
-    group of parameters), and what `validate` gives.
+    & Hutter 2017, equation 5, https://arxiv.org/abs/1608.03983), or stays what it is
+    with the `rate` "constant". `validate(model)`, in eval mode, adds its numbers to
+    each row. Columns: epoch (from 1), loss (mean over the batches), seconds (of
+    training, without validation), learning_rate (of the first group of parameters), and
+    what `validate` gives.
 
     At the end, in eval mode, the model holds the weights of the best epoch by `best`: a
     column and "max" or "min", such as ("mAP", "max"), or several, each to decide among
@@ -59,12 +66,15 @@ def fit(
     Ctrl-C ends the training early, with a note on standard error: the model holds the
     best weights so far. In the first epoch, with nothing to keep, it is raised.
 
-    Raises RuntimeError when the loss is no longer finite; ValueError for no batches, a
-    column of `best` that is not there, or a folder that holds another run.
+    Raises RuntimeError when the loss is no longer finite; ValueError for no batches, an
+    unknown `rate`, a column of `best` that is not there, or a folder that holds another
+    run.
     """
     if epochs < 1:
         raise ValueError(f"{desc}: epochs is {epochs}, expected 1 or more")
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    if rate not in RATES:
+        raise ValueError(f"rate {rate!r}, expected one of {', '.join(RATES)}")
+    schedule = RATES[rate](optimizer, epochs)
     run = Run(model, optimizer, schedule, batches, epochs, best, keep, about or {})
     run.resume()
     interrupted = False
