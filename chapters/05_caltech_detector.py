@@ -221,9 +221,9 @@ Markdown(
 # ## The class first: which epoch?
 #
 # [Items 1.2 to 1.8.]{.small} Part 1 of the practical trains the class alone, $\lambda =
-# 0$, at a constant learning rate. The *best* model is that of the epoch with the highest
-# accuracy on the validation set; among equals the lowest loss decides. The *last* model
-# is what is left when training stops (@fig-first-curves, @tbl-first).
+# 0$, at a constant learning rate. The *best* model is that of the epoch with the
+# highest accuracy on the validation set; among equals the lowest loss decides. The
+# *last* model is what is left when training stops (@fig-first-curves, @tbl-first).
 
 # %%
 settings = {"epochs": epochs, "learning_rate": learning_rate}
@@ -274,13 +274,14 @@ if len(behind) and behind.max() > 0:
     risk += f"{behind.max():.1f} points below the best one on the validation set: at a "
     risk += "constant rate, when to stop is a lottery"
 lowest, end = history["val_loss"].min(), history["val_loss"].iloc[-1]
-turn = "rises after that: overfitting begins" if end > 1.2 * lowest else "hardly rises"
+turn = "rises again" if end > 1.2 * lowest else "hardly rises again"
 on_test = frame["test"].iloc[-2:]
 Markdown(
     f"{risk}. On the test set the last model of the long training has "
     f"{on_test.iloc[0]:.1f} %, the best one (epoch {longer.best_epoch}) "
     f"{on_test.iloc[1]:.1f} %. The validation loss is lowest in epoch "
-    f"{x[history['val_loss'].idxmin()]} ({lowest:.3f}) and {turn} ({end:.3f} at the end)."
+    f"{x[history['val_loss'].idxmin()]} ({lowest:.3f}); at the end it is {end:.3f}: it "
+    f"{turn}."
 )
 
 # %% [markdown]
@@ -339,19 +340,11 @@ equal_epochs, equal_steps = (
 #|   intervals over pictures and trainings, and on the training pictures in the last
 #|   epoch: after equal epochs, and after equal steps."
 apart = groups[rows["test"]]  # what the bootstrap draws
-frame = pd.DataFrame(
-    {"pictures": [len(subset(train.labels, s)) for s in shares] + [len(train)]}
-)
-for words, runs_of in (("epochs", equal_epochs), ("steps", equal_steps)):
-    tests = {s: [t.measure("test") for t in group] for s, group in runs_of.items()}
-    drawn = table_of_runs(tests, ["accuracy"], bootstrap_samples, seed, groups=apart)
-    for end in ("", " low", " high"):
-        frame[f"equal {words}{end}"] = drawn[f"accuracy{end}"]
-    ends = [
-        np.mean([t.history["accuracy"].iloc[-1] for t in g]) for g in runs_of.values()
-    ]
-    frame[f"on train, {words}"] = 100 * np.array(ends)
-frame.index = pd.Index(list(equal_steps), name="share")
+drawn = bootstrap_samples, seed
+ways = {"epochs": equal_epochs, "steps": equal_steps}
+frame = summaries.compare_shares(ways, *drawn, apart)
+kept = [len(subset(train.labels, share)) for share in shares] + [len(train)]
+frame.insert(0, "pictures", kept)
 note = f"{share_runs} trainings each, of all pictures one. Data: {source}, test."
 percent_table(frame, "caltech-shares", note)
 
@@ -421,27 +414,28 @@ Picture(draw_panels(panels), "caltech-without")
 ends = switched | {f"neither, {few}": scant}
 frame = pd.DataFrame({n: summaries.best_and_last(t) for n, t in ends.items()}).T
 frame = frame.astype({"best epoch": int})
-note = f"{long_epochs} epochs, the last row {tiny_epochs}. One training each. Data: {source}."
+note = f"{long_epochs} epochs, the last row {tiny_epochs}; one training each. "
+note += f"Data: {source}."
 plain = {"restlessness": ".1f"}, {"restlessness": "points"}
 percent_table(frame, "caltech-without", note, *plain)
 
 # %%
 #| echo: false
 unrest, bottom = frame["restlessness"].iloc[:4], frame.iloc[4]
-tail, known_by_heart = scant.history["val_loss"], scant.history["accuracy"] == 1
+tail, by_heart = scant.history["val_loss"], scant.history["accuracy"] == 1
 heart = "never all named rightly"
-if known_by_heart.any():
-    heart = f"all named rightly from epoch {x[known_by_heart.idxmax()]} on, or nearly"
-surer = "does not rise: no overfitting in this run"
+if by_heart.any():
+    heart = f"all named rightly first in epoch {x[by_heart.idxmax()]}"
+surer = "it does not rise: no overfitting in this run"
 if tail.iloc[-1] > 1.2 * tail.min():
-    surer = "then rises: the network becomes ever surer of what it gets wrong"
+    surer = "the network becomes ever surer of what it gets wrong"
 Markdown(
     f"The calmest of the four is *{unrest.idxmin()}* ({unrest.min():.1f} points an "
-    f"epoch), the most restless *{unrest.idxmax()}* ({unrest.max():.1f}). The {few} are "
-    f"{heart}. Their validation loss is {tail.min():.2f} in epoch {x[tail.idxmin()]}, "
-    f"{tail.iloc[-1]:.2f} at the end; it {surer}. The best epoch was chosen on "
-    f"{len(tiny_rows['val'])} pictures: it has {bottom['best, val']:.1f} % there and "
-    f"{bottom['best, test']:.1f} % on the test set, the last one "
+    f"epoch), the most restless *{unrest.idxmax()}* ({unrest.max():.1f}). The {few} of "
+    f"the last row are {heart}. The validation loss is {tail.min():.2f} in epoch "
+    f"{x[tail.idxmin()]} and {tail.iloc[-1]:.2f} at the end: {surer}. The best epoch, "
+    f"chosen on {len(tiny_rows['val'])} pictures, has {bottom['best, val']:.1f} % "
+    f"there and {bottom['best, test']:.1f} % on the test set, the last one "
     f"{bottom['last, test']:.1f} %."
 )
 
@@ -454,8 +448,7 @@ Markdown(
 # EfficientNet-Lite0, cut after its fifth stage of seven, where the map is still fine.
 # The last two can begin with the weights of ImageNet. All learn both heads at once.
 # Their learning rate falls to 0 along half a cosine: the last epochs hardly differ.
-# @tbl-networks and @tbl-network-labels say what they cost and can do, @fig-networks how
-# they learn.
+# @tbl-networks and @tbl-network-labels say what they cost and can do.
 
 
 # %%
@@ -484,8 +477,8 @@ leaders = {name: group[0] for name, group in compared.items()}
 # %%
 #| label: tbl-networks
 #| tbl-cap: "The networks: the map that the heads read (channels and places), numbers
-#|   that are learnt, seconds for an epoch of training, the epoch that was chosen; and on
-#|   the test set cross-entropy and accuracy with 95 % intervals."
+#|   that are learnt, seconds for an epoch of training, the epoch that was chosen; and
+#|   on the test set cross-entropy and accuracy with 95 % intervals."
 others = {
     "map": ["x".join(map(str, map_shape(t.detector))) for t in leaders.values()],
     "learnt": [t.parameters / 1e6 for t in leaders.values()],
@@ -505,6 +498,10 @@ percent_table(frame, "caltech-networks", note, *forms, ["loss", "accuracy"])
 by_network = {n: summaries.split_accuracies(g, LABELS) for n, g in compared.items()}
 frame = pd.DataFrame(by_network).T.rename_axis("network")
 percent_table(frame, "caltech-network-labels", f"Data: {source}.")
+
+# %% [markdown]
+# @fig-networks shows how they learn; its middle panel is the practical's check that the
+# box loss works (3.5).
 
 # %%
 #| label: fig-networks
@@ -526,8 +523,8 @@ fast, slow = min(cost, key=cost.get), max(cost, key=cost.get)
 name, label = frame[list(LABELS)].stack().idxmin()
 few_epochs = frame.loc[name, "train"] < 95
 Markdown(
-    f"An epoch takes from {cost[fast]:.1f} s ({fast}) to {cost[slow]:.1f} s ({slow}). The "
-    f"lowest of these numbers is that of *{name}* with the {label}: "
+    f"An epoch takes from {cost[fast]:.1f} s ({fast}) to {cost[slow]:.1f} s ({slow}). "
+    f"The lowest accuracy is that of *{name}* with the {label}: "
     f"{frame.loc[name, label]:.1f} %. On its own training pictures *{name}* has "
     f"{frame.loc[name, 'train']:.1f} %: "
     + ("it has not learnt enough yet." if few_epochs else "it has learnt those.")
@@ -685,11 +682,11 @@ measured = {name: answer.measure(truth) for name, answer in answers.items()}
 #|   trainings where there are several; how often the IoU is above 0.7; the box loss."
 every_run = {name: tests.get(name, [frame]) for name, frame in measured.items()}
 every_run[told] = [measured[told].assign(accuracy=np.nan)]
-compare = answers, every_run, truth, LABELS, *drawn, apart
-practical = summaries.compare_answers(*compare)
+practical = summaries.compare_answers(answers, every_run, truth, LABELS, *drawn, apart)
 note = (
     f"Trainings: {runs} each (mAP: of the first), of {epochs} epochs at {input_size} "
-    f"pixels; best: {backbone}, one of {best_epochs} at {best_size}. Data: {source}, test."
+    f"pixels; best: {backbone}, one of {best_epochs} at {best_size}. "
+    f"Data: {source}, test."
 )
 least = {
     "bare": ["IoU > 0.7", "box loss"],
@@ -700,20 +697,19 @@ percent_table(practical, "caltech-practical", note, {"box loss": ".2f"}, **least
 # %%
 #| echo: false
 on_pictures["groups"] = apart
-more = {
-    pair: points(summaries.paired_gain(*(measured[n] for n in pair), **on_pictures))
-    for pair in (
-        (mirrored, told),
-        (mirrored, by_labels),
-        (mirrored, "HOG + SVM"),
-        (by_labels, told),
-    )
-}
+
+
+def more(name, other):
+    pair = measured[name], measured[other]
+    return points(summaries.paired_gain(*pair, **on_pictures))
+
+
 Markdown(
-    f"In pairs, picture by picture, the best network's IoU differs from the mean box by "
-    f"{more[mirrored, told]}; from boxes of labels by {more[mirrored, by_labels]}; and "
-    f"from the templates by {more[mirrored, 'HOG + SVM']}. Boxes of labels (threshold "
-    f"{threshold:.1f}) differ from the mean box by {more[by_labels, told]}."
+    "In pairs, picture by picture, the best network's IoU differs from the mean box's "
+    f"by {more(mirrored, told)}, from that of boxes from labels by "
+    f"{more(mirrored, by_labels)}, and from the templates' by "
+    f"{more(mirrored, 'HOG + SVM')}. Boxes from labels (threshold {threshold:.1f}) "
+    f"differ from the mean box by {more(by_labels, told)}."
 )
 
 # %% [markdown]
@@ -746,13 +742,8 @@ Table(frame, "caltech-errors", note=f"Data: {source}, test, {len(test)} pictures
 #| fig-cap: "From the lowest IoU to the highest: the best network (above), boxes from
 #|   labels (middle) and HOG templates (below). Dashed: the true box; solid: what was
 #|   found, in vermilion where the class is wrong or the IoU is not above 0.7."
-shown = [
-    (name, k)
-    for name in ("best", by_labels, "HOG + SVM")
-    for k in measured[name]["iou"].dropna().sort_values().index[
-        np.linspace(0, measured[name]["iou"].count() - 1, 5).round().astype(int)
-    ]
-]  # fmt: skip
+three = ("best", by_labels, "HOG + SVM")
+shown = [(name, k) for name in three for k in summaries.spread(measured[name], 5)]
 boxes = np.stack([answers[name].boxes[k] for name, k in shown])
 right = [kinds[name][k] == "" for name, k in shown]
 titles = [f"IoU {measured[name]['iou'][k]:.2f}" for name, k in shown]
@@ -838,39 +829,40 @@ Markdown(verdicts(claims, practical.set_index(""), there) + f"\n\n{source_there}
 # ## What failed, and what would improve it
 #
 # One box for each picture cannot say *none* or *two* (@fig-own): a class for the
-# background, or a detector with a grid, could. The epoch is chosen by the class first,
+# background could, or a detector with a grid. The epoch is chosen by the class first,
 # as the practical wants it, so a single validation picture can decide for an epoch with
-# worse boxes. Part 1 looked at the test set as often as the practical asks, so its test
-# numbers are not those of an examination. The split keeps near duplicates together, but
-# not different photographs of one person. No network was searched for its best settings.
+# worse boxes. Part 1 looks at the test set as often as the practical asks, so its test
+# numbers are no examination. The split keeps near duplicates together, but not
+# different photographs of one person. No network was searched for its best settings.
+
+# %% [markdown]
+# ## The practical, item by item {#sec-caltech-items}
 #
-# ::: {.callout-note title="Two other architectures (part 4)" collapse="true"}
+# | items | they ask for | answer |
+# |:----------|:------------------------------------|:-----------------------------|
+# | 1.1, 1.2 | layout, data, training | `wslib caltech train` |
+# | 1.3, 1.4 | evaluation, failures | @tbl-first, @fig-first-failures |
+# | 1.5–1.8 | curves, best model, more epochs | @fig-first-curves, @tbl-first |
+# | 1.9.1 | small training sets | @tbl-shares |
+# | 1.9.2, 1.9.3 | no dropout, no batch norm | @tbl-without, @fig-without |
+# | 1.10, 3.9 | pictures from elsewhere | @fig-own, @tbl-strangers |
+# | 2.1–2.4 | deeper, VGG, ResNet, all compared | @tbl-networks, @tbl-network-labels |
+# | 3.1–3.3 | a second head, boxes as ratios | *Two heads and their loss* |
+# | 3.4, 3.5 | the loss of the box | the same; @tbl-choices, @fig-networks |
+# | 3.6 | boxes in pictures | @fig-best-boxes |
+# | 3.7 | frozen or trained | @tbl-choices |
+# | 3.8 | all architectures, error table | @fig-networks, @tbl-caltech-errors |
+# | 4 | classic detectors | @tbl-haar, @tbl-practical |
+#
+# ::: {.callout-note title="YOLO and TinaFace (part 4)" collapse="true"}
 # **YOLO** [@redmon2016] looks once, like our networks, but answers for each cell of a
 # grid: is the centre of an object in this cell, in which box, of which class? So it
 # finds several objects. It regresses the square root of width and height, so that a
 # pixel matters more in a small box. The practical's network is YOLO with one cell.
-# **TinaFace** [@zhu2020] treats faces as any object: a ResNet-50, a pyramid of maps for
-# faces of all sizes, anchors of one aspect, a loss on the IoU, and a head that predicts
-# the IoU of its own box.
+# **TinaFace** [@zhu2020] treats faces like any object: a ResNet-50, a pyramid of maps
+# for faces of all sizes, anchors of one aspect, a loss on the IoU, and a head that
+# predicts the IoU of its own box.
 # :::
-#
-# ## The practical, item by item {#sec-caltech-items}
-#
-# | item | asks for | answer |
-# |:-----|:---------------------------|:---------------------------------------------|
-# | 1.1, 1.2 | layout, training | `wslib caltech train`; `wslib.practical` |
-# | 1.3, 1.4 | evaluation, failures | @tbl-first, @fig-first-failures; `wslib caltech eval`, `predict --only-failures` |
-# | 1.5 to 1.8 | curves, best model, more epochs | @fig-first-curves, @tbl-first |
-# | 1.9.1 | small training sets | @tbl-shares |
-# | 1.9.2, 1.9.3 | no dropout, no batch norm | @fig-without, @tbl-without |
-# | 1.10, 3.9 | pictures from elsewhere | @fig-own, @tbl-strangers |
-# | 2.1 to 2.4 | deeper, VGG, ResNet, comparison | @tbl-networks, @tbl-network-labels, @fig-networks |
-# | 3.1 to 3.3 | second head, two outputs, ratios | *Two heads and their loss* |
-# | 3.4, 3.5 | box loss | the same; @tbl-choices, @fig-networks |
-# | 3.6 | boxes in pictures | @fig-best-boxes; `wslib caltech predict` |
-# | 3.7 | frozen or trained | @tbl-choices |
-# | 3.8 | all architectures, errors | @fig-networks, @tbl-practical, @tbl-caltech-errors |
-# | 4 | classic detectors, others | @tbl-haar, @tbl-practical, above |
 #
 # ## Exercises
 #
@@ -879,9 +871,7 @@ Markdown(verdicts(claims, practical.set_index(""), there) + f"\n\n{source_there}
 #    large errors against many small ones?
 # 2. Write `diou(a, b)`: IoU less the squared distance of the centres over the squared
 #    diagonal of $C$. Two unit squares, one apart, must give -0.4.
-# 3. Why can frozen features be computed once with mirror images, but not with random
-#    crops?
-# 4. Put ten pictures into `own/face`, `own/motorcycle` and `own/airplane` and count:
+# 3. Put ten pictures into `own/face`, `own/motorcycle` and `own/airplane` and count:
 #    how often is the class right, and how sure is the network where it is wrong?
 #
 # ::: {.callout-tip title="Solutions" collapse="true"}
@@ -889,8 +879,6 @@ Markdown(verdicts(claims, practical.set_index(""), there) + f"\n\n{source_there}
 #    cross-entropy the squared distance weighs less, and less still once boxes are
 #    nearly right, while a few large errors dominate it.
 # 2. The centres are 2 apart, $C$ is 3 wide and 1 high: $0 - 4 / (9 + 1) = -0.4$.
-# 3. There are two orientations of each picture and no end of crops; each crop would
-#    need its own pass through the network.
-# 4. A softmax has to share 1 among three words. It is often sure and wrong, as nothing
+# 3. A softmax has to share 1 among three words. It is often sure and wrong, as nothing
 #    ever taught it to be unsure.
 # :::

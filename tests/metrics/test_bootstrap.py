@@ -176,3 +176,16 @@ def test_wilson_known_values():
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_copies_are_drawn_together():
+    values = np.random.default_rng(1).random(30)
+    copies = np.repeat(np.arange(30), 4)
+    alone = mean_interval(values, 400, 2)
+    together = mean_interval(values[copies], 400, 2, groups=copies)
+    assert np.allclose(together, alone)
+    apart = mean_interval(values[copies], 400, 2)
+    assert apart.high - apart.low < 0.7 * (alone.high - alone.low)
+    unknown = np.where(copies < 3, np.nan, values[copies])
+    known = mean_interval(values[3:], 400, 2)
+    assert np.allclose(mean_interval(unknown, 400, 2, groups=copies), known)

@@ -11,6 +11,7 @@ import pytest
 
 from wslib.metrics.bootstrap import mean_interval, wilson
 from wslib.metrics.single_box import (
+    as_detections,
     ERRORS,
     GOOD_IOU,
     by_label,
@@ -242,3 +243,24 @@ def test_kinds_of_errors_by_hand():
     expected = [right, "wrong class", "nothing found", "shifted", "too large"]
     assert kinds.tolist() == [*expected, small, small, right]
     assert set(kinds) - {""} == set(ERRORS)
+
+
+def test_one_answer_a_picture_as_detections_by_class():
+    boxes = np.array([[0, 0, 1, 1], [0, 0, 0.5, 1], [np.nan] * 4, [0, 0, 1, 0.5]])
+    found = as_detections(
+        np.array([1, 0, 1, -1]), boxes, np.array([0.9, 0.8, 0.7, 0.6]), ("a", "b")
+    )
+    assert {name: list(of) for name, of in found.items()} == {"a": [1], "b": [0]}
+    assert found["a"][1].tolist() == [[0, 0, 0.5, 1, 0.8]]
+
+
+def test_groups_widen_the_interval_of_a_share():
+    right = np.repeat([1.0, 0.0, 1.0, 1.0], 5)
+    frame = pd.DataFrame({"accuracy": right})
+    copies = np.repeat(np.arange(4), 5)
+    alone, together = (
+        summarise([frame], 200, groups=groups)["accuracy"] for groups in (None, copies)
+    )
+    assert together.high - together.low > alone.high - alone.low
+    perfect = summarise([frame.assign(accuracy=1.0)], 50, groups=copies)["accuracy"]
+    assert perfect == wilson(4, 4)

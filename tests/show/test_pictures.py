@@ -82,3 +82,25 @@ def test_a_name_has_one_colour_in_all_panels():
     long = pd.DataFrame({"epoch": range(1, 31), "loss": range(30)})
     (axis,) = pictures.draw_history(long, {"loss": {"train": "loss"}}).axes
     assert axis.lines[0].get_marker() == ""
+
+
+def test_the_one_box_of_each_image():
+    images = [np.zeros((10, 20, 3), np.uint8)] * 2
+    boxes = np.array([[0.0, 0, 0.5, 1], [np.nan] * 4])
+    true = np.array([[0.0, 0, 1, 1], [0, 0, 1, 1]])
+    fig = pictures.draw_one_box_each(images, ["a", "b"], boxes, [False, True], true)
+    one, other = fig.axes[:2]
+    colours = [to_hex(patch.get_edgecolor()) for patch in one.patches]
+    assert sorted(colours) == sorted([figures.TEAL, figures.VERMILION])
+    assert {p.get_width() for p in one.patches} == {10, 20}
+    assert len(other.patches) == 1
+
+
+def test_panels_side_by_side():
+    lines = {"train": ([1, 2], [3, 4]), "val": ([1, 2], [4, 3])}
+    panels = {"loss": lines, "IoU": lines}
+    fig = pictures.draw_panels(panels, across=[None, 0.5], at=2, legends=1)
+    loss, iou = fig.axes
+    assert [axis.get_ylabel() for axis in fig.axes] == ["loss", "IoU"]
+    assert len(loss.lines) == 3 and len(iou.lines) == 4
+    assert loss.get_legend() and not iou.get_legend()

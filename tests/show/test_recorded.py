@@ -27,8 +27,14 @@ def chain_wins(table):
         (HERE, REVERSED, "reversed on photographs"),
         (REVERSED, HERE, "not in this run, but on photographs"),
         (REVERSED, REVERSED, "neither in this run nor on photographs"),
-        (HERE, None, "not measured on photographs"),
-        (HERE, HERE.drop(index="WSDDN"), "not measured on photographs"),
+        (HERE, None, "holds in this run; not measured on photographs"),
+        (REVERSED, None, "not in this run; not measured on photographs"),
+        (
+            HERE,
+            HERE.drop(index="WSDDN"),
+            "holds in this run; not measured on photographs",
+        ),
+        (HERE.drop(index="WSDDN"), HERE, "not measured in this run"),
     ],
 )
 def test_verdict_compares_the_two_tables(here, recorded, words):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wslib.show.tables import Table, number_table
+from wslib.show.tables import Table, number_table, percent_table, points
 
 
 @pytest.fixture(autouse=True)
@@ -219,3 +219,24 @@ def test_whole_numbers_have_no_decimals_unless_they_are_measures():
     assert lines[1].split() == ["2", "25.00", "[24.0–26.0]", "0.50"]
     lines = repr(number_table(frame[["objects", "AP"]], "a", 2)).splitlines()
     assert lines[1].split() == ["2", "25"]
+
+
+def test_a_table_of_shares(tmp_path, monkeypatch):
+    monkeypatch.setenv("WSLIB_BUILD", str(tmp_path))
+    frame = pd.DataFrame({"": ["a", "b"], "IoU": [50.0, 75.04], "loss": [0.5, 0.25]})
+    frame = frame.assign(**{"IoU low": [40.0, 70.0], "IoU high": [60.0, 80.0]})
+    table = percent_table(
+        frame, "t", "Data.", {"loss": ".2f"}, best=["IoU", "loss"], bare=()
+    )
+    text = table._repr_markdown_()
+    assert "IoU (%)" in text and "| loss |" in text and "**75.0** [[70–80]]" in text
+    assert "**0.25**" in text
+    bare = percent_table(frame, "t", "Data.", {"loss": ".2f"}, bare=["IoU"])
+    assert "[[" not in bare._repr_markdown_()
+
+
+def test_a_difference_in_words():
+    assert points((2.0, 1.0, 3.0)) == "+2.0 points [+1.0 to +3.0]"
+    assert points((-2.0, -5.0, 1.0)).endswith(
+        "[−5.0 to +1.0], too little to tell from 0"
+    )

@@ -240,6 +240,23 @@ def test_resumed_as_if_it_had_never_stopped(tmp_path, capsys, stop_in_step, best
     assert again.steps == 0 and fingerprint(again.model) == fingerprint(whole.model)
 
 
+def test_a_constant_rate_makes_a_short_training_the_begin_of_a_long_one():
+    def train(epochs, rate):
+        torch.manual_seed(1)
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.AdamW(model.parameters(), 0.1)
+        batches = [(torch.eye(2), torch.ones(2, 1))]
+        loss = nn.functional.mse_loss
+        return fit(model, batches, loss, optimizer, epochs, rate=rate)
+
+    short, long = train(3, "constant"), train(6, "constant")
+    assert set(long["learning_rate"]) == {0.1}
+    assert list(short["loss"]) == list(long["loss"][:3])
+    assert train(6, "cosine")["learning_rate"].is_monotonic_decreasing
+    with pytest.raises(ValueError, match="rate 'stepped', expected one of cosine"):
+        train(1, "stepped")
+
+
 def test_interrupted_without_a_folder(capsys):
     run = Training(best=("score", "max"))
     run.stop_in_step = 11

@@ -88,6 +88,36 @@ def best_and_last(trained: Trained) -> dict[str, float]:
     return {name: v if name == "best epoch" else 100 * v for name, v in row.items()}
 
 
+def compare_shares(
+    ways: Mapping[str, Mapping[str, Sequence[Trained]]],
+    n: int = 1000,
+    seed: int = 0,
+    groups: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Return a row for each share of the training set; for each of the `ways` to count
+    (share -> trainings) the accuracy on the test set in percent, `equal WAY` with its
+    bounds, and `on train, WAY`: as the training pictures came in the last epoch."""
+    frame = pd.DataFrame(index=pd.Index(next(iter(ways.values())), name="share"))
+    for way, by_share in ways.items():
+        tests = {s: [t.measure("test") for t in runs] for s, runs in by_share.items()}
+        drawn = table_of_runs(tests, ["accuracy"], n, seed, groups=groups)
+        for end in ("", " low", " high"):
+            frame[f"equal {way}{end}"] = drawn[f"accuracy{end}"].to_numpy()
+        ends = [
+            np.mean([t.history["accuracy"].iloc[-1] for t in runs])
+            for runs in by_share.values()
+        ]
+        frame[f"on train, {way}"] = 100 * np.array(ends)
+    return frame
+
+
+def spread(measured: pd.DataFrame, count: int) -> list[int]:
+    """Return `count` rows of a frame of `measure_boxes`, evenly from the lowest IoU to
+    the highest; pictures without a true box are passed over."""
+    order = measured["iou"].dropna().sort_values(kind="stable").index
+    return order[np.linspace(0, len(order) - 1, count).round().astype(int)].tolist()
+
+
 def compare_answers(
     answers: Mapping[str, Answer],
     measured: Mapping[str, Sequence[pd.DataFrame]],
@@ -156,7 +186,8 @@ def describe_strangers(
     wrong, none, right = [], [], []
     for stranger, p in zip(strangers, predictions.probabilities, strict=True):
         said = names[p.argmax()]
-        called = f"a {said}, with a probability of {p.max():.2f}"
+        article = "an" if said[0] in "aeiou" else "a"
+        called = f"{article} {said}, with a probability of {p.max():.2f}"
         is_right = stranger.is_right(said)
         if is_right is None:
             none.append(f"`{stranger.name}`, which shows none of the three, {called}")
