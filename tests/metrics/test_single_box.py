@@ -11,9 +11,9 @@ import pytest
 
 from wslib.metrics.bootstrap import mean_interval, wilson
 from wslib.metrics.single_box import (
-    as_detections,
     ERRORS,
     GOOD_IOU,
+    as_detections,
     by_label,
     error_kinds,
     mean_boxes,
