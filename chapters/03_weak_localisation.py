@@ -280,19 +280,15 @@ Markdown(
 
 # %%
 def pick(ids, labels, boxes_of):
-    """Two images of two classes in which one class is seen alone and large."""
+    """Two images of two classes, each with one class that is seen alone and large."""
     found = {}
     for image_id, row in zip(ids, labels, strict=True):
-        height, width = voc.image(image_id).shape[:2] if (row == 1).any() else (1, 0)
-        target = int(row.argmax())
-        boxes = from_voc(boxes_of[CLASSES[target]][image_id])[:, :4]
-        large = (boxes[:, 2:] - boxes[:, :2]).prod(1).max(initial=0)
-        alone = (row == 1).sum() == 1 and (row == -1).sum() == 0
-        if alone and width > height and large >= 0.1 * width * height:
+        note, target = voc.annotation(image_id), int(row.argmax())
+        x1, y1, x2, y2 = from_voc(boxes_of[CLASSES[target]][image_id]).T[:4]
+        area = ((x2 - x1) * (y2 - y1)).max(initial=0) / (note.width * note.height)
+        if (row != 0).sum() == 1 and note.width > note.height and area >= 0.1:
             found.setdefault(target, image_id)
-        if len(found) == 2:
-            break
-    return [(image_id, target) for target, image_id in found.items()]
+    return [(image_id, target) for target, image_id in list(found.items())[:2]]
 
 
 watched = pick(train_ids, train_labels, learnt) + pick(eval_ids, eval_labels, truths)
@@ -746,8 +742,9 @@ figures.Picture(fig, "weak-first-last")
 # ## Against Grad-CAM's boxes
 #
 # @sec-dogs drew boxes around maps. Its four heads are fitted here to the very same
-# feature maps. There are three detectors by maps: plain *Grad-CAM*, the *whole chain*,
-# whose places have learnt from all images, and the averaging localizer. A map becomes a
+# feature maps. There are three detectors by maps: plain *Grad-CAM*; the *whole chain*,
+# with the steps that photographs keep there, whichever drawings keep; and the averaging
+# localizer. A map becomes a
 # box at a threshold, one for each class, chosen by the true boxes of training images:
 # for the first two of images that their heads were not fitted to, for the localizer of
 # those that it was trained on. WSDDN trains without any box. (Its design, the look
@@ -862,8 +859,9 @@ Markdown(
 )
 
 # %% [markdown]
-# "Results at a glance" ([-@sec-glance]) has beside these what others have published,
-# with their source. They trained AlexNet or VGG-16 with the task, on all of VOC2007.
+# *Results at a glance*, at the end of the book, has beside these what others have
+# published, with the source. They trained AlexNet or VGG-16 with the task, on all of
+# VOC2007.
 
 # %% [markdown]
 # ## Boxes that are wrong

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
+from wslib.boxes.boxes import boxes_from_heatmap
 from wslib.boxes.nms import nms
 from wslib.metrics.overlap import box_iou
+from wslib.models.dense import at_each_place
 from wslib.models.localizers import POOLINGS, pool_map
 from wslib.models.wsddn import WSDDN, ProposalBatch
 from wslib.weak.proposal_features import SAMPLES, roi_align
@@ -22,10 +25,36 @@ def functions(chapter: str, *names: str):
     """The functions of a chapter, by their names, without what the chapter runs."""
     tree = ast.parse(next(CHAPTERS.glob(f"{chapter}_*.py")).read_text(encoding="utf-8"))
     there = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    space = {"torch": torch, "np": np, "box_iou": box_iou}
+    space = {"torch": torch, "np": np, "box_iou": box_iou, "ndimage": ndimage}
     wanted = ast.Module([there[name] for name in names], [])
     exec(compile(wanted, chapter, "exec"), space)
     return [space[name] for name in names]
+
+
+def test_a_head_as_a_map():
+    (head_as_map,) = functions("02", "head_as_map")
+    A, head = torch.randn(2, 5, 3, 4), torch.nn.Linear(5, 6)
+    M, y = head_as_map(A, head.weight, head.bias)
+    torch.testing.assert_close(M, at_each_place(head, A, bias=False))
+    torch.testing.assert_close(y, head(A.mean((2, 3))))
+
+
+def test_from_a_map_to_boxes():
+    (boxes_of,) = functions("02", "boxes_of")
+    draws = np.random.default_rng(0)
+    for t in (0.3, 0.6, 0.9):
+        M = draws.random((9, 12))
+        ours = np.array(boxes_of(M, t))
+        np.testing.assert_allclose(ours, boxes_from_heatmap(M, t, max_boxes=99))
+
+
+def test_iou_of_boxes():
+    (iou,) = functions("02", "iou")
+    corners = np.sort(np.random.default_rng(0).random((2, 50, 2, 2)), axis=2)
+    a, b = corners.reshape(2, 50, 4)
+    ours = [iou(*pair) for pair in zip(a, b, strict=True)]
+    np.testing.assert_allclose(ours, box_iou(a, b))
+    assert min(ours) == 0 < max(ours)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
