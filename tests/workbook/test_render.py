@@ -120,7 +120,10 @@ class Project:
                 shown(png=PNG),
             ),
             code("#| echo: false\nsecret()", shown(markdown="Printed **7**.")),
-            code("#| label: tbl-long\n#| tbl-cap: Many.\nT()", shown(markdown=LONG)),
+            code(
+                "#| label: tbl-long\n#| tbl-cap: Many.\n#| code-fold: true\nplumbed()",
+                shown(markdown=LONG),
+            ),
             code("word = '" + "x" * 150 + "'", new_output("stream", text="done 99\n")),
         ]
         self.save()
@@ -261,6 +264,11 @@ def test_hidden_code_is_hidden_and_shown_code_is_shown(page, pdf_text):
     for text in (page.text, pdf_text):
         assert "secret()" not in text and "#|" not in text
         assert "draw()" in text
+
+
+def test_code_of_a_cell_that_asks_to_be_folded_is_not_printed(page, pdf_text):
+    assert "plumbed()" in page.text and "plumbed()" not in pdf_text
+    assert "Many." in pdf_text
 
 
 def test_every_link_leads_somewhere(page):
