@@ -34,7 +34,6 @@ device: str = "auto"  # "cpu", "cuda", or "auto"
 seed: int = 0  # of every random choice in this chapter
 
 # %%
-#| code-fold: true
 import copy
 
 import torch
@@ -48,7 +47,6 @@ from wslib.runtime.device import pick_device
 device = pick_device(device)
 
 # %%
-#| code-fold: true
 import time
 
 import numpy as np
@@ -101,7 +99,6 @@ targets = [class_names.index(photo.name) for photo in photos]
 # %%
 #| label: tbl-predictions
 #| tbl-cap: "The two likeliest classes of each photograph, out of a thousand."
-#| code-fold: true
 with torch.no_grad():
     logits = model(images).cpu()  # (B, 1000)
 likely = logits.softmax(1).topk(2)
@@ -124,6 +121,7 @@ Table(predictions, "gradcam_predictions", formats={"its logit": ".1f"})
 # $A$: a stack of $K$ channels, each a coarse picture of $h \times w$ places.
 
 # %%
+#| code-fold: false
 with torch.no_grad():
     A = model.features(images[:1])  # (1, K, h, w)
 _, K, h, w = A.shape
@@ -165,7 +163,6 @@ contribution = W[c] * A[0].mean((1, 2))  # (K,), of each channel: the sum is y_c
 #|   channels. No channel is the cat; their sum is."
 #| fig-alt: "A cat; six coarse maps of single channels with spots on parts of the cat
 #|   and elsewhere; and their weighted sum, bright on the cat's face and chest."
-#| code-fold: true
 strongest = contribution.abs().argsort(descending=True)[:6].tolist()
 panels = [A[0, k].cpu() for k in strongest] + [M.clamp(min=0).cpu()]
 titles = [f"channel {k}: {contribution[k]:+.2f}" for k in strongest]
@@ -222,6 +219,7 @@ L = torch.einsum("bk,bkij->bij", weights, A.detach())  # (1, h, w), before the R
 # pass the logits and the raw maps before ReLU and scaling.
 
 # %%
+#| code-fold: false
 last = [model.target_layer]
 gradcam = GradCAM(model, last).explain(images, targets)
 # gradcam.maps (B, S, S), gradcam.logits (B, 1000), and for each layer raw (B, h, w)
@@ -245,6 +243,7 @@ gradcam = GradCAM(model, last).explain(images, targets)
 # sharper one than a look at pictures. @tbl-identities measures them.
 
 # %%
+#| code-fold: false
 cam = CAM(model, last).explain(images, targets).raw[0]  # (B, h, w)
 hirescam = HiResCAM(model, last).explain(images, targets).raw[0]
 alone = [
@@ -261,7 +260,6 @@ loud_maps = GradCAM(louder, [louder.target_layer])(images, targets)
 #| label: tbl-identities
 #| tbl-cap: "Identities, measured: the largest difference over all photographs, and
 #|   the same relative to the largest value. What is left is rounding in float32."
-#| code-fold: true
 raw, bias = gradcam.raw[0], b[targets].cpu()
 pairs = {
     "by hand = the module": (L.cpu(), raw[:1]),
@@ -292,6 +290,7 @@ Table(identities, "gradcam_identities", formats=".0e")
 # there, and for a class that is not.
 
 # %%
+#| code-fold: false
 absent = "teapot"
 asked = [photos[0].name, absent]
 twice = images[:1].expand(2, -1, -1, -1)  # (2, 3, S, S): one image, two questions
@@ -304,7 +303,6 @@ pair = GradCAM(model, last).explain(twice, [class_names.index(n) for n in asked]
 #|   a scaled map answers *where*, never *whether*."
 #| fig-alt: "Two rows of maps of a cat's photograph. Raw, the cat's map is bright and
 #|   the teapot's dark; scaled, both reach the top of the colour bar."
-#| code-fold: true
 fig = maps.draw_scaling(photos[0].pixels, asked, pair.raw[0].numpy(), pair.maps)
 figures.Picture(fig, "gradcam_scaling")
 
@@ -336,6 +334,7 @@ Markdown(
 
 
 # %%
+#| code-fold: false
 def sigmoid_gradient(y, dtype):
     y = y.to(dtype, copy=True).requires_grad_()
     return torch.autograd.grad(y.sigmoid().sum(), y)[0].numpy()
@@ -352,7 +351,6 @@ vanishes_at = float(line[single == 0][0])
 #|   visible steps and then to exactly zero: the surest predictions get no map at all."
 #| fig-alt: "Gradient against logit on a logarithmic scale: a flat line at 1, and a line
 #|   that falls straight from a quarter; its float32 version ends at the dotted line."
-#| code-fold: true
 fig, [[axis]] = figures.new_figure(1, 1, height=1.9)
 curves = {
     "of the logit": (line, np.ones(len(line))),
@@ -396,7 +394,6 @@ def raw_map(value):
 #| tbl-cap: "A network that is made surer, explained by its logit and by its
 #|   probability: the largest absolute value of the raw map, and the rank correlation
 #|   of the two maps. A map of zeros ranks nothing and counts as 0."
-#| code-fold: true
 def rank_correlation(a, b) -> float:
     """Spearman's rho of two maps; 0 where one is constant and ranks nothing."""
     flat = min(float(a.std()), float(b.std())) == 0
@@ -444,6 +441,7 @@ Table(
 # explains all stages of the network at once.
 
 # %%
+#| code-fold: false
 family = {"Grad-CAM": GradCAM, "HiResCAM": HiResCAM, "LayerCAM": LayerCAM}
 family["Grad-CAM++"] = GradCAMPlusPlus
 stages = dict(model.features.named_children())
@@ -478,7 +476,6 @@ even = np.mean([share_in_box(np.ones(square), photo) for photo in photos])
 #|   each place by itself. At the last stage all agree."
 #| fig-alt: "A table of maps of a cup of coffee: rows are methods, columns are stages of
 #|   the network. Early maps are specks and edges; the last ones cover the coffee."
-#| code-fold: true
 names = list(stages)
 places = [tuple(values.shape[1:]) for values in explained["Grad-CAM"]]
 kept = [i for i in range(len(places)) if places[i : i + 2] != [places[i]] * 2]
@@ -499,7 +496,6 @@ figures.Picture(fig, "gradcam_layers")
 #| label: tbl-layers
 #| tbl-cap: "Share of the map inside the hand-drawn box, mean over the photographs, for
 #|   each stage of the network and each method."
-#| code-fold: true
 rows = []
 for i, name in enumerate(names):
     row = [name, f"{places[i][0]} × {places[i][1]}"]
@@ -545,7 +541,6 @@ Markdown(
 # the class that the network finds likeliest (@fig-classes).
 
 # %%
-#| code-fold: true
 cat, coffee, portrait = map(read_photo, ("chelsea", "coffee", "astronaut"))
 montage = np.concatenate(
     [resize_image(photo.pixels, 450, 300) for photo in (cat, coffee)], 1
@@ -573,7 +568,6 @@ for_shuttle, for_answer = (ask(portrait.pixels, n) for n in (portrait.name, answ
 #|   is wrong, and its map looks as convincing as the others."
 #| fig-alt: "Four maps: bright on the cat, on the coffee, on the model shuttle behind
 #|   the astronaut, and on the helmets and the suit."
-#| code-fold: true
 fig, axes = figures.new_mosaic("acd;bcd", height=2.0, width_ratios=[3.1, 1.7, 1.7])
 for place, pixels, made, name in (
     ("a", montage, for_cat, cat.name),
@@ -623,7 +617,6 @@ def shuffle(module, generator) -> None:
 
 
 # %%
-#| code-fold: true
 levels = ["head", *[f"features.{n}" for n in reversed(names)]]
 levels = [n for n in levels if any(True for _ in model.get_submodule(n).parameters())]
 rho = np.ones((n_shuffles, 1 + len(levels)))
@@ -646,7 +639,6 @@ for s in range(n_shuffles):
 #|   intact network's map, mean over photographs; the band spans the shuffles."
 #| fig-alt: "Five maps of the cat that lose the cat step by step, above a curve that
 #|   falls from 1 towards 0."
-#| code-fold: true
 steps = ["intact", *[level.removeprefix("features.") for level in levels]]
 fig = maps.draw_shuffled(photos[0].pixels, cascade, steps, rho)
 figures.Picture(fig, "gradcam_sanity")
@@ -670,7 +662,6 @@ Markdown(
 # alike.
 
 # %%
-#| code-fold: true
 pixels = images[:1].clone().requires_grad_()
 runs = {
     "forward": torch.no_grad()(lambda: model(images[:1]).cpu()),
@@ -706,7 +697,6 @@ Markdown(
 # together. It sees what the share in the box cannot see: a missing part.
 
 # %%
-#| code-fold: true
 motorcycle, rocket = map(read_photo, ("motorcycle", "rocket"))
 three = np.concatenate([coffee.pixels] * 3)  # (3 H, W, 3): cups in a column
 failures = {
@@ -728,7 +718,6 @@ full = {
 #|   Three cups in one picture do not get three outlines."
 #| fig-alt: "Maps with outlines: the engine of a motorcycle, a wide blob around a thin
 #|   rocket, parts of a cup and its saucer, and a column of three cups."
-#| code-fold: true
 shapes = [pixels.shape[1] / pixels.shape[0] for pixels, _ in failures.values()]
 fig, axes = figures.new_figure(1, 4, height=1.6, width_ratios=shapes)
 boxes = {"a part": motorcycle.box, "a halo": rocket.box}

@@ -105,9 +105,8 @@ local function cut_long_words(text, limit)
   end))
 end
 
--- A cell that asks to be folded (`#| code-fold: true`) has no code in print.
 function typst.CodeBlock(code)
-  if code.classes:includes('plumbing') then return {} end
+  if code.attributes['code-fold'] == 'true' then return {} end  -- paper can't unfold
   local language = code.classes:find_if(function(class)
     return class ~= 'cell-code' and class ~= 'output' and class:match('^std') == nil
   end)

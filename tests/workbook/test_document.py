@@ -127,12 +127,6 @@ def test_code_fold_of_a_cell_beats_the_book(read):
     assert 'fold="false"}\na' in text and 'fold="show"}\nb' in text
 
 
-def test_only_a_cell_that_asks_to_be_folded_is_plumbing(read):
-    text = read(cell("#| code-fold: true\na"), cell("b"), fold="true").markdown
-    assert '.cell-code .plumbing code-fold="true"}\na' in text
-    assert '.cell-code code-fold="true"}\nb' in text
-
-
 def test_errors_unexecuted_cells_and_bad_options_are_named(read):
     error = new_output("error", ename="ValueError", evalue="no\nmore", traceback=[])
     document = read(cell("a", error), cell("b", count=None), cell("#| label: [\nc"))

@@ -88,9 +88,7 @@ class _Writer:
         parts = []
         if options.get("echo") is not False and source.strip():
             fold = str(options.get("code-fold", self.code_fold)).lower()
-            plumbing = ".plumbing " if options.get("code-fold") is True else ""
-            attributes = f'.python .cell-code {plumbing}code-fold="{fold}"'
-            parts.append(_fence(source, attributes))
+            parts.append(_fence(source, f'.python .cell-code code-fold="{fold}"'))
         if options.get("output") is not False:
             parts.append(self._outputs(outputs, options, number))
         return "\n\n".join(filter(None, parts))
