@@ -977,8 +977,8 @@ Markdown(
 #
 # 1. Run the chapter with `SET="class_name=cat"`, or for another class that
 #    @tbl-classes lists. Does @tbl-steps keep the same steps? Why may it not?
-# 2. Let one penalty do for both heads: `SET="penalties={cam: 0.1}"`. What happens to
-#    the first row of @tbl-steps?
+# 2. Let one penalty do for both heads: `SET="penalties='{cam: 0.1}'"`. What happens
+#    to the first row of @tbl-steps?
 # 3. Set `input_size=224`. Which error grows most?
 # 4. Keep a detector and its boxes, and measure them with other protocols without
 #    running the network again: `wslib voc train`, `wslib voc detect`, then `wslib voc
