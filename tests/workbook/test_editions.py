@@ -51,6 +51,14 @@ def test_solutions_are_parted_with_what_is_nested_in_them():
     assert solutions.endswith("Nine lives each.\n:::\n")
 
 
+def test_a_solution_of_one_exercise_keeps_its_title():
+    one = CHAPTER.replace("callout-tip", "callout-note").replace(
+        "Solutions", "Solution of 1"
+    )
+    rest, solutions = part_solutions(one)
+    assert "Seven" not in rest and solutions.startswith("\n**Solution of 1.**\n\n1. S")
+
+
 def test_a_page_without_solutions_stays_as_it_is():
     assert part_solutions(PLAIN) == (PLAIN, "")
 

@@ -19,7 +19,7 @@ from wslib.workbook.stage import Stage
 Edition = Literal["", "student", "teacher"]
 EDITIONS = get_args(Edition)
 FENCE = re.compile(r"^:{3,}(.*)$")
-SOLUTIONS = re.compile(r"""\{[^}]*\.callout-tip[^}]*title="Solutions?\b""")
+SOLUTIONS = re.compile(r"""\{[^}]*\.callout-[^}]*title="(Solutions?\b[^"]*)""")
 TITLE = re.compile(r"^# (.+?)\s*(?:\{.*\})?$", re.MULTILINE)
 
 
@@ -67,12 +67,16 @@ def for_paper(staged: Stage, edition: Edition) -> Stage:
 
 
 def part_solutions(markdown: str) -> tuple[str, str]:
-    """The page without its callouts titled Solutions, and what stood in those."""
+    """The page without its callouts titled Solutions or Solution of something, and
+    what stood in those."""
     rest, solutions, depth = [], [], 0
     for line in markdown.splitlines(keepends=True):
         fence = FENCE.match(line.rstrip())
-        if depth == 0 and fence and SOLUTIONS.search(line):
+        if depth == 0 and fence and (found := SOLUTIONS.search(line)):
             depth = 1
+            solutions.append(
+                "" if found[1] == "Solutions" else f"\n**{found[1]}.**\n\n"
+            )
         elif depth == 0:
             rest.append(line)
         else:
@@ -83,7 +87,8 @@ def part_solutions(markdown: str) -> tuple[str, str]:
 
 
 def _title(markdown: str) -> str:
-    return TITLE.search(markdown)[1]
+    found = TITLE.search(markdown)
+    return found[1] if found else "A chapter without a title"
 
 
 def _with(staged: Stage, texts: list[str]) -> Stage:
