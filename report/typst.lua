@@ -106,6 +106,7 @@ local function cut_long_words(text, limit)
 end
 
 function typst.CodeBlock(code)
+  if code.attributes['code-fold'] == 'true' then return {} end  -- paper can't unfold
   local language = code.classes:find_if(function(class)
     return class ~= 'cell-code' and class ~= 'output' and class:match('^std') == nil
   end)

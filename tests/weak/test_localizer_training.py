@@ -144,7 +144,7 @@ def test_training_lowers_the_loss_and_only_trains_the_head(pooling):
     localizer.features = nn.Conv2d(2, 2, 1).requires_grad_(False)
     before = localizer.features.weight.clone()
     rows, steps = [], []
-    told = {"on_epoch": rows.append, "on_step": steps.append}
+    told = {"on_epoch": rows.append, "on_step": lambda loss, *_: steps.append(loss)}
     history = train(localizer, maps, labels, 6, **told)
     assert list(history["epoch"]) == list(range(1, 7)) and len(rows) == 6
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
@@ -182,7 +182,8 @@ def test_two_steps_by_hand():
     model, told = Number(), []
     batch = [(torch.zeros(1, 1), torch.zeros(1, 1))]
     history = train_localizer(
-        model, batch, 2, 0.1, weight_decay=0.2, on_step=told.append
+        *(model, batch, 2, 0.1),
+        **{"weight_decay": 0.2, "on_step": lambda loss, *_: told.append(float(loss))},
     )
     assert model.w.item() == pytest.approx(w, abs=1e-5) and model.fixed.item() == 1
     assert told == pytest.approx(losses, abs=1e-5)

@@ -71,7 +71,7 @@ def localizer_run(**changes):
         "pooling": "average",
         "train": (some_maps(), LABELS),
         "examine": (some_maps(6, "examined", seed=1), LABELS[:6]),
-        "watched": some_maps(2, "watched", seed=2),
+        "watched": (some_maps(2, "watched", seed=2), [0, 1]),
     }
     how = {"backbone": "tiny", "epochs": 3, "batch_size": 4}
     return run_localizer(**{**data, **how, **changes})
@@ -297,7 +297,8 @@ OTHER_LOCALIZERS = {
     "labels": {"train": (some_maps(), 1 - LABELS)},
     "examined": {"examine": (some_maps(6, "others", 1), LABELS[:6])},
     "examined labels": {"examine": (some_maps(6, "examined", 1), 1 - LABELS[:6])},
-    "watched": {"watched": some_maps(2, "others", seed=2)},
+    "watched": {"watched": (some_maps(2, "others", seed=2), [0, 1])},
+    "watched classes": {"watched": (some_maps(2, "watched", seed=2), [1, 1])},
 }
 OTHER_WSDDNS = {
     "contrast": {"contrast": False},
@@ -450,14 +451,17 @@ def test_ctrl_c_ends_it_and_the_same_call_goes_on(tmp_path, monkeypatch):
 # Tracked
 
 
-def record(monkeypatch) -> list:
+def record(monkeypatch, pictures=None) -> list:
     """Note what a tracker is told, in place of a tracker."""
-    told = []
+    told, pictures = [], [] if pictures is None else pictures
 
     @contextmanager
     def tracker(kind, folder, name, settings):
         told.append((kind, folder, name, settings))
-        yield SimpleNamespace(row=lambda row: told.append(dict(row)))
+        yield SimpleNamespace(
+            row=lambda row: told.append(dict(row)),
+            picture=lambda *picture: pictures.append(picture),
+        )
 
     monkeypatch.setattr(module, "open_tracker", tracker)
     return told
@@ -489,6 +493,38 @@ def test_a_run_that_is_kept_can_be_tracked_later(run, build, monkeypatch):
     assert not steps
     assert told[0][0] == "wandb" and told[1:] == history.to_dict("records")
     assert len(folders(build)) == 1
+
+
+def test_a_tracker_is_shown_the_maps(monkeypatch):
+    pictures = []
+    record(monkeypatch, pictures)
+    run = localizer_run(tracker="tensorboard")
+    epochs = run.history["epoch"].tolist()
+    names = [(name, epoch) for name, _, epoch in pictures]
+    assert names == [(f"map/im{k}", epoch) for epoch in epochs for k in (0, 1)]
+    for (_, picture, epoch), k in zip(pictures, [0, 1] * 3, strict=True):
+        assert picture.shape == (50, 60, 3) and picture.dtype == np.uint8
+        assert picture.min() < 20 and picture.max() == 255
+        place = run.snapshots.at(epoch)[k, k]
+        y, x = np.unravel_index(place.argmax(), place.shape)
+        lit = np.argwhere(picture[..., 0] == 255).mean(0)
+        assert abs(lit - [10 * y + 5, 10 * x + 5]).max() < 8
+
+
+def test_the_history_has_what_the_training_steps_saw(monkeypatch):
+    """At a rate of 0 the network of the steps is that of the end, image for image."""
+    run = localizer_run(learning_rate=0.0, train=(twins := some_twins(), LABELS))
+    seen = locate(run.localizer, twins, flip=False).measure(LABELS)
+    for name in ("mAP", "recall"):
+        column = run.history[f"train_{name}"]
+        np.testing.assert_allclose(column, seen[name], rtol=1e-6)
+
+
+def some_twins() -> FeatureMaps:
+    """Maps of images that are their own mirror images."""
+    maps = some_maps()
+    values = np.stack([maps.values[0]] * 2)
+    return FeatureMaps(maps.ids, maps.sizes, values, "twins")
 
 
 # Bad input

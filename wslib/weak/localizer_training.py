@@ -47,20 +47,21 @@ def train_localizer(
     keep: Path | str | None = None,
     about: dict | None = None,
     on_epoch: Callable[[dict[str, float]], object] | None = None,
-    on_step: Callable[[float], object] | None = None,
+    on_step: Callable[[Tensor, Tensor, Tensor], object] | None = None,
 ) -> pd.DataFrame:
     """Train from image labels, with AdamW. Returns the history.
 
     `batches` are `map_batches` for frozen features,
     `wslib.training.batches.file_batches` to train all of the network. The localizer
-    keeps the weights of the last epoch. `on_step(loss)` is told the loss of each batch.
+    keeps the weights of the last epoch. `on_step(loss, logits, labels)` is told what
+    each batch gave: a scalar, (B, n) and (B, n).
     `validate`, `keep`, `about`, `on_epoch` and errors as `fit`.
     """
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         value = multilabel_loss(logits, labels)
         if on_step:
-            on_step(float(value.detach()))
+            on_step(value.detach(), logits.detach(), labels)
         return value
 
     optimizer = torch.optim.AdamW(
@@ -74,6 +75,15 @@ def train_localizer(
         **{"keep": keep, "about": about, "on_epoch": on_epoch},
         desc=f"localizer, {localizer.pooling}",
     )
+
+
+def two_metrics(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """metric1, mAP, and metric2, recall at a probability of 0.5, which is a logit of 0,
+    of `logits` (N, n) against `labels` (N, n) in 1, 0, -1, in percent."""
+    return {
+        "mAP": 100 * mean_average_precision(logits, labels)[0],
+        "recall": 100 * mean_recall(1 / (1 + np.exp(-logits)), labels)[0],
+    }
 
 
 @dataclass(frozen=True)
@@ -107,14 +117,9 @@ class LocalizerOutput:
         return ClassMaps(self.ids, target, raw, self.probabilities, self.sizes)
 
     def measure(self, labels: np.ndarray) -> dict[str, float]:
-        """The course's metric1, mAP, and metric2, recall at a probability of 0.5, in
-        percent, and the loss; labels (N, n) in 1, 0, -1."""
+        """The `two_metrics`, in percent, and the loss; labels (N, n) in 1, 0, -1."""
         loss = multilabel_loss(torch.from_numpy(self.logits), torch.from_numpy(labels))
-        return {
-            "mAP": 100 * mean_average_precision(self.logits, labels)[0],
-            "recall": 100 * mean_recall(self.probabilities, labels)[0],
-            "val_loss": float(loss),
-        }
+        return {**two_metrics(self.logits, labels), "val_loss": float(loss)}
 
 
 def locate(

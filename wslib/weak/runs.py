@@ -7,15 +7,17 @@ where it was stopped, and is run anew after a change; `make clean` removes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from wslib.data.folders import derived_root
+from wslib.data.images import resize_image
 from wslib.models.checkpoints import read_checkpoint
 from wslib.models.features import FeatureMaps
 from wslib.models.localizers import Localizer, build_localizer
@@ -27,6 +29,7 @@ from wslib.weak.localizer_training import (
     locate,
     map_batches,
     train_localizer,
+    two_metrics,
 )
 from wslib.weak.proposal_features import ProposalFeatures
 from wslib.weak.wsddn_training import measure_images, score_proposals, train_wsddn
@@ -107,7 +110,7 @@ def run_localizer(
     pooling: str,
     train: tuple[FeatureMaps, np.ndarray],
     examine: tuple[FeatureMaps, np.ndarray],
-    watched: FeatureMaps,
+    watched: tuple[FeatureMaps, Sequence[int]],
     backbone: str = "efficientnet_lite0",
     epochs: int = 12,
     learning_rate: float = 1e-3,
@@ -119,28 +122,37 @@ def run_localizer(
     """Train the map of a localizer on feature maps and labels (N, n) in 1, 0, -1.
 
     After each epoch it is measured on those to examine, by which nothing is chosen: the
-    last epoch counts. `tracker`: see `wslib.training.trackers`. Errors as
-    `train_localizer`.
+    last epoch counts. Beside that, the history has `train_mAP` and `train_recall`: of
+    the logits that the epoch's training steps gave, while the weights moved. `watched`:
+    images and a class of each, whose maps go to the tracker as pictures, too.
+    `tracker`: see `wslib.training.trackers`. Errors as `train_localizer`.
     """
     maps, labels = train
     localizer = build_localizer(backbone, labels.shape[1], pooling, seed=seed)
     localizer.bfloat16 = bfloat16
     settings = {"backbone": backbone, "epochs": epochs, "learning_rate": learning_rate}
     settings |= {"batch_size": batch_size, "bfloat16": bfloat16, "seed": seed}
-    data = train, examine, (watched,)
+    data = train, examine, watched
     folder = _folder(run_localizer, f"localizer-{pooling}", settings, *data)
-    snapshots = EpochSnapshots(folder, lambda: locate(localizer, watched).places)
-    losses: list[float] = []
+    snapshots = EpochSnapshots(folder, lambda: locate(localizer, watched[0]).places)
+    steps: list[tuple[Tensor, Tensor, Tensor]] = []  # of the epoch that is on
 
     def validate(model: Localizer) -> dict[str, float]:
+        losses, logits, truth = zip(*steps, strict=True)
         if snapshots.epoch == 0:
-            keep_array(folder / STEPS, np.array(losses))
+            keep_array(folder / STEPS, torch.stack(losses).numpy())
         snapshots.take()
-        return locate(model, examine[0], flip=False).measure(examine[1])
+        steps.clear()
+        seen = two_metrics(torch.cat(logits).numpy(), torch.cat(truth).numpy())
+        row = locate(model, examine[0], flip=False).measure(examine[1])
+        return row | {f"train_{name}": value for name, value in seen.items()}
 
     def on_epoch(row: dict[str, float]) -> None:
         snapshots.note(row)
         track.row(row)
+        if tracker != "none":
+            for name, picture in map_pictures(snapshots.at(snapshots.epoch), *watched):
+                track.picture(name, picture, snapshots.epoch)
 
     known = torch.from_numpy(labels)
     batches = map_batches(maps, known, localizer.channels, batch_size, seed)
@@ -148,11 +160,26 @@ def run_localizer(
         history = train_localizer(
             *(localizer, batches, epochs, learning_rate),
             **{"validate": validate, "keep": folder},
-            **{"on_epoch": on_epoch, "on_step": losses.append},
+            **{"on_epoch": on_epoch, "on_step": lambda *step: steps.append(step)},
         )
     _check_done(history, epochs)
-    located, steps = locate(localizer, examine[0]), read_array(folder / STEPS)
-    return LocalizerRun(localizer, history, steps, located, snapshots)
+    located, first = locate(localizer, examine[0]), read_array(folder / STEPS)
+    return LocalizerRun(localizer, history, first, located, snapshots)
+
+
+def map_pictures(
+    places: np.ndarray, maps: FeatureMaps, targets: Sequence[int]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and draw the map of one class of each image: grey (H, W, 3) uint8 as large
+    as the image, from its lowest place (black) to its highest (white).
+
+    places (W, n, h, w); targets: a class index for each of the W images.
+    """
+    for k, target in enumerate(targets):
+        place = places[k, target].astype(np.float32)
+        heat = resize_image(place - place.min(), *map(int, maps.sizes[k]))
+        grey = (255 * heat / max(heat.max(), 1e-6)).clip(0, 255).astype(np.uint8)
+        yield f"map/{maps.ids[k]}", np.repeat(grey[..., None], 3, 2)
 
 
 def run_wsddn(

@@ -1,0 +1,97 @@
+"""The lines of an idea that stand in a chapter compute what the package computes."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from wslib.boxes.boxes import boxes_from_heatmap
+from wslib.boxes.nms import nms
+from wslib.metrics.overlap import box_iou
+from wslib.models.dense import at_each_place
+from wslib.models.localizers import POOLINGS, pool_map
+from wslib.models.wsddn import WSDDN, ProposalBatch
+from wslib.weak.proposal_features import SAMPLES, roi_align
+
+CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
+
+
+def functions(chapter: str, *names: str):
+    """The functions of a chapter, by their names, without what the chapter runs."""
+    tree = ast.parse(next(CHAPTERS.glob(f"{chapter}_*.py")).read_text(encoding="utf-8"))
+    there = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    space = {"torch": torch, "np": np, "box_iou": box_iou, "ndimage": ndimage}
+    wanted = ast.Module([there[name] for name in names], [])
+    exec(compile(wanted, chapter, "exec"), space)
+    return [space[name] for name in names]
+
+
+def test_a_head_as_a_map():
+    (head_as_map,) = functions("02", "head_as_map")
+    A, head = torch.randn(2, 5, 3, 4), torch.nn.Linear(5, 6)
+    M, y = head_as_map(A, head.weight, head.bias)
+    torch.testing.assert_close(M, at_each_place(head, A, bias=False))
+    torch.testing.assert_close(y, head(A.mean((2, 3))))
+
+
+def test_from_a_map_to_boxes():
+    (boxes_of,) = functions("02", "boxes_of")
+    draws = np.random.default_rng(0)
+    for t in (0.3, 0.6, 0.9):
+        M = draws.random((9, 12))
+        ours = np.array(boxes_of(M, t))
+        np.testing.assert_allclose(ours, boxes_from_heatmap(M, t, max_boxes=99))
+
+
+def test_iou_of_boxes():
+    (iou,) = functions("02", "iou")
+    corners = np.sort(np.random.default_rng(0).random((2, 50, 2, 2)), axis=2)
+    a, b = corners.reshape(2, 50, 4)
+    ours = [iou(*pair) for pair in zip(a, b, strict=True)]
+    np.testing.assert_allclose(ours, box_iou(a, b))
+    assert min(ours) == 0 < max(ours)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_pooling(pooling):
+    (pool,) = functions("03", "pool")
+    x = torch.randn(3, 4, 5, 6)
+    torch.testing.assert_close(pool(x, pooling), pool_map(x, pooling))
+
+
+def test_features_of_a_box():
+    _, features_of = functions("03", "weights_of", "features_of")
+    A = torch.randn(7, 9, 11)
+    for box in ([0.1, 0.2, 0.65, 0.9], [0.0, 0.0, 1.0, 1.0], [0.5, 0.5, 0.5, 0.5]):
+        features, weights = features_of(box, A)
+        aligned = roi_align(A, torch.tensor([box]), 1, SAMPLES)[0, :, 0, 0]
+        torch.testing.assert_close(features, aligned)
+        assert float(weights.sum()) == pytest.approx(1)
+
+
+def test_scores_of_wsddn():
+    (wsddn_scores,) = functions("03", "wsddn_scores")
+    model = WSDDN(5, 4, contrast=False)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    features = torch.randn(1, 6, 10)  # of the box and of what is around it
+    box = features[0, :, :5]
+    s, y = wsddn_scores(model.classify(box), model.locate(box))
+    scored = model(ProposalBatch(features, torch.ones(1, 6, dtype=torch.bool)))
+    # The model standardises by mean 0 and deviation 1, and so changes nothing here.
+    torch.testing.assert_close(s, scored.proposals[0])
+    torch.testing.assert_close(y, scored.image[0])
+
+
+def test_suppression():
+    (suppress,) = functions("03", "suppress")
+    corners = torch.rand(40, 2, 2).sort(1).values  # (P, low and high, x and y)
+    boxes, scores = corners.reshape(40, 4), torch.rand(40).round(decimals=1)
+    for overlap in (0.1, 0.4, 0.8):
+        kept = torch.stack(suppress(boxes, scores, overlap))
+        assert torch.equal(kept, nms(boxes, scores, overlap))
