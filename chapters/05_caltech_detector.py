@@ -85,6 +85,7 @@ from wslib.practical.label_boxes import best_map_threshold, class_maps, map_boxe
 from wslib.practical.views import Examples, box_batches, squares
 from wslib.runtime.device import pick_device
 from wslib.runtime.project import build_folder
+from wslib.show.exercises import check_exercise
 from wslib.show.figures import Picture
 from wslib.show.pictures import draw_one_box_each, draw_panels
 from wslib.show.recorded import read_recorded, verdicts
@@ -152,6 +153,7 @@ Markdown(
 # each class; the other, without, four sigmoids $b = (x_1, y_1, x_2, y_2)$.
 
 # %%
+#| code-fold: false
 network = build_detector("simple", seed, input_size=input_size).to(device)
 x, (y, t) = next(iter(box_batches(network, train, batch_size, "mirror", seed)))
 with torch.no_grad():
@@ -168,6 +170,7 @@ with torch.no_grad():
 
 
 # %%
+#| code-fold: false
 def area(box):  # (B, 4) -> (B,)
     return (box[:, 2:] - box[:, :2]).clip(0).prod(1)
 
@@ -192,6 +195,7 @@ f"two unit squares, one apart: GIoU {giou(*squares_apart).item():.3f}"
 
 
 # %%
+#| code-fold: false
 def loss(z, b, y, t, weight=1.0):
     known = ~t.isnan().any(1)
     b, t = b[known].view(-1, 2, 2).sort(1).values.flatten(1), t[known]
@@ -223,7 +227,9 @@ Markdown(
 # [Items 1.2 to 1.8.]{.small} Part 1 of the practical trains the class alone, $\lambda =
 # 0$, at a constant learning rate. The *best* model is that of the epoch with the
 # highest accuracy on the validation set; among equals the lowest loss decides. The
-# *last* model is what is left when training stops (@fig-first-curves, @tbl-first).
+# *last* model is what is left when training stops. At a constant rate a short training
+# is the beginning of a long one, so @fig-first-curves shows the last model for every
+# length at once, and @tbl-first also stops where it is worst, after the first quarter.
 
 # %%
 settings = {"epochs": epochs, "learning_rate": learning_rate}
@@ -235,53 +241,55 @@ long = part_1 | {"epochs": long_epochs}
 first = lab.train("simple", seed, desc="1.2", options=size, **part_1)
 longer = lab.train("simple", seed, desc="1.8", options=size, **long)
 
+history, x = longer.history, longer.history["epoch"]
+last, so_far = 100 * history["val_accuracy"], 100 * history["val_accuracy"].cummax()
+behind = (so_far - last)[x > long_epochs // 4]
+worst_stop = int(x[behind.idxmax()])
+stopped = part_1 | {"epochs": worst_stop}
+unlucky = lab.train("simple", seed, desc="stopped", options=size, **stopped)
+
 # %%
 #| label: fig-first-curves
+#| echo: false
 #| fig-cap: "The class alone, at a constant rate. Left: the loss on the training
 #|   pictures, with dropout, and on the validation set. Right: the validation accuracy
 #|   of the last model, had the training stopped there, and of the best model so far.
-#|   The dotted line is the end of the short training."
-history, x = longer.history, longer.history["epoch"]
-last, so_far = (
-    100 * a for a in (history["val_accuracy"], history["val_accuracy"].cummax())
-)
+#|   The dotted line is the end of the unlucky training."
 panels = {
     "loss": {"train": (x, history["class_loss"]), "val": (x, history["val_loss"])},
     "accuracy on val (%)": {"last": (x, last), "best so far": (x, so_far)},
 }
-Picture(draw_panels(panels, at=epochs), "caltech-first-curves")
+Picture(draw_panels(panels, at=worst_stop), "caltech-first-curves")
 
 # %%
 #| label: tbl-first
-#| tbl-cap: "Accuracy of the last and of the best model of the short and of the long
-#|   training: by split, with Wilson's 95 % interval on the test set, and by class
-#|   there."
+#| echo: false
+#| tbl-cap: "Accuracy of the last and of the best model of three trainings: by split,
+#|   with Wilson's 95 % interval on the test set, and by class there. The second row of
+#|   each pair is what choosing on the validation set gives."
 models = {
-    f"{len(t.history)} epochs, {which}": model
-    for t in (first, longer)
+    f"{words}, {which}": model
+    for words, t in {"short": first, "unlucky": unlucky, "long": longer}.items()
     for which, model in (("last", t.last()), ("best", t))
 }
 by_model = {n: summaries.split_accuracies([m], LABELS) for n, m in models.items()}
-frame = pd.DataFrame(by_model).T.rename_axis("model")
-percent_table(frame, "caltech-first", f"Data: {source}.")
+frame = pd.DataFrame(by_model).T.rename_axis("training")
+note = f"Epochs: {epochs}, {worst_stop} and {long_epochs}. Data: {source}."
+percent_table(frame, "caltech-first", note)
 
 # %%
 #| echo: false
-behind = (so_far - last)[x >= 5]
-risk = "At no epoch after the fifth would the last model have been below the best one"
-if len(behind) and behind.max() > 0:
-    risk = f"After epoch {x[behind.idxmax()]} the last model would have been "
-    risk += f"{behind.max():.1f} points below the best one on the validation set: at a "
-    risk += "constant rate, when to stop is a lottery"
 lowest, end = history["val_loss"].min(), history["val_loss"].iloc[-1]
 turn = "rises again" if end > 1.2 * lowest else "hardly rises again"
-on_test = frame["test"].iloc[-2:]
+gap = frame["test"]["unlucky, best"] - frame["test"]["unlucky, last"]
+lottery = "with the last model, when to stop is a lottery"
 Markdown(
-    f"{risk}. On the test set the last model of the long training has "
-    f"{on_test.iloc[0]:.1f} %, the best one (epoch {longer.best_epoch}) "
-    f"{on_test.iloc[1]:.1f} %. The validation loss is lowest in epoch "
-    f"{x[history['val_loss'].idxmin()]} ({lowest:.3f}); at the end it is {end:.3f}: it "
-    f"{turn}."
+    f"Had the training stopped after epoch {worst_stop}, the last model would have "
+    f"been {behind.max():.1f} points below the best one on the validation set, and "
+    f"{gap:.1f} points on the test set"
+    + (f": {lottery}. " if behind.max() > 0 else ". ")
+    + f"The validation loss is lowest in epoch {x[history['val_loss'].idxmin()]} "
+    f"({lowest:.3f}); at the end it is {end:.3f}: it {turn}."
 )
 
 # %% [markdown]
@@ -291,6 +299,7 @@ Markdown(
 
 # %%
 #| label: fig-first-failures
+#| echo: false
 #| fig-cap: "The first network on the validation set: the pictures whose true class has
 #|   the lowest probability, with what the network says and the softmax of its logits,
 #|   and the true class below. The box is the true one."
@@ -387,6 +396,7 @@ few = f"{len(tiny_rows['train'])} pictures"
 
 # %%
 #| label: fig-without
+#| echo: false
 #| fig-cap: "Left: validation loss with and without dropout and batch norm. Middle and
 #|   right: next to nothing to learn from. What is learnt by heart lowers the training
 #|   loss; the validation loss says what of it is knowledge."
@@ -407,6 +417,7 @@ Picture(draw_panels(panels), "caltech-without")
 
 # %%
 #| label: tbl-without
+#| echo: false
 #| tbl-cap: "Accuracy with and without dropout and batch norm: on the training pictures
 #|   in the last epoch, and by the best and the last model. *Restlessness*: the mean
 #|   change of the validation accuracy from one epoch to the next, in the second half
@@ -476,6 +487,7 @@ leaders = {name: group[0] for name, group in compared.items()}
 
 # %%
 #| label: tbl-networks
+#| echo: false
 #| tbl-cap: "The networks: the map that the heads read (channels and places), numbers
 #|   that are learnt, seconds for an epoch of training, the epoch that was chosen; and
 #|   on the test set cross-entropy and accuracy with 95 % intervals."
@@ -493,6 +505,7 @@ percent_table(frame, "caltech-networks", note, *forms, ["loss", "accuracy"])
 
 # %%
 #| label: tbl-network-labels
+#| echo: false
 #| tbl-cap: "Accuracy of the networks by split, with Wilson's 95 % interval on the test
 #|   set, and by class there; the mean over trainings."
 by_network = {n: summaries.split_accuracies(g, LABELS) for n, g in compared.items()}
@@ -505,6 +518,7 @@ percent_table(frame, "caltech-network-labels", f"Data: {source}.")
 
 # %%
 #| label: fig-networks
+#| echo: false
 #| fig-cap: "The first training of each network: the loss of both heads on the
 #|   validation set, the box's part of the training loss, and the mean IoU on the
 #|   validation set. The grey line is the mean box of the true class."
@@ -565,6 +579,7 @@ choices = {
 
 # %%
 #| label: tbl-choices
+#| echo: false
 #| tbl-cap: "Losses of the box with the first network (above), and a pretrained network
 #|   in five ways (below), on the validation set, with 95 % intervals over pictures."
 others = {
@@ -720,6 +735,7 @@ Markdown(
 
 # %%
 #| label: tbl-haar
+#| echo: false
 #| tbl-cap: "On the test pictures of faces: how many are found as a face, the mean IoU
 #|   and the box loss there (0 and 2 where nothing was found); and on the others how
 #|   many are taken for a face."
@@ -732,6 +748,7 @@ percent_table(frame, "caltech-haar", note, {"box loss": ".2f"})
 
 # %%
 #| label: tbl-caltech-errors
+#| echo: false
 #| tbl-cap: "What is wrong on the test set, in pictures; of each network the first
 #|   training."
 kinds, frame = summaries.sort_errors(answers, measured, truth[1])
@@ -739,6 +756,7 @@ Table(frame, "caltech-errors", note=f"Data: {source}, test, {len(test)} pictures
 
 # %% tags=["summary"]
 #| label: fig-best-boxes
+#| echo: false
 #| fig-cap: "From the lowest IoU to the highest: the best network (above), boxes from
 #|   labels (middle) and HOG templates (below). Dashed: the true box; solid: what was
 #|   found, in vermilion where the class is wrong or the IoU is not above 0.7."
@@ -760,6 +778,7 @@ gallery("test", [k for _, k in shown], boxes, right, titles, "caltech-best-boxes
 
 # %% tags=["summary"]
 #| label: fig-own
+#| echo: false
 #| fig-cap: "Photographs from elsewhere: what the best network calls them, how sure it
 #|   is, and its box. Vermilion: a wrong class, or a thing that is none of the three."
 strangers, left_out = read_strangers(own)
@@ -772,6 +791,7 @@ Picture(draw_one_box_each(images, titles, foreign.boxes, right), "caltech-own")
 
 # %%
 #| label: tbl-strangers
+#| echo: false
 #| tbl-cap: "What each network calls the pictures from elsewhere, and how sure it is."
 columns = {"picture": [stranger.name for stranger in strangers]}
 columns["truth"] = [stranger.label or "none of them" for stranger in strangers]
@@ -866,19 +886,46 @@ Markdown(verdicts(claims, practical.set_index(""), there) + f"\n\n{source_there}
 #
 # ## Exercises
 #
+# **Distance.** DIoU is the IoU less the squared distance of the two centres over the
+# squared diagonal of the smallest box $C$ around both. Write it. What does its gradient
+# do that GIoU's does not, where one box lies inside the other?
+
+
+# %%
+#| code-fold: false
+def diou(a, b):
+    """Boxes (B, 4) and (B, 4) -> (B,)."""
+    ...  # your lines
+
+
+unit, apart_by_one = squares_apart
+check_exercise(diou, ((unit, unit), [1]), ((unit, apart_by_one), [-0.4]))
+
+# %% [markdown]
+# ::: {.callout-note title="Solution of *distance*" collapse="true"}
+# ```python
+# def diou(a, b):
+#     low, high = torch.minimum(a, b), torch.maximum(a, b)
+#     shared = area(torch.cat([high[:, :2], low[:, 2:]], 1))
+#     C = high[:, 2:] - low[:, :2]  # width and height
+#     apart = (a.view(-1, 2, 2).mean(1) - b.view(-1, 2, 2).mean(1)).square().sum(1)
+#     return shared / (area(a) + area(b) - shared) - apart / C.square().sum(1)
+# ```
+# It moves the centres together. GIoU is the IoU there, as $C$ is the larger box.
+# :::
+#
+# And without code:
+#
 # 1. In @tbl-choices the squared distance is not the L1 distance, though both are
 #    smallest for the same boxes. How does each weigh the class against the box, and few
 #    large errors against many small ones?
-# 2. Write `diou(a, b)`: IoU less the squared distance of the centres over the squared
-#    diagonal of $C$. Two unit squares, one apart, must give -0.4.
-# 3. Put ten pictures into `own/face`, `own/motorcycle` and `own/airplane` and count:
+# 2. Put ten pictures into `own/face`, `own/motorcycle` and `own/airplane` and count:
 #    how often is the class right, and how sure is the network where it is wrong?
 #
 # ::: {.callout-tip title="Solutions" collapse="true"}
 # 1. An error of 0.1 counts 0.1 in one and 0.01 in the other: beside the same
 #    cross-entropy the squared distance weighs less, and less still once boxes are
 #    nearly right, while a few large errors dominate it.
-# 2. The centres are 2 apart, $C$ is 3 wide and 1 high: $0 - 4 / (9 + 1) = -0.4$.
-# 3. A softmax has to share 1 among three words. It is often sure and wrong, as nothing
+# 2. A softmax has to share 1 among three words. It is often sure and wrong, as nothing
 #    ever taught it to be unsure.
 # :::
