@@ -329,7 +329,12 @@ gallery("val", worst, nothing, [False] * 5, titles, "caltech-first-failures")
 # %%
 few_val = val.take(subset(val.labels, 0.2, seed))
 small = Experiments({**splits, "val": few_val}, LABELS, settings, device, bfloat16)
-steps_of = lambda pictures: -(-pictures // batch_size)  # in an epoch  # noqa: E731
+
+
+def steps_of(pictures):  # in an epoch
+    return -(-pictures // batch_size)
+
+
 steps = epochs * steps_of(len(train))
 
 
@@ -402,8 +407,8 @@ few = f"{len(tiny_rows['train'])} pictures"
 #| label: fig-without
 #| echo: false
 #| fig-cap: "Left: validation loss with and without dropout and batch norm. Middle and
-#|   right: next to nothing to learn from. What is learnt by heart lowers the training
-#|   loss; the validation loss says what of it is knowledge."
+#|   right: training on next to nothing. The training loss falls as the few pictures are
+#|   learnt by heart; the validation loss shows whether anything else is learnt."
 x = scant.history["epoch"]
 columns = (
     {"class_loss": "train", "val_loss": "val"},
