@@ -422,7 +422,9 @@ panels = {
     f"loss, {few}": scant_lines[0],
     f"accuracy, {few}": scant_lines[1],
 }
-Picture(draw_panels(panels), "caltech-without")
+fig = draw_panels(panels)
+fig.axes[0].set_ylim(top=1.7)  # room for the legend
+Picture(fig, "caltech-without")
 
 # %%
 #| label: tbl-without
@@ -922,6 +924,8 @@ check_exercise(diou, ((unit, unit), [1]), ((unit, apart_by_one), [-0.4]))
 
 # %% [markdown]
 # ::: {.callout-note title="Solution of *distance*" collapse="true"}
+# It moves the centres together. GIoU is the IoU there, as $C$ is the larger box.
+#
 # ```python
 # def diou(a, b):
 #     low, high = torch.minimum(a, b), torch.maximum(a, b)
@@ -930,7 +934,6 @@ check_exercise(diou, ((unit, unit), [1]), ((unit, apart_by_one), [-0.4]))
 #     apart = (a.view(-1, 2, 2).mean(1) - b.view(-1, 2, 2).mean(1)).square().sum(1)
 #     return shared / (area(a) + area(b) - shared) - apart / C.square().sum(1)
 # ```
-# It moves the centres together. GIoU is the IoU there, as $C$ is the larger box.
 # :::
 #
 # And without code:
