@@ -632,14 +632,15 @@ Markdown(
 #
 # Now the question of the chapter. Three rivals of the two heads:
 #
-# **Labels only.** A pretrained network, frozen and pooled as in @sec-dogs, learns the
-# classes alone. Its box lies around the Grad-CAM map of the class that it says. Drawn
-# boxes of the training set choose the threshold, and nothing else.
+# **Labels only.** A pretrained network learns the classes alone. Its map is pooled, so
+# that Grad-CAM is at home (@sec-gradcam), and its box lies around the Grad-CAM map of
+# the class that it says. Drawn boxes of the training set choose the threshold, and
+# nothing else.
 
 # %%
 large = {"input_size": best_size, "pretrained": backbone in pretrained}
-pooled = large | {"frozen": True, "pooled": True}
-how = {"box_weight": 0, "epochs": best_epochs}
+pooled = large | {"pooled": True}
+how = {"box_weight": 0, "epochs": max(best_epochs // 2, 1)}
 labels_only = lab.train(backbone, seed, desc="labels", options=pooled, **how)
 heat = {
     s: class_maps(labels_only.detector, splits[s].pixels) for s in ("train", "test")
@@ -715,7 +716,8 @@ for name in list(answers)[:2]:
 practical = summaries.compare_answers(answers, every_run, truth, LABELS, *drawn, apart)
 note = (
     f"Trainings: {runs} each (mAP: of the first), of {epochs} epochs at {input_size} "
-    f"pixels; best: {backbone}, one of {best_epochs} at {best_size}. "
+    f"pixels; best: {backbone}, one of {best_epochs} at {best_size}; labels only: one "
+    f"of {how['epochs']}. "
     f"Data: {source}, test."
 )
 least = {
