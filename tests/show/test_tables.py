@@ -229,7 +229,7 @@ def test_a_table_of_shares(tmp_path, monkeypatch):
         frame, "t", "Data.", {"loss": ".2f"}, best=["IoU", "loss"], bare=()
     )
     text = table._repr_markdown_()
-    assert "IoU (%)" in text and "| loss |" in text and "**75.0** [[70–80]]" in text
+    assert "IoU (%)" in text and "| loss |" in text and "**75.0** [[70.0–80.0]]" in text
     assert "**0.25**" in text
     bare = percent_table(frame, "t", "Data.", {"loss": ".2f"}, bare=["IoU"])
     assert "[[" not in bare._repr_markdown_()
