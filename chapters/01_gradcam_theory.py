@@ -73,8 +73,9 @@ figures.use_house_style()
 # The photographs come with scikit-image. Nobody chose them for this network, and each
 # shows one thing that ImageNet has a name for, or nearly so. Each has a box around that
 # thing, drawn by hand for this book. The box judges the maps and never enters the
-# network. The network gets a batch (B, 3, S, S) of normalised images: each photograph
-# is squeezed to a square, and its map is stretched back when it is drawn.
+# network. The `model` gets a batch of normalised `images` (B, 3, S, S): each photograph
+# is squeezed to a square, and its map is stretched back when it is drawn. The `targets`
+# are the classes that are shown.
 
 # %%
 model = build_classifier(backbone, seed=seed).to(device)
@@ -516,13 +517,12 @@ Table(
 # %%
 #| echo: false
 best = by_stage.loc[by_stage["Grad-CAM"].idxmax(), "stage"]
-below = {m: by_stage.loc[by_stage[m] < 100 * even, "stage"].tolist() for m in family}
-always = [m for m in family if not below[m]]
-falls = [
-    f"{m} falls below it at {', '.join(f'`{n}`' for n in below[m])}"
-    for m in family
-    if below[m]
-]
+falls, always = [], []
+for method in family:
+    below = by_stage.loc[by_stage[method] < 100 * even, "stage"].tolist()
+    stages_below = " and ".join(filter(None, [", ".join(below[:-1]), *below[-1:]]))
+    falls += [f"{method} falls below it at {stages_below}"] if below else []
+    always += [] if below else [method]
 Markdown(
     f"Grad-CAM has its highest share at `{best}`. "
     + (f"{' and '.join(always)} beat an even map at every stage. " if always else "")
@@ -564,8 +564,8 @@ for_shuttle, for_answer = (ask(portrait.pixels, n) for n in (portrait.name, answ
 #| label: fig-classes
 #| fig-cap: "The question moves the map. Left: one montage, asked for the cat and for
 #|   the coffee. Middle: a portrait, asked for the space shuttle, which the network
-#|   finds unlikely. Right: the same portrait, asked for the network's first answer. It
-#|   is wrong, and its map looks as convincing as the others."
+#|   finds unlikely. Right: the same portrait, asked for the network's first answer. A
+#|   map explains a wrong answer as willingly as a right one."
 #| fig-alt: "Four maps: bright on the cat, on the coffee, on the model shuttle behind
 #|   the astronaut, and on the helmets and the suit."
 fig, axes = figures.new_mosaic("acd;bcd", height=2.0, width_ratios=[3.1, 1.7, 1.7])
@@ -593,7 +593,7 @@ Markdown(
     f"Of the cat's map {on_left[0]:.0%} lies on the cat's half, of the coffee's map "
     f"{1 - on_left[1]:.0%} on its own. The shuttle has a probability of only "
     f"{p_shuttle:.1%}, and still {inside:.0%} of its map lies in a box of {area:.0%} "
-    "of the picture."
+    f"of the picture. The network's first answer to the portrait is *{answer}*."
 )
 
 # %% [markdown]
@@ -763,9 +763,9 @@ Markdown(
 # - *Context.* What often stands beside a class can be evidence for it, and a map does
 #   not tell the two apart. These photographs are too few to show it.
 #
-# **What would improve it.** Larger inputs, mirror images, several components instead of
-# one box: @sec-dogs measures what these are worth. A network that knows about edges can
-# complete the extent (@sec-prompting).
+# **What would improve it.** A larger input gives more places, up to a point (exercise
+# 5). Several components instead of one box: @sec-dogs measures what that is worth. A
+# network that knows about edges can complete the extent (@sec-prompting).
 #
 # ## Exercises
 #
@@ -789,7 +789,7 @@ check_exercise(against, ((A1, g1), L1.relu() - L1))
 
 # %% [markdown]
 # ::: {.callout-note title="Solution of 1" collapse="true"}
-# The gradient of minus the logit is $-g$, so the map changes its sign before the ReLU:
+# Minus the logit has the gradient $-g$, so the map changes its sign before the ReLU:
 #
 # ```python
 # def against(A, g):
@@ -843,8 +843,9 @@ check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
 # Behind the last feature map the network is linear, so the gradient times the
 # activation, summed, *is* the logit without the bias. Behind an earlier layer there are
 # ReLUs with a bias in front of them. Such a network is linear only piece by piece, and
-# HiResCAM's sum misses what the biases and the saturated units add. Grad-CAM's mean of
-# the gradient loses more. Measure it: `HiResCAM(model, stages.values())`.
+# the sum of gradient times activation (HiResCAM) lacks what the biases and the
+# saturated units add. Grad-CAM, with the mean of the gradient, does not give the logit
+# either. Measure both: `HiResCAM(model, stages.values()).explain(images, targets).raw`.
 # :::
 #
 # **4.** In which layer, and in which mode, do the images of a batch influence each
@@ -861,11 +862,11 @@ check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
 # look at another network, which is downloaded: `SET="backbone=resnet18"`.
 #
 # ::: {.callout-note title="Solution of 5" collapse="true"}
-# The probabilities of the right classes fall as the input grows: the network was
-# trained on 224 pixels and meets objects that are larger than those it knows. The share
-# in the box first grows, as the map gets more places, and then falls. The best size for
-# classifying is not the best one for localising; two passes are allowed. Four
-# photographs settle neither.
+# The probabilities of the right classes fall as the input grows, probably because the
+# network was trained on 224 pixels and meets objects that are larger than those it
+# knows. The share in the box first grows, as the map gets more places, and then falls.
+# The best size for classifying is not the best one for localising; two passes are
+# allowed. Four photographs settle neither.
 # :::
 #
 # ## Answers to the exercise's questions
