@@ -106,14 +106,14 @@ likely = logits.softmax(1).topk(2)
 predictions = pd.DataFrame(
     {
         "photograph": photo_names,
-        "first class": [class_names[i] for i in likely.indices[:, 0]],
-        "its probability": likely.values[:, 0],
-        "its logit": logits.amax(1),
-        "second class": [class_names[i] for i in likely.indices[:, 1]],
-        "probability of the second": likely.values[:, 1],
+        "first": [class_names[i] for i in likely.indices[:, 0]],
+        "probability": likely.values[:, 0],
+        "logit": logits.amax(1),
+        "second": [class_names[i] for i in likely.indices[:, 1]],
+        "its probability": likely.values[:, 1],
     }
 )
-Table(predictions, "gradcam_predictions", formats={"its logit": ".1f"})
+Table(predictions, "gradcam_predictions", formats={"logit": ".1f"})
 
 # %% [markdown]
 # ## From features to a map
@@ -127,7 +127,8 @@ with torch.no_grad():
     A = model.features(images[:1])  # (1, K, h, w)
 _, K, h, w = A.shape
 c = targets[0]
-W, b = model.head.weight.detach(), model.head.bias.detach()  # (1000, K), (1000,)
+W = model.head.weight.detach()  # (1000, K)
+b = model.head.bias.detach()  # (1000,)
 
 # %%
 #| echo: false
@@ -155,7 +156,7 @@ Markdown(
 #| code-fold: false
 M = torch.einsum("k,kij->ij", W[c], A[0])  # (h, w): the class activation map
 y_c = b[c] + M.mean()  # the logit
-contribution = W[c] * A[0].mean((1, 2))  # (K,), of each channel: the sum is y_c - b_c
+contribution = W[c] * A[0].mean((1, 2))  # (K,): their sum is y_c - b_c
 
 # %%
 #| label: fig-channels
@@ -207,11 +208,11 @@ Markdown(
 
 # %%
 #| code-fold: false
-A = A.requires_grad_()  # the graph begins here: nothing below is differentiated
+A = A.requires_grad_()  # (1, K, h, w): the graph begins here
 y = model.head(model.pool(A))  # (1, 1000)
 (g,) = torch.autograd.grad(y[0, c], A)  # (1, K, h, w)
 weights = g.mean((2, 3))  # (1, K): w
-L = torch.einsum("bk,bkij->bij", weights, A.detach())  # (1, h, w), before the ReLU
+L = torch.einsum("bk,bkij->bij", weights, A.detach())  # (1, h, w), no ReLU yet
 
 # %% [markdown]
 # `wslib.cam.GradCAM` does the same for any network, layer and batch. It runs *one*
@@ -223,7 +224,7 @@ L = torch.einsum("bk,bkij->bij", weights, A.detach())  # (1, h, w), before the R
 #| code-fold: false
 last = [model.target_layer]
 gradcam = GradCAM(model, last).explain(images, targets)
-# gradcam.maps (B, S, S), gradcam.logits (B, 1000), and for each layer raw (B, h, w)
+# gradcam.maps (B, S, S), gradcam.logits (B, 1000), gradcam.raw[0] (B, h, w)
 
 # %% [markdown]
 # ::: {.callout-note title="What an implementation has to get right"}
@@ -294,7 +295,7 @@ Table(identities, "gradcam_identities", formats=".0e")
 #| code-fold: false
 absent = "teapot"
 asked = [photos[0].name, absent]
-twice = images[:1].expand(2, -1, -1, -1)  # (2, 3, S, S): one image, two questions
+twice = images[:1].expand(2, -1, -1, -1)  # (2, 3, S, S)
 pair = GradCAM(model, last).explain(twice, [class_names.index(n) for n in asked])
 
 # %%
@@ -342,7 +343,8 @@ def sigmoid_gradient(y, dtype):
 
 
 line = torch.linspace(0, 25, 501)
-single, double = (sigmoid_gradient(line, t) for t in (torch.float32, torch.float64))
+single = sigmoid_gradient(line, torch.float32)
+double = sigmoid_gradient(line, torch.float64)
 vanishes_at = float(line[single == 0][0])
 
 # %%
@@ -462,7 +464,7 @@ explained = {
 #| code-fold: false
 def share_in_box(heatmap, photo) -> float:
     """The share of a map (h, w) that lies in the photograph's box."""
-    full = resize_image(heatmap, *photo.pixels.shape[1::-1])  # (H, W), as the photo
+    full = resize_image(heatmap, *photo.pixels.shape[1::-1])  # (H, W)
     x1, y1, x2, y2 = photo.box
     return float(full[y1:y2, x1:x2].sum() / max(full.sum(), 1e-12))
 
