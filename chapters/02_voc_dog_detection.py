@@ -67,6 +67,7 @@ from wslib.data.datasets import learn_and_examine, open_voc2007
 from wslib.data.voc import CLASSES
 from wslib.runtime.device import pick_device
 from wslib.show import figures
+from wslib.show.exercises import check_exercise
 from wslib.show.tables import Table
 
 # %%
@@ -416,7 +417,19 @@ Table(
 
 # %%
 #| echo: false
-Markdown(f"What is kept is this detector: *{recipe}*.")
+source_of = {"gradcam": "Grad-CAM", "posterior": "the posteriors"}
+many = f"up to {recipe.max_boxes} boxes" if recipe.max_boxes > 1 else "one box"
+extras = {
+    "masks by GrabCut": recipe.masks,
+    "the area in the score": recipe.area_power,
+    "second guesses": recipe.second,
+}
+used = " and ".join(name for name, on in extras.items() if on)
+Markdown(
+    f"The detector that is kept draws {many} an image from the map of "
+    f"{source_of.get(recipe.kind, 'the posteriors with the places')}, at a threshold "
+    f"of {recipe.threshold}{f', with {used}' if used else ''}."
+)
 
 # %% [markdown]
 # ### One threshold
@@ -974,6 +987,63 @@ Markdown(
 # :::
 #
 # ## Exercises
+#
+# **Right or not.** Of one image, `ious` (N, M) has the overlap of N found boxes, best
+# score first, with M true ones. Write which of the found boxes are right: each looks at
+# the true box that it overlaps most, and is right if that overlap is above `t` and no
+# box before it has found that true box.
+
+
+# %%
+#| code-fold: false
+def match(ious, t):
+    """(N, M), a threshold -> (N,) bool."""
+    ...  # your lines
+
+
+ious = np.array([[0.6, 0.1], [0.7, 0.2], [0.3, 0.55], [0.2, 0.5]])
+check_exercise(match, ((ious, 0.5), [1, 0, 1, 0]), ((ious, 0.65), [0, 1, 0, 0]))
+
+# %% [markdown]
+# ::: {.callout-note title="Solution of *right or not*" collapse="true"}
+# ```python
+# def match(ious, t):
+#     free, right = np.ones(ious.shape[1], bool), []
+#     for row in ious:
+#         best = row.argmax()
+#         right.append(row[best] > t and free[best])
+#         free[best] &= not right[-1]
+#     return np.array(right)
+# ```
+# :::
+#
+# **Pixels.** VOC's corners are pixels that belong to the box, counted from 1. So a box
+# from 3 to 5 is three pixels wide. Write its IoU.
+
+
+# %%
+#| code-fold: false
+def iou_of_pixels(a, b):
+    """Boxes x1, y1, x2, y2, corners included -> a number."""
+    ...  # your lines
+
+
+box, right_half, beside = (1, 1, 4, 4), (3, 1, 4, 4), (5, 1, 6, 4)
+check_exercise(iou_of_pixels, ((box, right_half), 0.5), ((box, beside), 0))
+
+# %% [markdown]
+# ::: {.callout-note title="Solution of *pixels*" collapse="true"}
+# ```python
+# def iou_of_pixels(a, b):
+#     width = min(a[2], b[2]) - max(a[0], b[0]) + 1
+#     height = min(a[3], b[3]) - max(a[1], b[1]) + 1
+#     both = max(width, 0) * max(height, 0)
+#     areas = [(x2 - x1 + 1) * (y2 - y1 + 1) for x1, y1, x2, y2 in (a, b)]
+#     return both / (sum(areas) - both)
+# ```
+# :::
+#
+# And without code:
 #
 # 1. Run the chapter with `SET="class_name=cat"`, or for another class that
 #    @tbl-classes lists. Does @tbl-steps keep the same steps? Why may it not?

@@ -536,7 +536,7 @@ def test_quarto_gets_a_project_of_its_own(project, fake):
     settings = yaml.safe_load((folder / "_quarto.yml").read_text("utf-8"))
     chapters, appendices = (settings["book"][k] for k in ("chapters", "appendices"))
     assert chapters == ["index.qmd", "01.qmd", "02.qmd", "references.qmd"]
-    assert appendices == ["provenance.qmd"]
+    assert appendices == ["provenance.qmd", "solutions.qmd"]
     assert all((folder / name).is_file() for name in [*chapters, *appendices])
     assert settings["execute"] == {"enabled": False} and "profile" not in settings
     assert settings["run"]["profile"] == "smoke"
