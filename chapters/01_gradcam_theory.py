@@ -19,9 +19,9 @@
 # **Device and time.** A CPU is enough: about half a minute on two cores. The weights
 # and the photographs come with Python packages, so no network is needed.
 #
-# [Follows the exercise *Weakly-supervised learning task (Simplified)*, "read and
-# understand the paper", and the notes *GradCAM algorithm* of a student who solved it.
-# The exercise itself, dogs in VOC2007, is @sec-dogs.]{.small}
+# [Follows the *Weakly-supervised learning task* and the notes of a student who solved
+# it; @sec-courses says where each of their items is answered. The task itself, dogs in
+# VOC2007, is @sec-dogs.]{.small}
 
 # %% tags=["parameters"]
 backbone: str = "efficientnet_lite0"  # or resnet18, resnet50: these are downloaded
@@ -203,8 +203,8 @@ Markdown(
 # L_{ij} = \mathrm{ReLU}\Big( \sum_k w_k \, A_{kij} \Big)
 # $$ {#eq-gradcam}
 #
-# By hand it takes five lines. [They are the three steps of the notes: the gradient, its
-# mean (called alpha there), the map.]{.small}
+# By hand it takes five lines. [Steps 1 to 3 of the notes: the gradient, its mean (called
+# alpha there), the map.]{.small}
 
 # %%
 #| code-fold: false
@@ -432,7 +432,7 @@ Table(
 # | Grad-CAM [@selvaraju2017] | $\sum_k \overline{g_k} \, A_k$ | any layer |
 # | HiResCAM [@draelos2020] | $\sum_k g_k \odot A_k$ | no mean of the gradient |
 # | LayerCAM [@jiang2021] | $\sum_k g_k^+ \odot A_k$ | positive gradients only |
-# | Grad-CAM++ [@chattopadhay2018] | $\sum_k \Sigma(\alpha_k g_k^+) A_k$ | weighted |
+# | Grad-CAM++ [@chattopadhay2018] | $\sum_k \Sigma(\alpha_k g_k^+) A_k$ | positive gradients, weighted |
 #
 # : The family in one line each. {#tbl-family}
 #
@@ -871,7 +871,7 @@ check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
 # allowed. Four photographs settle neither.
 # :::
 #
-# ## Answers to the exercise's questions
+# ## Answers to the course's questions
 #
 # **How does Grad-CAM work?** [Steps 1 to 3 of the notes.]{.small} Run the image through
 # the trained network and pick a class. (1) Take the gradient of its logit with respect
