@@ -20,7 +20,7 @@
 # and the photographs come with Python packages, so no network is needed.
 #
 # [Follows the *Weakly-supervised learning task* and the notes of a student who solved
-# it; @sec-courses says where each of their items is answered. The task itself, dogs in
+# it; an appendix says where each of their items is answered. The task itself, dogs in
 # VOC2007, is @sec-dogs.]{.small}
 
 # %% tags=["parameters"]
@@ -432,7 +432,7 @@ Table(
 # | Grad-CAM [@selvaraju2017] | $\sum_k \overline{g_k} \, A_k$ | any layer |
 # | HiResCAM [@draelos2020] | $\sum_k g_k \odot A_k$ | no mean of the gradient |
 # | LayerCAM [@jiang2021] | $\sum_k g_k^+ \odot A_k$ | positive gradients only |
-# | Grad-CAM++ [@chattopadhay2018] | $\sum_k \Sigma(\alpha_k g_k^+) A_k$ | positive gradients, weighted |
+# | Grad-CAM++ [@chattopadhay2018] | $\sum_k \Sigma(\alpha_k g_k^+) A_k$ | positive, weighted |
 #
 # : The family in one line each. {#tbl-family}
 #
