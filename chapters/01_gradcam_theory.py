@@ -203,8 +203,8 @@ Markdown(
 # L_{ij} = \mathrm{ReLU}\Big( \sum_k w_k \, A_{kij} \Big)
 # $$ {#eq-gradcam}
 #
-# By hand it takes five lines. [Steps 1 to 3 of the notes: the gradient, its mean (called
-# alpha there), the map.]{.small}
+# By hand it takes five lines. [Steps 1 to 3 of the notes: the gradient, its mean
+# (called alpha there), the map.]{.small}
 
 # %%
 #| code-fold: false
@@ -432,7 +432,7 @@ Table(
 # | Grad-CAM [@selvaraju2017] | $\sum_k \overline{g_k} \, A_k$ | any layer |
 # | HiResCAM [@draelos2020] | $\sum_k g_k \odot A_k$ | no mean of the gradient |
 # | LayerCAM [@jiang2021] | $\sum_k g_k^+ \odot A_k$ | positive gradients only |
-# | Grad-CAM++ [@chattopadhay2018] | $\sum_k \Sigma(\alpha_k g_k^+) A_k$ | positive, weighted |
+# | Grad-CAM++ [@chattopadhay2018] | $\sum_k \Sigma(\alpha_k g_k^+) A_k$ | weighted |
 #
 # : The family in one line each. {#tbl-family}
 #
