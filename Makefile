@@ -22,7 +22,7 @@ OUT       := report/_output/$(PROFILE)$(if $(EDITION),-$(EDITION))
 CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py)))
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
-BOOK      := index.qmd _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
+BOOK      := $(wildcard *.qmd) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 ENGINE    := $(wildcard wslib/cli/__init__.py wslib/cli/workbook.py wslib/workbook/*.py)
 

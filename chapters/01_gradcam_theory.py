@@ -19,9 +19,9 @@
 # **Device and time.** A CPU is enough: about half a minute on two cores. The weights
 # and the photographs come with Python packages, so no network is needed.
 #
-# [Follows the exercise *Weakly-supervised learning task (Simplified)*, "read and
-# understand the paper", and the notes *GradCAM algorithm* of a student who solved it.
-# The exercise itself, dogs in VOC2007, is @sec-dogs.]{.small}
+# [Follows the *Weakly-supervised learning task* and the notes of a student who solved
+# it; an appendix says where each of their items is answered. The task itself, dogs in
+# VOC2007, is @sec-dogs.]{.small}
 
 # %% tags=["parameters"]
 backbone: str = "efficientnet_lite0"  # or resnet18, resnet50: these are downloaded
@@ -73,8 +73,9 @@ figures.use_house_style()
 # The photographs come with scikit-image. Nobody chose them for this network, and each
 # shows one thing that ImageNet has a name for, or nearly so. Each has a box around that
 # thing, drawn by hand for this book. The box judges the maps and never enters the
-# network. The network gets a batch (B, 3, S, S) of normalised images: each photograph
-# is squeezed to a square, and its map is stretched back when it is drawn.
+# network. The `model` gets a batch of normalised `images` (B, 3, S, S): each photograph
+# is squeezed to a square, and its map is stretched back when it is drawn. The `targets`
+# are the classes that are shown.
 
 # %%
 model = build_classifier(backbone, seed=seed).to(device)
@@ -105,14 +106,14 @@ likely = logits.softmax(1).topk(2)
 predictions = pd.DataFrame(
     {
         "photograph": photo_names,
-        "first class": [class_names[i] for i in likely.indices[:, 0]],
-        "its probability": likely.values[:, 0],
-        "its logit": logits.amax(1),
-        "second class": [class_names[i] for i in likely.indices[:, 1]],
-        "probability of the second": likely.values[:, 1],
+        "first": [class_names[i] for i in likely.indices[:, 0]],
+        "probability": likely.values[:, 0],
+        "logit": logits.amax(1),
+        "second": [class_names[i] for i in likely.indices[:, 1]],
+        "its probability": likely.values[:, 1],
     }
 )
-Table(predictions, "gradcam_predictions", formats={"its logit": ".1f"})
+Table(predictions, "gradcam_predictions", formats={"logit": ".1f"})
 
 # %% [markdown]
 # ## From features to a map
@@ -126,7 +127,8 @@ with torch.no_grad():
     A = model.features(images[:1])  # (1, K, h, w)
 _, K, h, w = A.shape
 c = targets[0]
-W, b = model.head.weight.detach(), model.head.bias.detach()  # (1000, K), (1000,)
+W = model.head.weight.detach()  # (1000, K)
+b = model.head.bias.detach()  # (1000,)
 
 # %%
 #| echo: false
@@ -154,7 +156,7 @@ Markdown(
 #| code-fold: false
 M = torch.einsum("k,kij->ij", W[c], A[0])  # (h, w): the class activation map
 y_c = b[c] + M.mean()  # the logit
-contribution = W[c] * A[0].mean((1, 2))  # (K,), of each channel: the sum is y_c - b_c
+contribution = W[c] * A[0].mean((1, 2))  # (K,): their sum is y_c - b_c
 
 # %%
 #| label: fig-channels
@@ -201,16 +203,16 @@ Markdown(
 # L_{ij} = \mathrm{ReLU}\Big( \sum_k w_k \, A_{kij} \Big)
 # $$ {#eq-gradcam}
 #
-# By hand it takes five lines. [They are the three steps of the notes: the gradient, its
-# mean (called alpha there), the map.]{.small}
+# By hand it takes five lines. [Steps 1 to 3 of the notes: the gradient, its mean
+# (called alpha there), the map.]{.small}
 
 # %%
 #| code-fold: false
-A = A.requires_grad_()  # the graph begins here: nothing below is differentiated
+A = A.requires_grad_()  # (1, K, h, w): the graph begins here
 y = model.head(model.pool(A))  # (1, 1000)
 (g,) = torch.autograd.grad(y[0, c], A)  # (1, K, h, w)
 weights = g.mean((2, 3))  # (1, K): w
-L = torch.einsum("bk,bkij->bij", weights, A.detach())  # (1, h, w), before the ReLU
+L = torch.einsum("bk,bkij->bij", weights, A.detach())  # (1, h, w), no ReLU yet
 
 # %% [markdown]
 # `wslib.cam.GradCAM` does the same for any network, layer and batch. It runs *one*
@@ -222,7 +224,7 @@ L = torch.einsum("bk,bkij->bij", weights, A.detach())  # (1, h, w), before the R
 #| code-fold: false
 last = [model.target_layer]
 gradcam = GradCAM(model, last).explain(images, targets)
-# gradcam.maps (B, S, S), gradcam.logits (B, 1000), and for each layer raw (B, h, w)
+# gradcam.maps (B, S, S), gradcam.logits (B, 1000), gradcam.raw[0] (B, h, w)
 
 # %% [markdown]
 # ::: {.callout-note title="What an implementation has to get right"}
@@ -293,7 +295,7 @@ Table(identities, "gradcam_identities", formats=".0e")
 #| code-fold: false
 absent = "teapot"
 asked = [photos[0].name, absent]
-twice = images[:1].expand(2, -1, -1, -1)  # (2, 3, S, S): one image, two questions
+twice = images[:1].expand(2, -1, -1, -1)  # (2, 3, S, S)
 pair = GradCAM(model, last).explain(twice, [class_names.index(n) for n in asked])
 
 # %%
@@ -341,7 +343,8 @@ def sigmoid_gradient(y, dtype):
 
 
 line = torch.linspace(0, 25, 501)
-single, double = (sigmoid_gradient(line, t) for t in (torch.float32, torch.float64))
+single = sigmoid_gradient(line, torch.float32)
+double = sigmoid_gradient(line, torch.float64)
 vanishes_at = float(line[single == 0][0])
 
 # %%
@@ -461,7 +464,7 @@ explained = {
 #| code-fold: false
 def share_in_box(heatmap, photo) -> float:
     """The share of a map (h, w) that lies in the photograph's box."""
-    full = resize_image(heatmap, *photo.pixels.shape[1::-1])  # (H, W), as the photo
+    full = resize_image(heatmap, *photo.pixels.shape[1::-1])  # (H, W)
     x1, y1, x2, y2 = photo.box
     return float(full[y1:y2, x1:x2].sum() / max(full.sum(), 1e-12))
 
@@ -516,13 +519,12 @@ Table(
 # %%
 #| echo: false
 best = by_stage.loc[by_stage["Grad-CAM"].idxmax(), "stage"]
-below = {m: by_stage.loc[by_stage[m] < 100 * even, "stage"].tolist() for m in family}
-always = [m for m in family if not below[m]]
-falls = [
-    f"{m} falls below it at {', '.join(f'`{n}`' for n in below[m])}"
-    for m in family
-    if below[m]
-]
+falls, always = [], []
+for method in family:
+    below = by_stage.loc[by_stage[method] < 100 * even, "stage"].tolist()
+    stages_below = " and ".join(filter(None, [", ".join(below[:-1]), *below[-1:]]))
+    falls += [f"{method} falls below it at {stages_below}"] if below else []
+    always += [] if below else [method]
 Markdown(
     f"Grad-CAM has its highest share at `{best}`. "
     + (f"{' and '.join(always)} beat an even map at every stage. " if always else "")
@@ -564,8 +566,8 @@ for_shuttle, for_answer = (ask(portrait.pixels, n) for n in (portrait.name, answ
 #| label: fig-classes
 #| fig-cap: "The question moves the map. Left: one montage, asked for the cat and for
 #|   the coffee. Middle: a portrait, asked for the space shuttle, which the network
-#|   finds unlikely. Right: the same portrait, asked for the network's first answer. It
-#|   is wrong, and its map looks as convincing as the others."
+#|   finds unlikely. Right: the same portrait, asked for the network's first answer. A
+#|   map explains a wrong answer as willingly as a right one."
 #| fig-alt: "Four maps: bright on the cat, on the coffee, on the model shuttle behind
 #|   the astronaut, and on the helmets and the suit."
 fig, axes = figures.new_mosaic("acd;bcd", height=2.0, width_ratios=[3.1, 1.7, 1.7])
@@ -593,7 +595,7 @@ Markdown(
     f"Of the cat's map {on_left[0]:.0%} lies on the cat's half, of the coffee's map "
     f"{1 - on_left[1]:.0%} on its own. The shuttle has a probability of only "
     f"{p_shuttle:.1%}, and still {inside:.0%} of its map lies in a box of {area:.0%} "
-    "of the picture."
+    f"of the picture. The network's first answer to the portrait is *{answer}*."
 )
 
 # %% [markdown]
@@ -763,9 +765,9 @@ Markdown(
 # - *Context.* What often stands beside a class can be evidence for it, and a map does
 #   not tell the two apart. These photographs are too few to show it.
 #
-# **What would improve it.** Larger inputs, mirror images, several components instead of
-# one box: @sec-dogs measures what these are worth. A network that knows about edges can
-# complete the extent (@sec-prompting).
+# **What would improve it.** A larger input gives more places, up to a point (exercise
+# 5). Several components instead of one box: @sec-dogs measures what that is worth. A
+# network that knows about edges can complete the extent (@sec-prompting).
 #
 # ## Exercises
 #
@@ -789,7 +791,7 @@ check_exercise(against, ((A1, g1), L1.relu() - L1))
 
 # %% [markdown]
 # ::: {.callout-note title="Solution of 1" collapse="true"}
-# The gradient of minus the logit is $-g$, so the map changes its sign before the ReLU:
+# Minus the logit has the gradient $-g$, so the map changes its sign before the ReLU:
 #
 # ```python
 # def against(A, g):
@@ -843,8 +845,9 @@ check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
 # Behind the last feature map the network is linear, so the gradient times the
 # activation, summed, *is* the logit without the bias. Behind an earlier layer there are
 # ReLUs with a bias in front of them. Such a network is linear only piece by piece, and
-# HiResCAM's sum misses what the biases and the saturated units add. Grad-CAM's mean of
-# the gradient loses more. Measure it: `HiResCAM(model, stages.values())`.
+# the sum of gradient times activation (HiResCAM) lacks what the biases and the
+# saturated units add. Grad-CAM, with the mean of the gradient, does not give the logit
+# either. Measure both: `HiResCAM(model, stages.values()).explain(images, targets).raw`.
 # :::
 #
 # **4.** In which layer, and in which mode, do the images of a batch influence each
@@ -861,14 +864,14 @@ check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
 # look at another network, which is downloaded: `SET="backbone=resnet18"`.
 #
 # ::: {.callout-note title="Solution of 5" collapse="true"}
-# The probabilities of the right classes fall as the input grows: the network was
-# trained on 224 pixels and meets objects that are larger than those it knows. The share
-# in the box first grows, as the map gets more places, and then falls. The best size for
-# classifying is not the best one for localising; two passes are allowed. Four
-# photographs settle neither.
+# The probabilities of the right classes fall as the input grows, probably because the
+# network was trained on 224 pixels and meets objects that are larger than those it
+# knows. The share in the box first grows, as the map gets more places, and then falls.
+# The best size for classifying is not the best one for localising; two passes are
+# allowed. Four photographs settle neither.
 # :::
 #
-# ## Answers to the exercise's questions
+# ## Answers to the course's questions
 #
 # **How does Grad-CAM work?** [Steps 1 to 3 of the notes.]{.small} Run the image through
 # the trained network and pick a class. (1) Take the gradient of its logit with respect

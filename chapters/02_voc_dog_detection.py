@@ -417,7 +417,19 @@ Table(
 
 # %%
 #| echo: false
-Markdown(f"What is kept is this detector: *{recipe}*.")
+source_of = {"gradcam": "Grad-CAM", "posterior": "the posteriors"}
+many = f"up to {recipe.max_boxes} boxes" if recipe.max_boxes > 1 else "one box"
+extras = {
+    "masks by GrabCut": recipe.masks,
+    "the area in the score": recipe.area_power,
+    "second guesses": recipe.second,
+}
+used = " and ".join(name for name, on in extras.items() if on)
+Markdown(
+    f"The detector that is kept draws {many} an image from the map of "
+    f"{source_of.get(recipe.kind, 'the posteriors with the places')}, at a threshold "
+    f"of {recipe.threshold}{f', with {used}' if used else ''}."
+)
 
 # %% [markdown]
 # ### One threshold

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ from scipy import ndimage
 
 from wslib.boxes.boxes import boxes_from_heatmap
 from wslib.boxes.nms import nms
+from wslib.cam import CAM, GradCAM
 from wslib.metrics.overlap import box_iou
+from wslib.models.classifiers import Classifier
 from wslib.models.dense import at_each_place
 from wslib.models.localizers import POOLINGS, pool_map
 from wslib.models.wsddn import WSDDN, ProposalBatch
 from wslib.weak.proposal_features import SAMPLES, roi_align
+from wslib.workbook.chapter import Chapter, code_cells
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 
@@ -29,6 +33,31 @@ def functions(chapter: str, *names: str):
     wanted = ast.Module([there[name] for name in names], [])
     exec(compile(wanted, chapter, "exec"), space)
     return [space[name] for name in names]
+
+
+def lines(chapter: str, *beginnings: str) -> str:
+    """The code cells of a chapter that begin so, one after the other."""
+    file = next(CHAPTERS.glob(f"{chapter}_*.py"))
+    cells = [cell.source for cell in code_cells(Chapter(file).notebook())]
+    bare = [re.sub(r"^#\|.*\n", "", source, flags=re.M) for source in cells]
+    found = [[s for s in bare if s.startswith(words)] for words in beginnings]
+    return "\n".join(source for (source,) in found)
+
+
+def test_cam_and_gradcam_by_hand():
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 3), torch.nn.ReLU())
+    model = Classifier("tiny", layers, torch.nn.Linear(5, 4)).eval()
+    images, targets, last = torch.randn(2, 3, 8, 9), [2, 0], [model.target_layer]
+    space = {"torch": torch, "model": model, "images": images, "targets": targets}
+    cells = ("with torch.no_grad():\n    A =", "M = torch", "A = A.requires_grad_()")
+    exec(lines("01", *cells), space)
+    of_cam, of_gradcam = (
+        m(model, last).explain(images, targets) for m in (CAM, GradCAM)
+    )
+    torch.testing.assert_close(space["M"], of_cam.raw[0][0])
+    torch.testing.assert_close(space["L"], of_gradcam.raw[0][:1])
+    torch.testing.assert_close(space["y_c"], of_cam.logits[0, 2])
 
 
 def test_a_head_as_a_map():
