@@ -26,7 +26,7 @@ from typing import Literal
 
 dataset: Literal["rendered", "caltech3", "caltech101"] = "rendered"  # see above
 count: int = 400  # pictures that are drawn; the real sets have 2,033
-parts: dict[str, float] = {"train": 0.7, "val": 0.1, "test": 0.2}  # the split
+parts: dict[str, float] = {"train": 0.64, "val": 0.11, "test": 0.25}  # the split
 stored_size: int = 96  # pixels a side at which pictures are kept in memory
 input_size: int = 64  # pixels a side that the networks see
 networks: list[str] = ["simple", "deeper", "vgg", "lite0"]  # compared; also resnet18
@@ -35,7 +35,7 @@ tuned_backbone: Literal["lite0", "resnet18"] = "lite0"  # frozen or trained
 backbone: Literal["lite0", "resnet18"] = "lite0"  # of the best network
 runs: int = 1  # trainings of each compared network, from seeds of their own
 epochs: int = 11  # of most trainings (the practical: 20)
-long_epochs: int = 40  # of the long ones (the practical: 200)
+long_epochs: int = 30  # of the long ones (the practical: 200)
 shares: list[float] = [0.01, 0.05, 0.1]  # of the training set
 share_runs: int = 3  # trainings for each share
 tiny_cuts: dict[str, float] = {"train": 0.02, "val": 0.08, "test": 0.9}  # item 1.9.3
@@ -109,12 +109,12 @@ source = "rendered pictures" if pictures.rendered else "photographs of Caltech-1
 # knows the true class and never looks at the picture (@fig-caltech).
 
 # %%
+#| code-fold: false
 middle = mean_boxes(train.labels, train.boxes)  # (3, 4)
 blind = measure_boxes(truth[0], middle[truth[0]], *truth)
 
 # %%
 #| label: fig-caltech
-#| echo: false
 #| fig-cap: "Pictures of the test set with the true box (dashed) and the mean box of the
 #|   class in the training set: orange where its IoU with the true one is above 0.7,
 #|   vermilion where it is not."
@@ -235,6 +235,7 @@ Markdown(
 # length at once, and @tbl-first also stops where it is worst, after the first quarter.
 
 # %%
+#| code-fold: false
 settings = {"epochs": epochs, "learning_rate": learning_rate}
 settings |= {"batch_size": batch_size, "box_loss": box_loss}
 lab = Experiments(splits, LABELS, settings, device, bfloat16)
@@ -253,7 +254,6 @@ unlucky = lab.train("simple", seed, desc="stopped", options=size, **stopped)
 
 # %%
 #| label: fig-first-curves
-#| echo: false
 #| fig-cap: "The class alone, at a constant rate. Left: the loss on the training
 #|   pictures, with dropout, and on the validation set. Right: the validation accuracy
 #|   of the last model, had the training stopped there, and of the best model so far.
@@ -266,7 +266,6 @@ Picture(draw_panels(panels, at=worst_stop), "caltech-first-curves")
 
 # %%
 #| label: tbl-first
-#| echo: false
 #| tbl-cap: "Accuracy of the last and of the best model of three trainings: by split,
 #|   with Wilson's 95 % interval on the test set, and by class there. The second row of
 #|   each pair is what choosing on the validation set gives."
@@ -302,7 +301,6 @@ Markdown(
 
 # %%
 #| label: fig-first-failures
-#| echo: false
 #| fig-cap: "The first network on the validation set: the pictures whose true class has
 #|   the lowest probability, with what the network says and the softmax of its logits,
 #|   and the true class below. The box is the true one."
@@ -327,6 +325,7 @@ gallery("val", worst, nothing, [False] * 5, titles, "caltech-first-failures")
 # the shares twice: after equally many *epochs*, and after equally many *steps*.
 
 # %%
+#| code-fold: false
 few_val = val.take(subset(val.labels, 0.2, seed))
 small = Experiments({**splits, "val": few_val}, LABELS, settings, device, bfloat16)
 
@@ -353,7 +352,6 @@ equal_epochs, equal_steps = (
 
 # %%
 #| label: tbl-shares
-#| echo: false
 #| tbl-cap: "Accuracy on the test set by the share of the training set, with 95 %
 #|   intervals over pictures and trainings, and on the training pictures in the last
 #|   epoch: after equal epochs, and after equal steps."
@@ -389,6 +387,7 @@ Markdown(
 # all pictures in the test set (@fig-without).
 
 # %%
+#| code-fold: false
 bare = {"dropout": 0.0, "batch_norm": False}
 switches = {"both": {}, "no dropout": {"dropout": 0.0}}
 switches |= {"no batch norm": {"batch_norm": False}, "neither": bare}
@@ -405,7 +404,6 @@ few = f"{len(tiny_rows['train'])} pictures"
 
 # %%
 #| label: fig-without
-#| echo: false
 #| fig-cap: "Left: validation loss with and without dropout and batch norm. Middle and
 #|   right: training on next to nothing. The training loss falls as the few pictures are
 #|   learnt by heart; the validation loss shows whether anything else is learnt."
@@ -428,7 +426,6 @@ Picture(fig, "caltech-without")
 
 # %%
 #| label: tbl-without
-#| echo: false
 #| tbl-cap: "Accuracy with and without dropout and batch norm: on the training pictures
 #|   in the last epoch, and by the best and the last model. *Restlessness*: the mean
 #|   change of the validation accuracy from one epoch to the next, in the second half
@@ -498,7 +495,6 @@ leaders = {name: group[0] for name, group in compared.items()}
 
 # %%
 #| label: tbl-networks
-#| echo: false
 #| tbl-cap: "The networks: the map that the heads read (channels and places), numbers
 #|   that are learnt, seconds for an epoch of training, the epoch that was chosen; and
 #|   on the test set cross-entropy and accuracy with 95 % intervals."
@@ -516,7 +512,6 @@ percent_table(frame, "caltech-networks", note, *forms, ["loss", "accuracy"])
 
 # %%
 #| label: tbl-network-labels
-#| echo: false
 #| tbl-cap: "Accuracy of the networks by split, with Wilson's 95 % interval on the test
 #|   set, and by class there; the mean over trainings."
 by_network = {n: summaries.split_accuracies(g, LABELS) for n, g in compared.items()}
@@ -529,7 +524,6 @@ percent_table(frame, "caltech-network-labels", f"Data: {source}.")
 
 # %%
 #| label: fig-networks
-#| echo: false
 #| fig-cap: "The first training of each network: the loss of both heads on the
 #|   validation set, the box's part of the training loss, and the mean IoU on the
 #|   validation set. The grey line is the mean box of the true class."
@@ -569,6 +563,7 @@ Markdown(
 # same wherever it is, a box is not.
 
 # %%
+#| code-fold: false
 losses = {"no box loss": {"box_weight": 0}}
 losses |= {f"loss {k}": {"box_loss": k} for k in ("l1", "mse", "giou", "giou+l1")}
 ways = {
@@ -590,7 +585,6 @@ choices = {
 
 # %%
 #| label: tbl-choices
-#| echo: false
 #| tbl-cap: "Losses of the box with the first network (above), and a pretrained network
 #|   in five ways (below), on the validation set, with 95 % intervals over pictures."
 others = {
@@ -638,6 +632,7 @@ Markdown(
 # nothing else.
 
 # %%
+#| code-fold: false
 large = {"input_size": best_size, "pretrained": backbone in pretrained}
 pooled = large | {"pooled": True}
 how = {"box_weight": 0, "epochs": max(best_epochs // 2, 1)}
@@ -706,7 +701,6 @@ measured = {name: answer.measure(truth) for name, answer in answers.items()}
 
 # %% tags=["summary"]
 #| label: tbl-practical
-#| echo: false
 #| tbl-cap: "Everybody on the test set: mean average precision of the three classes at
 #|   IoU 0.5, mean IoU and accuracy with 95 % intervals over pictures, and over
 #|   trainings where there are several; how often the IoU is above 0.7; the box loss."
@@ -753,7 +747,6 @@ Markdown(
 
 # %%
 #| label: tbl-haar
-#| echo: false
 #| tbl-cap: "On the test pictures of faces: how many are found as a face, the mean IoU
 #|   and the box loss there (0 and 2 where nothing was found); and on the others how
 #|   many are taken for a face."
@@ -766,7 +759,6 @@ percent_table(frame, "caltech-haar", note, {"box loss": ".2f"})
 
 # %%
 #| label: tbl-caltech-errors
-#| echo: false
 #| tbl-cap: "What is wrong on the test set, in pictures; of each network the first
 #|   training."
 kinds, frame = summaries.sort_errors(answers, measured, truth[1])
@@ -774,7 +766,6 @@ Table(frame, "caltech-errors", note=f"Data: {source}, test, {len(test)} pictures
 
 # %% tags=["summary"]
 #| label: fig-best-boxes
-#| echo: false
 #| fig-cap: "From the lowest IoU to the highest: the best network (above), boxes from
 #|   labels (middle) and HOG templates (below). Dashed: the true box; solid: what was
 #|   found, in vermilion where the class is wrong or the IoU is not above 0.7."
@@ -796,7 +787,6 @@ gallery("test", [k for _, k in shown], boxes, right, titles, "caltech-best-boxes
 
 # %% tags=["summary"]
 #| label: fig-own
-#| echo: false
 #| fig-cap: "Photographs from elsewhere: what the best network calls them, how sure it
 #|   is, and its box. Vermilion: a wrong class, or a thing that is none of the three."
 strangers, left_out = read_strangers(own)
@@ -809,7 +799,6 @@ Picture(draw_one_box_each(images, titles, foreign.boxes, right), "caltech-own")
 
 # %%
 #| label: tbl-strangers
-#| echo: false
 #| tbl-cap: "What each network calls the pictures from elsewhere, and how sure it is."
 columns = {"picture": [stranger.name for stranger in strangers]}
 columns["truth"] = [stranger.label or "none of them" for stranger in strangers]
