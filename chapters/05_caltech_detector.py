@@ -910,8 +910,15 @@ def diou(a, b):
     ...  # your lines
 
 
-unit, apart_by_one = squares_apart
-check_exercise(diou, ((unit, unit), [1]), ((unit, apart_by_one), [-0.4]))
+unit, beside, inner = torch.tensor([[0.0, 0, 1, 1], [2, 0, 3, 1], [0, 0, 0.5, 1]])[
+    :, None
+]
+check_exercise(
+    diou,
+    ((unit, unit), [1]),
+    ((unit, beside), [-0.4]),
+    ((unit, inner), [0.5 - 1 / 32]),
+)
 
 # %% [markdown]
 # ::: {.callout-note title="Solution of *distance*" collapse="true"}
@@ -920,10 +927,12 @@ check_exercise(diou, ((unit, unit), [1]), ((unit, apart_by_one), [-0.4]))
 # ```python
 # def diou(a, b):
 #     low, high = torch.minimum(a, b), torch.maximum(a, b)
-#     shared = area(torch.cat([high[:, :2], low[:, 2:]], 1))
 #     C = high[:, 2:] - low[:, :2]  # width and height
-#     apart = (a.view(-1, 2, 2).mean(1) - b.view(-1, 2, 2).mean(1)).square().sum(1)
-#     return shared / (area(a) + area(b) - shared) - apart / C.square().sum(1)
+#     both = (low[:, 2:] - high[:, :2]).clip(0).prod(1)
+#     areas = [(box[:, 2:] - box[:, :2]).prod(1) for box in (a, b)]
+#     apart = (a[:, :2] + a[:, 2:] - b[:, :2] - b[:, 2:]) / 2  # of the centres
+#     distance = apart.square().sum(1) / C.square().sum(1)
+#     return both / (sum(areas) - both) - distance
 # ```
 # :::
 #

@@ -14,11 +14,12 @@ from scipy import ndimage
 from wslib.boxes.boxes import boxes_from_heatmap
 from wslib.boxes.nms import nms
 from wslib.cam import CAM, GradCAM
-from wslib.metrics.overlap import box_iou
+from wslib.metrics.overlap import box_iou, generalised_iou
 from wslib.models.classifiers import Classifier
 from wslib.models.dense import at_each_place
 from wslib.models.localizers import POOLINGS, pool_map
 from wslib.models.wsddn import WSDDN, ProposalBatch
+from wslib.training.losses import DetectorLoss
 from wslib.weak.proposal_features import SAMPLES, roi_align
 from wslib.workbook.chapter import Chapter, code_cells
 
@@ -124,3 +125,18 @@ def test_suppression():
     for overlap in (0.1, 0.4, 0.8):
         kept = torch.stack(suppress(boxes, scores, overlap))
         assert torch.equal(kept, nms(boxes, scores, overlap))
+
+
+def test_the_loss_of_two_heads():
+    area, giou, loss = functions("05", "area", "giou", "loss")
+    loss.__globals__.update(area=area, giou=giou)
+    giou.__globals__.update(area=area)
+    torch.manual_seed(0)
+    z, b, y = torch.randn(6, 3), torch.rand(6, 4), torch.tensor([0, 1, 2, 0, 1, 2])
+    t = torch.tensor([[0.1, 0.2, 0.5, 0.9]]).repeat(6, 1)
+    other = t + torch.linspace(0, 1, 6)[:, None]
+    torch.testing.assert_close(giou(other, t), generalised_iou(other, t))
+    t[2] = torch.nan  # not known
+    for weight in (0.0, 1.0, 2.5):
+        expected = DetectorLoss("giou", weight)((z, b), (y, t))
+        torch.testing.assert_close(loss(z, b, y, t, weight), expected)
