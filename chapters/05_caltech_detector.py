@@ -346,7 +346,10 @@ def on_share(share, k, equal_steps):
 
 
 equal_epochs, equal_steps = (
-    {f"{s:.0%}": [on_share(s, k, equal) for k in range(share_runs)] for s in shares}
+    {
+        f"{100 * s:g} %": [on_share(s, k, equal) for k in range(share_runs)]
+        for s in shares
+    }
     | {"all": [first]}
     for equal in (False, True)
 )
@@ -677,7 +680,8 @@ classic = {n: summaries.Answer.of_detectors(d, sizes) for n, d in found.items()}
 # %% [markdown]
 # **The best network** is a pretrained one that is trained whole and sees the map,
 # larger pictures, and more epochs. @tbl-practical has everybody: mean average precision
-# as in @sec-weak, IoU, and the loss of a box that the networks learnt from, 1 - GIoU.
+# as in @sec-weak, IoU, and the loss of a box that the networks learnt from,
+# $1 - \text{GIoU}$.
 
 # %%
 best = lab.train(backbone, seed, desc="best", options=large, epochs=best_epochs)
