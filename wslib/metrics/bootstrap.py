@@ -26,28 +26,41 @@ class Interval(NamedTuple):
 
 
 def mean_interval(
-    values: np.ndarray, n: int = 1000, seed: int = 0, level: float = 0.95
+    values: np.ndarray,
+    n: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+    groups: Sequence[Hashable] | None = None,
 ) -> Interval:
     """Return the mean of values (N,) of images, or (R, N) of images in R runs, and its
     percentile interval when images, and runs, are drawn anew with replacement.
 
+    `groups` names for each image what it shares with others, the photograph that it is
+    a crop of for instance: then whole groups are drawn, as only they are independent.
     Images of NaN are left out; without any other all three are NaN. Same count, n and
     seed: same draws, so that two means can be compared. Raises ValueError for no
     images, n < 1, a level outside (0, 1), and an image that is NaN in some runs only.
     """
     values = np.atleast_2d(np.asarray(values, float))
     _check(values.shape[1], n, level)
-    values = values[:, ~np.isnan(values).all(0)]
+    groups = range(values.shape[1]) if groups is None else list(groups)
+    if len(groups) != values.shape[1]:
+        counts = f"{len(groups)} groups, {values.shape[1]} images"
+        raise ValueError(f"{counts}: expected one for each")
+    known = ~np.isnan(values).all(0)
+    values, groups = values[:, known], pd.factorize(pd.Series(groups)[known])[0]
     if np.isnan(values).any():
         raise ValueError("the runs know boxes of other pictures: expected the same")
     if not values.size:
         return Interval(np.nan, np.nan, np.nan)
-    generator, (runs, count) = np.random.default_rng(seed), values.shape
+    sums = np.stack([np.bincount(groups, row) for row in values])  # (R, G)
+    sizes = np.bincount(groups)  # (G,)
+    generator, (runs, count) = np.random.default_rng(seed), sums.shape
     draws = np.empty(n)
     for i in range(n):
         rows = generator.integers(runs, size=runs)
         times = np.bincount(generator.integers(count, size=count), minlength=count)
-        draws[i] = values[rows].mean(0) @ times / count
+        draws[i] = sums[rows].mean(0) @ times / (sizes @ times)
     return Interval(float(values.mean()), *map(float, _bounds(draws, level)))
 
 
