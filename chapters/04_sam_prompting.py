@@ -310,16 +310,17 @@ def centre_of_mass(L, t):
 # How far the component reaches is a share $t$ of the map's maximum, chosen on `val` by
 # the hits of this point. *Background points* lie on a ring around the component where
 # the map is cold, at half the component's size, spread as far apart as they can be
-# (`wslib.prompting.points`). @fig-shape-points shows these and two others: the
-# component's *innermost* pixel, and the *box* around it.
+# (`wslib.prompting.points`). @fig-shape-points shows these and three others: several
+# *peaks* that keep away from each other, the component's *innermost* pixel, and the
+# *box* around it.
 
 # %%
 #| label: fig-shape-points
-#| fig-cap: "One map, five prompts. Discs are foreground, crosses background points. All
-#|   come from the map alone."
+#| fig-cap: "One map of val, six prompts. Discs are foreground points, crosses are
+#|   background points. All come from the map alone."
 from functools import partial
 
-from wslib.prompting.points import mask_box, mask_point, prompt_box
+from wslib.prompting.points import mask_box, mask_point, prompt_box, spread_peaks
 
 clicks = {t: partial(weighted_centre, threshold=t) for t in thresholds}
 on_val = {t: points_on(val, val_maps, click) for t, click in clicks.items()}
@@ -327,16 +328,18 @@ threshold = min(thresholds, key=lambda t: (-on_val[t][0], on_val[t][1]))
 click = clicks[threshold]
 ring = partial(background_points, threshold=threshold)
 frame = partial(prompt_box, threshold=threshold)
-L = heat.maps[first[3]]
+example = int(np.flatnonzero(val.labels == 2)[0])
+L = val_maps[example]
 prompts = {
     "peak": (peak(L), (), ()),
     "centre of mass": (click(L), (), ()),
     "innermost": (innermost(L, threshold), (), ()),
+    "peaks": (spread_peaks(L, threshold=threshold), (), ()),
     "and background": (click(L), ring(L), ()),
     "box": ((), (), [frame(L)]),
 }
-images, maps = [test.images[first[3]]] * 5, [L] * 5
-fig, axes = figures.image_grid(images, list(prompts), 5, heatmaps=maps)
+images, maps = [val.images[example]] * 6, [L] * 6
+fig, axes = figures.image_grid(images, list(prompts), 6, heatmaps=maps)
 for axis, (inside, outside, boxes) in zip(axes, prompts.values(), strict=True):
     figures.draw_points(axis, inside, outside)
     figures.draw_boxes(axis, found=boxes)
@@ -363,7 +366,7 @@ Markdown(
 # %%
 #| label: fig-three
 #| fig-cap: "The three masks of one click, with the IoU that each is expected to have.
-#|   Of a plain shape they hardly differ. A photograph of a cup of coffee is nothing
+#|   Of a plain shape they differ little. A photograph of a cup of coffee is nothing
 #|   like what sam_tiny was trained on."
 from skimage.data import coffee
 
@@ -824,7 +827,7 @@ Table(
     formats={**dict.fromkeys(shares, ".1f"), "distance": ".2f"},
     units=dict.fromkeys(shares, "%") | {"distance": "px"},
     intervals={c: (f"{c} low", f"{c} high") for c in (*shares, "distance")},
-    note=f"{known.get(there_sam, there_sam)}. {cifar.source()}",
+    note=f"{cifar.source()} Segmenter: {known.get(there_sam, there_sam)}.",
     save=False,
 )
 
@@ -862,8 +865,8 @@ cures = {
     "that class is asked for, and the segmenter cuts out what its point lies on",
     "place": "better maps help most: the class is known, and the point of its map lies "
     "beside the shape",
-    "mask": "a better segmenter helps most: its point lies on the shape, and the rest "
-    "is lost at the rim",
+    "mask": "a better segmenter helps most: its point lies on the shape, and its mask "
+    "is off all the same",
 }
 order = sorted(lost, key=lost.get, reverse=True)
 changes = 100 * (measured[asked[2]]["iou"] - main["iou"])
