@@ -106,19 +106,21 @@ Markdown(
 #
 # The network was trained on ImageNet and gets a new last layer. All of it is trained
 # for a few epochs with the cross-entropy of the five classes. The course gives out a
-# trained network instead and forbids training: with the knob `classifier`, the chapter
-# reads its file and trains nothing.
+# trained ResNet-18 instead and forbids training: with the knob `classifier`, the
+# chapter reads its file and trains nothing. The maps to try are then, for instance,
+# `gradcam layer2`.
 
 # %%
 from wslib.boxes.maps import classify_images, explain_images
 from wslib.models.checkpoints import load_classifier, save_classifier
 from wslib.models.classifiers import build_classifier
-from wslib.runtime.project import build_folder
+from wslib.runtime.project import build_folder, note_dependency
 from wslib.training.fit import train_classifier
 
 # %%
 size = tuple(input_size)
 if classifier:
+    note_dependency(classifier)
     network = load_classifier(classifier, KINDS)[0].to(device)
 else:
     network = build_classifier(backbone, len(KINDS), seed=seed).to(device)
