@@ -98,9 +98,9 @@ Markdown(
 
 # %% [markdown]
 # Everything that is chosen is chosen on `val`. The test pictures were drawn with a new
-# seed when this chapter was finished, and nothing was changed after they had been
-# measured. The photographs of `sample` below them are not new: earlier versions of the
-# chapter were tested on other crops of the same three.
+# seed when this chapter was finished, and nothing was chosen by them. The photographs
+# of `sample` below them are not new: earlier versions of the chapter were tested on
+# other crops of the same three.
 #
 # ## A classifier that knows only names
 #
