@@ -9,19 +9,20 @@ SET     ?=
 RUN     ?=
 OVER    ?=
 LIMIT   ?= 200
+EDITION ?=
 PYTHON  ?= python3
 export SET OVER
 # One Ctrl-C ends the jobs of srun, which by itself only says that they are running.
 export SLURM_DISABLE_STATUS ?= 1
 
 WSLIB     := .venv/bin/wslib
-RENDER     = PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE)
+RENDER     = PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE) $(if $(EDITION),--edition $(EDITION))
 BUILD     := build/$(PROFILE)
-OUT       := report/_output/$(PROFILE)
+OUT       := report/_output/$(PROFILE)$(if $(EDITION),-$(EDITION))
 CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py)))
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
-BOOK      := index.qmd _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
+BOOK      := $(wildcard *.qmd) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 ENGINE    := $(wildcard wslib/cli/__init__.py wslib/cli/workbook.py wslib/workbook/*.py)
 
@@ -43,6 +44,7 @@ help: ## list the targets and the variables
 	@echo; printf '%s\n' \
 	  'PROFILE  smoke: minutes; sample (default): no network needed; full: the real data' \
 	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"' \
+	  'EDITION  student: the book without solutions; teacher: with them below exercises' \
 	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
 	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \

@@ -1,28 +1,30 @@
 # %% [markdown]
 # # Grad-CAM: where a classifier looks {#sec-gradcam}
 #
-# A classifier answers one question, *what*, and nobody taught it to say *where*. Yet
-# the answer is in there: up to the last layer but one, the network still keeps its
-# findings at the places where it made them. This chapter takes them out. What comes
-# out is a heat map, and the rest of this book turns heat maps into boxes, points and
-# masks without anybody having drawn one for training.
+# A classifier says *what* is in a picture. Nobody taught it to say *where*. But up to
+# its last layer but one, the network keeps apart what it finds at different places.
+# This chapter turns these findings into a heat map. The rest of the book turns heat
+# maps into boxes, points and masks, without a box or a mask in the training data.
 #
 # **You will learn**
 #
-# - how a class activation map (CAM) falls out of average pooling and a linear layer,
-#   and how Grad-CAM carries the idea to any convolutional network;
+# - how a class activation map (CAM) follows from average pooling and a linear layer,
+#   and how Grad-CAM brings the idea to any convolutional network;
 # - which identities tie the two together, and how to use them as tests;
-# - why one asks for the gradient of the *logit* and never of the probability;
-# - what the choice of layer, the ReLU and the scaling do to a map;
+# - why one takes the gradient of the *logit* and not of the probability;
+# - what the layer, the ReLU and the scaling do to a map;
 # - how to check that a map shows the network and not merely the picture;
 # - where all of this fails.
 #
 # **Device and time.** A CPU is enough: about half a minute on two cores. The weights
 # and the photographs come with Python packages, so no network is needed.
+#
+# [Follows the *Weakly-supervised learning task* and the notes of a student who solved
+# it; an appendix says where each of their items is answered. The task itself, dogs in
+# VOC2007, is @sec-dogs.]{.small}
 
 # %% tags=["parameters"]
 backbone: str = "efficientnet_lite0"  # or resnet18, resnet50: these are downloaded
-middle_layer: str = "stage5"  # a stage halfway up the backbone (ResNets: layer3)
 input_size: int = 320  # photographs are resized to this many pixels, both ways
 photo_names: list[str] = ["chelsea", "coffee", "camera", "motorcycle"]  # in the tables
 threshold: float = 0.5  # share of a map's maximum at which an outline is drawn
@@ -33,25 +35,32 @@ seed: int = 0  # of every random choice in this chapter
 
 # %%
 import copy
+
+import torch
+
+from wslib.cam import CAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, rescale
+from wslib.data.images import resize_batch, resize_image
+from wslib.data.photographs import read_photo
+from wslib.models.classifiers import build_classifier, imagenet_classes
+from wslib.runtime.device import pick_device
+
+device = pick_device(device)
+
+# %%
 import time
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
-import torch.nn.functional as F
 from IPython.display import Markdown
 from scipy.stats import spearmanr
-from skimage import data
 
-from wslib.cam import CAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, rescale
-from wslib.models.classifiers import build_classifier, imagenet_classes
-from wslib.runtime.device import pick_device
-from wslib.show import figures
+from wslib.boxes.boxes import boxes_from_heatmap
+from wslib.metrics.overlap import box_iou
+from wslib.show import figures, maps
+from wslib.show.exercises import check_exercise
 from wslib.show.tables import Table
 
 figures.use_house_style()
-device = pick_device(device)
 
 # %% [markdown]
 # ## A network and a few photographs
@@ -59,66 +68,38 @@ device = pick_device(device)
 # The network is the `backbone` of the parameters, by default EfficientNet-Lite0
 # [@liu2020; @tan2019], trained on the 1000 classes of ImageNet [@deng2009]. It ends, as
 # ResNet [@he2016] and most of its successors do, in *global average pooling and one
-# linear layer*, and that ending is what makes this chapter short.
+# linear layer*. This ending makes the chapter short.
+#
+# The photographs come with scikit-image. Nobody chose them for this network, and each
+# shows one thing that ImageNet has a name for, or nearly so. Each has a box around that
+# thing, drawn by hand for this book. The box judges the maps and never enters the
+# network. The `model` gets a batch of normalised `images` (B, 3, S, S): each photograph
+# is squeezed to a square, and its map is stretched back when it is drawn. The `targets`
+# are the classes that are shown.
 
 # %%
 model = build_classifier(backbone, seed=seed).to(device)
 class_names = imagenet_classes()
+square = (input_size, input_size)
+
+
+def as_batch(pixels, size=square):
+    """A photograph (H, W, 3) uint8 -> a normalised batch of one (1, 3, *size)."""
+    image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    return model.normalize(resize_batch(image.to(device), size))
+
+
+photos = [read_photo(name) for name in photo_names]
+images = torch.cat([as_batch(photo.pixels) for photo in photos])  # (B, 3, S, S)
+targets = [class_names.index(photo.name) for photo in photos]
 
 # %% [markdown]
-# scikit-image ships a handful of photographs. Nobody chose them for this network, and
-# each shows one thing that ImageNet has a name for, or nearly so. To be able to
-# *measure* maps and not only admire them, we give each a box around that thing, drawn
-# by hand for this chapter: the box is for judging and never enters the network.
-
-
-# %%
-class Photo(NamedTuple):
-    pixels: np.ndarray  # (H, W) or (H, W, 3) uint8
-    name: str  # of the ImageNet class that is shown
-    box: tuple | None  # around it: x1, y1, x2, y2, half-open
-
-
-album = {
-    "chelsea": Photo(data.chelsea(), "Egyptian cat", (0, 0, 415, 300)),
-    "coffee": Photo(data.coffee(), "espresso", (172, 16, 430, 310)),
-    "camera": Photo(data.camera(), "tripod", (232, 185, 408, 512)),
-    "motorcycle": Photo(data.stereo_motorcycle()[0], "moped", (72, 75, 678, 462)),
-    "rocket": Photo(data.rocket(), "missile", (306, 128, 336, 408)),
-    "astronaut": Photo(data.astronaut(), "space shuttle", (350, 0, 472, 285)),
-}
-photos = [album[name] for name in photo_names]
-
-
-# %% [markdown]
-# The network wants a batch (B, 3, S, S) of normalised colour images. Photographs are
-# squeezed to a square, as the course's own classifier does; the maps will be stretched
-# back when they are drawn.
-
-
-# %%
-def as_batch(pixels: np.ndarray, size: tuple[int, int] = (input_size, input_size)):
-    """A photograph (H, W[, 3]) -> a normalised batch of one, (1, 3, *size)."""
-    colour = np.stack([pixels] * 3, -1) if pixels.ndim == 2 else pixels
-    image = torch.from_numpy(colour.copy()).permute(2, 0, 1)[None] / 255
-    image = F.interpolate(image, size, mode="bilinear", antialias=True)
-    return model.normalize(image.to(device))
-
-
-def class_of(name: str) -> int:
-    return class_names.index(name)
-
-
-# %% [markdown]
-# What does the network say? @tbl-predictions lists, for each photograph, its first two
-# choices. (A motorcycle is not among the thousand classes, so that *moped* is as right
-# as it gets.)
+# @tbl-predictions lists the two likeliest classes of each photograph. (ImageNet has no
+# class for motorcycles, so *moped* is as near as it gets.)
 
 # %%
 #| label: tbl-predictions
 #| tbl-cap: "The two likeliest classes of each photograph, out of a thousand."
-images = torch.cat([as_batch(photo.pixels) for photo in photos])  # (B, 3, S, S)
-targets = [class_of(photo.name) for photo in photos]
 with torch.no_grad():
     logits = model(images).cpu()  # (B, 1000)
 likely = logits.softmax(1).topk(2)
@@ -129,7 +110,7 @@ predictions = pd.DataFrame(
         "probability": likely.values[:, 0],
         "logit": logits.amax(1),
         "second": [class_names[i] for i in likely.indices[:, 1]],
-        "probability ": likely.values[:, 1],
+        "its probability": likely.values[:, 1],
     }
 )
 Table(predictions, "gradcam_predictions", formats={"logit": ".1f"})
@@ -138,26 +119,28 @@ Table(predictions, "gradcam_predictions", formats={"logit": ".1f"})
 # ## From features to a map
 #
 # Cut the network in front of its pooling. What arrives there is the last *feature map*
-# $A$, a stack of $K$ channels, each a coarse picture of $h \times w$ places:
+# $A$: a stack of $K$ channels, each a coarse picture of $h \times w$ places.
 
 # %%
+#| code-fold: false
 with torch.no_grad():
     A = model.features(images[:1])  # (1, K, h, w)
 _, K, h, w = A.shape
 c = targets[0]
-W, b = model.head.weight.detach(), model.head.bias.detach()  # (1000, K), (1000,)
+W = model.head.weight.detach()  # (1000, K)
+b = model.head.bias.detach()  # (1000,)
 
 # %%
 #| echo: false
 Markdown(
     f"Here $K = {K}$ and $h \\times w = {h} \\times {w}$: one place for each "
-    f"{input_size // h} pixels of the input."
+    f"{input_size // h} pixels of the input, both ways."
 )
 
 # %% [markdown]
-# The rest of the network averages each channel over its places and lets a linear layer
-# with weights $W$ and biases $b$ add up the averages. Both steps are linear, so that
-# they can be exchanged [@zhou2016]:
+# The rest of the network averages each channel over its places, and a linear layer with
+# weights $W$ and biases $b$ adds up the averages. Both steps are linear, so they can be
+# exchanged [@zhou2016]:
 #
 # $$
 # y_c = b_c + \sum_k W_{ck} \, \frac{1}{hw} \sum_{ij} A_{kij}
@@ -165,25 +148,29 @@ Markdown(
 #       \underbrace{\sum_k W_{ck} \, A_{kij}}_{M_{cij}}
 # $$ {#eq-cam}
 #
-# The logit $y_c$ of class $c$ is a bias plus the *mean of a map* $M_c$. Each place
-# contributes its share, positive or negative, and the **class activation map** is
-# nothing but the list of these contributions. @fig-channels takes one apart.
+# The logit $y_c$ of class $c$ is a bias plus the *mean of a map* $M_c$. Each place adds
+# its share, positive or negative. The list of these shares is the **class activation
+# map**. @fig-channels takes one apart.
 
 # %%
-M = torch.einsum("k,kij->ij", W[c], A[0])  # (h, w)
-contribution = W[c] * A[0].mean((1, 2))  # (K,), their sum is y_c - b_c
-strongest = contribution.abs().argsort(descending=True)[:6].tolist()
+#| code-fold: false
+M = torch.einsum("k,kij->ij", W[c], A[0])  # (h, w): the class activation map
+y_c = b[c] + M.mean()  # the logit
+contribution = W[c] * A[0].mean((1, 2))  # (K,): their sum is y_c - b_c
 
 # %%
 #| label: fig-channels
-#| fig-cap: "From channels to a map. Six of the channels that move the logit of the cat
-#|   most, each with what it adds to that logit, and on the right the weighted sum over
-#|   all channels. No channel is the cat; their sum is."
+#| fig-cap: "From channels to a map. Six channels that move the logit of the cat most,
+#|   each with what it adds to that logit. On the right, the weighted sum over all
+#|   channels. No channel is the cat; their sum is."
+#| fig-alt: "A cat; six coarse maps of single channels with spots on parts of the cat
+#|   and elsewhere; and their weighted sum, bright on the cat's face and chest."
+strongest = contribution.abs().argsort(descending=True)[:6].tolist()
 panels = [A[0, k].cpu() for k in strongest] + [M.clamp(min=0).cpu()]
-captions = [f"channel {k}: {contribution[k]:+.2f}" for k in strongest]
-fig, axes = figures.image_grid(
+titles = [f"channel {k}: {contribution[k]:+.2f}" for k in strongest]
+fig, _ = figures.image_grid(
     [photos[0].pixels] * 8,
-    [photos[0].name, *captions, f"all {K}: {contribution.sum():+.2f}"],
+    [photos[0].name, *titles, f"all {K}: {contribution.sum():+.2f}"],
     heatmaps=[None, *[panel / panel.max() for panel in panels]],
 )
 figures.Picture(fig, "gradcam_channels")
@@ -192,97 +179,101 @@ figures.Picture(fig, "gradcam_channels")
 #| echo: false
 top_share = contribution[strongest].sum() / contribution.sum()
 Markdown(
-    f"These {len(strongest)} channels make up {top_share:.0%} of the logit (without "
-    f"its bias); the other {K - len(strongest)} share the rest. A map of class "
-    "evidence is a committee's work, which is why single channels explain so little."
+    f"These {len(strongest)} channels make up {top_share:.0%} of the logit without its "
+    f"bias; the other {K - len(strongest)} share the rest. Many channels decide "
+    "together, so a single one explains little."
 )
 
 # %% [markdown]
 # ## From CAM to Grad-CAM
 #
-# CAM needs the average and the linear layer: an AlexNet, a VGG, a captioning network
-# have no matrix $W$ that would weigh channels. @selvaraju2017 replaced it by something
-# that every network has. Ask how the logit would change if channel $k$ rose a little,
-# on average over its places:
+# CAM needs the average and the linear layer. A network that ends in another way, such
+# as AlexNet, VGG or one that writes captions, has no matrix $W$ with one weight for
+# each channel. @selvaraju2017 take weights that every network has. How much does the
+# logit change if channel $k$ rises a little, on average over its places?
 #
 # $$
 # g_{kij} = \frac{\partial y_c}{\partial A_{kij}}, \qquad
 # w_k = \frac{1}{hw} \sum_{ij} g_{kij}
 # $$ {#eq-weights}
 #
-# and weigh the channels with that, keeping only what speaks *for* the class:
+# Grad-CAM weighs the channels with $w_k$ and keeps what speaks *for* the class:
 #
 # $$
 # L_{ij} = \mathrm{ReLU}\Big( \sum_k w_k \, A_{kij} \Big)
 # $$ {#eq-gradcam}
 #
-# That is all. By hand it takes five lines:
+# By hand it takes five lines. [Steps 1 to 3 of the notes: the gradient, its mean
+# (called alpha there), the map.]{.small}
 
 # %%
-A = A.requires_grad_()  # the graph begins here: nothing below is differentiated
+#| code-fold: false
+A = A.requires_grad_()  # (1, K, h, w): the graph begins here
 y = model.head(model.pool(A))  # (1, 1000)
 (g,) = torch.autograd.grad(y[0, c], A)  # (1, K, h, w)
 weights = g.mean((2, 3))  # (1, K): w
-L = torch.einsum("bk,bkij->bij", weights, A.detach())  # (1, h, w), before the ReLU
+L = torch.einsum("bk,bkij->bij", weights, A.detach())  # (1, h, w), no ReLU yet
 
 # %% [markdown]
 # `wslib.cam.GradCAM` does the same for any network, layer and batch. It runs *one*
-# forward pass without recording anything until the target layer, and the gradient
-# travels from the logit back to that layer and no further. `explain` returns the maps
-# and, from the same pass, the logits and the raw maps before ReLU and scaling:
+# forward pass and records nothing until the target layer; the gradient travels from the
+# logit back to that layer and no further. `explain` returns the maps, and from the same
+# pass the logits and the raw maps before ReLU and scaling.
 
 # %%
+#| code-fold: false
 last = [model.target_layer]
 gradcam = GradCAM(model, last).explain(images, targets)
-gradcam.maps.shape, gradcam.logits.shape, gradcam.raw[0].shape
+# gradcam.maps (B, S, S), gradcam.logits (B, 1000), gradcam.raw[0] (B, h, w)
 
 # %% [markdown]
 # ::: {.callout-note title="What an implementation has to get right"}
-# Many networks use in-place ReLUs, which overwrite the very activation that a hook has
-# just stored; a map computed from it is wrong without a word. The module hands a copy
-# to the rest of the network. It also leaves the model as it found it (no hook, no
-# gradient, no flag stays behind, not even after an error), works on frozen networks
-# and inside `torch.no_grad()`, and explains the images of a batch together: in eval
-# mode images do not influence each other, so the gradient of the *sum* of their logits
-# holds each image's own.
+# Many networks have in-place ReLUs, which overwrite the activation that a hook has just
+# stored, and the map is silently wrong. The module hands a copy to the rest of the
+# network. It leaves the model as it found it: no hook, gradient or flag stays behind,
+# not even after an error. It works on frozen networks and inside `torch.no_grad()`. It
+# explains a batch by one backward pass from the *sum* of the logits: in eval mode
+# images do not influence each other, so this gradient holds each image's own.
 # :::
 #
 # ## Identities, and tests made of them
 #
-# Put @eq-cam into @eq-weights: with average pooling $g_{kij} = W_{ck} / hw$ at *every*
-# place, so that Grad-CAM *is* CAM, divided by $hw$. So is HiResCAM [@draelos2020],
-# which multiplies gradient and activation place by place. More such statements follow
-# from the formulas, and as each must hold to rounding error, each is a test that no
-# picture can replace. @tbl-identities measures them.
+# Put @eq-cam into @eq-weights. With average pooling $g_{kij} = W_{ck} / hw$ at *every*
+# place, so Grad-CAM *is* CAM, divided by $hw$. So is HiResCAM [@draelos2020], which
+# multiplies gradient and activation place by place. Other identities follow from the
+# formulas. Each holds up to rounding, so each is a test of an implementation, and a
+# sharper one than a look at pictures. @tbl-identities measures them.
 
 # %%
-y_c = gradcam.logits[range(len(targets)), targets]
+#| code-fold: false
 cam = CAM(model, last).explain(images, targets).raw[0]  # (B, h, w)
 hirescam = HiResCAM(model, last).explain(images, targets).raw[0]
-single = torch.cat(
-    [GradCAM(model, last).explain(images[i : i + 1], [t]).raw[0]
-     for i, t in enumerate(targets)]
-)  # fmt: skip
+alone = [
+    GradCAM(model, last).explain(images[i : i + 1], [t]).raw[0]
+    for i, t in enumerate(targets)
+]
 louder = copy.deepcopy(model)
 with torch.no_grad():
     louder.head.weight *= 10
     louder.head.bias += 3
 loud_maps = GradCAM(louder, [louder.target_layer])(images, targets)
-raw, bias = gradcam.raw[0], b[targets].cpu()
-
-pairs = {
-    "by hand = the module": (L.cpu(), raw[:1]),
-    "Grad-CAM times h w = CAM": (raw * h * w, cam),
-    "HiResCAM = Grad-CAM, after pooling": (hirescam, raw),
-    "mean of CAM plus bias = logit": (cam.mean((1, 2)) + bias, y_c),
-    "one image = the same in a batch": (single, raw),
-    "head times 10, bias plus 3: same map": (loud_maps, gradcam.maps),
-}
 
 # %%
 #| label: tbl-identities
 #| tbl-cap: "Identities, measured: the largest difference over all photographs, and
 #|   the same relative to the largest value. What is left is rounding in float32."
+raw, bias = gradcam.raw[0], b[targets].cpu()
+pairs = {
+    "by hand = the module": (L.cpu(), raw[:1]),
+    "Grad-CAM times h w = CAM": (raw * h * w, cam),
+    "HiResCAM = Grad-CAM, after pooling": (hirescam, raw),
+    "mean of CAM plus bias = logit": (
+        cam.mean((1, 2)) + bias,
+        gradcam.logits[range(len(targets)), targets],
+    ),
+    "one image = the same in a batch": (torch.cat(alone), raw),
+    "head times 10, bias plus 3: same map": (loud_maps, gradcam.maps),
+}
 rows = []
 for statement, (left, right) in pairs.items():
     left, right = np.asarray(left), np.asarray(right)
@@ -294,36 +285,27 @@ Table(identities, "gradcam_identities", formats=".0e")
 # %% [markdown]
 # ## What ReLU and scaling do
 #
-# A raw map has a sign and a size. The ReLU drops the negative part: what speaks
-# against the class is often just evidence for another one. Then each map is resized to
-# the image and stretched from its minimum and maximum to 0 and 1. This makes maps easy
-# to look at, and it hides how much evidence there was. @fig-scaling asks about the cat,
-# which is there, and about a class that is not.
+# A raw map has a sign and a size. The ReLU drops the negative part: what speaks against
+# a class is often just evidence for another one. Then each map is resized to the image,
+# and its minimum and maximum are stretched to 0 and 1. Scaled maps are easy to look at,
+# but they hide how much evidence there was. @fig-scaling asks for the cat, which is
+# there, and for a class that is not.
 
 # %%
+#| code-fold: false
 absent = "teapot"
 asked = [photos[0].name, absent]
-pair = GradCAM(model, last).explain(
-    images[:1].expand(2, -1, -1, -1), [class_of(name) for name in asked]
-)
+twice = images[:1].expand(2, -1, -1, -1)  # (2, 3, S, S)
+pair = GradCAM(model, last).explain(twice, [class_names.index(n) for n in asked])
 
 # %%
 #| label: fig-scaling
-#| fig-cap: "Two classes, one photograph. Left: raw contributions on one common scale.
-#|   Right: after ReLU and min-max scaling. The absent teapot lights up as brightly as
-#|   the cat: a scaled map answers *where*, never *whether*."
-fig, axes = figures.new_figure(2, 3, height=2.35, width_ratios=[1.2, 1.2, 1])
-limits = (float(pair.raw[0].min()), float(pair.raw[0].max()))
-for row, name, values, scaled in zip(axes, asked, pair.raw[0], pair.maps, strict=True):
-    look = {"limits": limits, "alpha": 1.0}
-    drawn = figures.heatmap_overlay(row[0], photos[0].pixels, values, **look)
-    figures.add_colour_bar(fig, drawn, row[0], "")
-    drawn = figures.heatmap_overlay(row[1], photos[0].pixels, scaled, alpha=1.0)
-    figures.add_colour_bar(fig, drawn, row[1], "")
-    figures.heatmap_overlay(row[2], photos[0].pixels, scaled)
-    row[0].set_ylabel(name)
-for axis, title in zip(axes[0], ("raw", "scaled", "as it is shown"), strict=True):
-    axis.set_title(title)
+#| fig-cap: "Two classes, one photograph. Left: raw maps on one common scale. Middle and
+#|   right: after ReLU and scaling. The absent teapot lights up as brightly as the cat:
+#|   a scaled map answers *where*, never *whether*."
+#| fig-alt: "Two rows of maps of a cat's photograph. Raw, the cat's map is bright and
+#|   the teapot's dark; scaled, both reach the top of the colour bar."
+fig = maps.draw_scaling(photos[0].pixels, asked, pair.raw[0].numpy(), pair.maps)
 figures.Picture(fig, "gradcam_scaling")
 
 # %%
@@ -332,204 +314,115 @@ y_two = pair.logits[[0, 1], pair.targets].tolist()
 peaks = pair.raw[0].amax((1, 2)).tolist()
 Markdown(
     f"The logits are {y_two[0]:.1f} for the {asked[0]} and {y_two[1]:.1f} for the "
-    f"{absent}, and the highest points of the raw maps stand at {peaks[0]:.3f} and "
-    f"{peaks[1]:.3f}. After scaling, both stand at 1. *Whether* a class is there has "
-    "to come from the classifier's score; the next chapter uses score and map together."
+    f"{absent}. The raw maps peak at {peaks[0]:.3f} and {peaks[1]:.3f}, the scaled "
+    "ones both at 1. The classifier's score has to say *whether* a class is there; "
+    "the next chapter uses score and map together."
 )
 
 # %% [markdown]
-# ## The logit, never the probability
+# ## The logit, not the probability
 #
-# A network with several classes an image ends in a sigmoid for each, this one in a
-# softmax. Why not explain the probability $p$, which is what one reads? Because of the
-# chain rule:
+# We read probabilities. Why not explain the probability $p$? For a network with a
+# sigmoid for each class, the chain rule says:
 #
 # $$
 # \frac{\partial p}{\partial A} = p \, (1 - p) \, \frac{\partial y}{\partial A}
 # \qquad \text{for } p = \frac{1}{1 + e^{-y}}
 # $$ {#eq-saturation}
 #
-# The factor $p(1-p)$ shrinks as the network becomes sure of itself. A Grad-CAM of a
-# sigmoid's $p$ is the same map, made ever fainter, until the arithmetic gives up
+# The factor $p(1-p)$ shrinks as the network becomes sure of itself. The map of a
+# sigmoid's $p$ is the map of the logit, made fainter, until the arithmetic ends
 # (@fig-saturation).
 
+
 # %%
+#| code-fold: false
+def sigmoid_gradient(y, dtype):
+    y = y.to(dtype, copy=True).requires_grad_()
+    return torch.autograd.grad(y.sigmoid().sum(), y)[0].numpy()
+
+
 line = torch.linspace(0, 25, 501)
-
-
-def sigmoid_gradient(dtype: torch.dtype) -> np.ndarray:
-    y = line.to(dtype, copy=True).requires_grad_()
-    (gradient,) = torch.autograd.grad(y.sigmoid().sum(), y)
-    return gradient.numpy()
-
-
-slopes = {dtype: sigmoid_gradient(dtype) for dtype in (torch.float32, torch.float64)}
-vanishes_at = float(line[slopes[torch.float32] == 0][0])
+single = sigmoid_gradient(line, torch.float32)
+double = sigmoid_gradient(line, torch.float64)
+vanishes_at = float(line[single == 0][0])
 
 # %%
 #| label: fig-saturation
 #| fig-cap: "The gradient that reaches the network. Through the logit it is 1 at any
-#|   confidence. Through the sigmoid it falls exponentially, in float32 in visible
-#|   steps and then to exactly zero: the surest predictions get no map at all."
-fig, axes = figures.new_figure(1, 1, height=2.3)
-positive = np.where(slopes[torch.float32] > 0, slopes[torch.float32], np.nan)
-figures.draw_lines(
-    axes[0, 0],
-    {
-        "of the logit": (line, np.ones(len(line))),
-        "of the sigmoid, float64": (line, slopes[torch.float64]),
-        "of the sigmoid, float32": (line, positive),
-    },
-    "logit",
-    "gradient",
-)
-axes[0, 0].set(yscale="log", xlim=(0, 25))
-axes[0, 0].axvline(vanishes_at, color=figures.GREY, lw=0.8, ls=":")
-axes[0, 0].annotate(
-    "float32: zero\nfrom here on", (vanishes_at, 1e-3), (5, 0),
-    textcoords="offset points", fontsize=8, color=figures.GREY,
-)  # fmt: skip
+#|   confidence. Through the sigmoid it falls exponentially; in float32 it falls in
+#|   visible steps and then to exactly zero: the surest predictions get no map at all."
+#| fig-alt: "Gradient against logit on a logarithmic scale: a flat line at 1, and a line
+#|   that falls straight from a quarter; its float32 version ends at the dotted line."
+fig, [[axis]] = figures.new_figure(1, 1, height=1.9)
+curves = {
+    "of the logit": (line, np.ones(len(line))),
+    "of the sigmoid, float64": (line, double),
+    "of the sigmoid, float32": (line, np.where(single > 0, single, np.nan)),
+}
+figures.draw_lines(axis, curves, "logit", "gradient")
+axis.set(yscale="log", xlim=(0, 25))
+axis.axvline(vanishes_at, color=figures.GREY, lw=0.8, ls=":")
+words = {"fontsize": 8, "color": figures.GREY}
+axis.text(vanishes_at + 0.3, 1e-3, "float32: zero\nfrom here on", **words)
 figures.Picture(fig, "gradcam_saturation", vector=True)
 
+# %%
+#| echo: false
+Markdown(
+    "In float32 the sigmoid's gradient is exactly zero from logit "
+    f"{vanishes_at:.1f} on. Hence the rule of this book: **backpropagate logits.**"
+)
+
 # %% [markdown]
-# The softmax saturates, too, and does worse: its derivative mixes in the logits of the
-# classes that compete, so that the map of a probability is another map, of this class
-# *rather than those*. That is the better reason to take the logit. @tbl-saturation
-# multiplies the head's weights by an inverse temperature, which makes the same network
-# surer of the same answer, and records the largest gradient at the last feature map.
-# The logit's map does not change; the probability's runs out of numbers.
+# A softmax saturates, too. It has a second fault: the probability falls when *another*
+# class rises, so its gradient mixes in the maps of the classes that compete. The map
+# of a probability is another map: this class *rather than those* (exercise 2 derives
+# it). To see both, @tbl-saturation multiplies the logits by a factor, an inverse
+# temperature. The network then gives the same answers and is surer of them. Where the
+# probability has rounded to 1, the term of the class itself is lost; what remains is
+# *minus* the maps of its competitors, and in the end nothing.
+
+
+# %%
+#| code-fold: false
+def raw_map(value):
+    """Grad-CAM of any scalar that depends on A, before the ReLU: (h, w)."""
+    (g,) = torch.autograd.grad(value, A, retain_graph=True)
+    return torch.einsum("k,kij->ij", g.mean((2, 3))[0], A[0]).detach().cpu()
+
 
 # %%
 #| label: tbl-saturation
-#| tbl-cap: "A surer network, explained by its logit and by its probability: the
-#|   largest absolute gradient at the last feature map, in float32."
+#| tbl-cap: "A network that is made surer, explained by its logit and by its
+#|   probability: the largest absolute value of the raw map, and the rank correlation
+#|   of the two maps. A map of zeros ranks nothing and counts as 0."
+def rank_correlation(a, b) -> float:
+    """Spearman's rho of two maps; 0 where one is constant and ranks nothing."""
+    flat = min(float(a.std()), float(b.std())) == 0
+    return 0.0 if flat else float(spearmanr(a.flatten(), b.flatten()).statistic)
+
+
 rows = []
-for temperature in (1, 3, 10, 30, 100, 300):
-    y = temperature * model.head(model.pool(A))  # (1, 1000)
+for factor in (1, 3, 10, 30, 100, 300):
+    y = factor * model.head(model.pool(A))  # (1, 1000)
     p = y.softmax(1)
-    largest = [
-        torch.autograd.grad(value[0, c], A, retain_graph=True)[0].abs().max().item()
-        for value in (y, p)
-    ]
-    rows.append([temperature, p[0, c].item(), *largest])
-columns = ["temperature", "probability", "from the logit", "from the probability"]
-saturation = pd.DataFrame(rows, columns=columns)
+    of_y, of_p = raw_map(y[0, c]), raw_map(p[0, c])
+    peaks = [float(m.abs().max()) for m in (of_y, of_p)]
+    rows.append([factor, p[0, c].item(), *peaks, rank_correlation(of_y, of_p)])
+columns = ["factor", "probability", "logit's map", "probability's map", "correlation"]
 Table(
-    saturation,
+    pd.DataFrame(rows, columns=columns),
     "gradcam_saturation",
     formats={"probability": ".4f", columns[2]: ".1e", columns[3]: ".1e"},
 )
 
-# %%
-#| echo: false
-at_20 = float(sigmoid_gradient(torch.float32)[line == 20][0])
-Markdown(
-    f"The sigmoid's gradient in float32 is exactly zero from logit {vanishes_at:.1f} "
-    f"on, and so at 20 ({at_20:g}). Hence the rule of this book: **backpropagate "
-    "logits.**"
-)
-
 # %% [markdown]
-# ## Which layer
+# ## Which method, which layer
 #
-# Grad-CAM takes any layer whose output has places. Early layers have many places and
-# know little; late ones know classes and have few places. Since a cam accepts several
-# target layers, one call explains them all (@fig-layers). To compare layers we measure
-# which **share of the map's mass** lies inside the hand-drawn box (@tbl-layers). An
-# even map would put there just the box's share of the picture's area, so that is the
-# number to beat.
-
-
-# %%
-def mass_in_box(heatmap: np.ndarray, photo: Photo) -> float:
-    """The share of a map (H, W) that lies in the photograph's box."""
-    scale = np.divide(heatmap.shape, photo.pixels.shape[:2])[::-1]  # of x and of y
-    x1, y1, x2, y2 = (np.array(photo.box) * np.tile(scale, 2)).round().astype(int)
-    return float(heatmap[y1:y2, x1:x2].sum() / max(heatmap.sum(), 1e-12))
-
-
-def mean_mass(heatmaps) -> float:
-    return np.mean([mass_in_box(m, p) for m, p in zip(heatmaps, photos, strict=True)])
-
-
-square = (input_size, input_size)
-even = mean_mass([np.ones(square)] * len(photos))
-
-# %% [markdown]
-# The network's stages, from early to late; of those with the same number of places,
-# @fig-layers shows the last.
-
-# %%
-stages = dict(model.features.named_children())
-methods = (GradCAM, LayerCAM)
-by_method = {
-    method.__name__: method(model, stages.values()).explain(images, targets)
-    for method in methods
-}
-places = [tuple(values.shape[1:]) for values in by_method["GradCAM"].raw]
-kept = [i for i in range(len(places)) if places[i : i + 2] != [places[i]] * 2]
-
-# %%
-#| label: fig-layers
-#| fig-cap: "From early to late. Above Grad-CAM, below LayerCAM, at the last stage of
-#|   each resolution. A channel is the same filter everywhere, but early on its
-#|   influence on the class differs from place to place. Grad-CAM averages that away;
-#|   LayerCAM weighs each place by itself. At the end the two agree."
-shown = min(1, len(photos) - 1)
-names = list(stages)
-fig, axes = figures.image_grid(
-    [photos[shown].pixels] * 2 * len(kept),
-    [f"{names[i]}: {places[i][0]} × {places[i][1]}" for i in kept] + [""] * len(kept),
-    columns=len(kept),
-    heatmaps=[
-        rescale(by_method[method.__name__].raw[i].relu(), square)[shown]
-        for method in methods
-        for i in kept
-    ],
-)
-for axis, method in zip(axes[:: len(kept)], methods, strict=True):
-    axis.set_ylabel(method.__name__)
-figures.Picture(fig, "gradcam_layers")
-
-# %%
-#| label: tbl-layers
-#| tbl-cap: "Share of the map's mass inside the hand-drawn box, mean over the
-#|   photographs, for each stage of the network."
-rows = []
-for i, name in enumerate(names):
-    maps = [rescale(by_method[m.__name__].raw[i].relu(), square) for m in methods]
-    size = f"{places[i][0]} × {places[i][1]}"
-    rows.append([name, size, *[100 * mean_mass(np.asarray(m)) for m in maps]])
-columns = ["stage", "places", *[m.__name__ for m in methods]]
-by_stage = pd.DataFrame(rows, columns=columns)
-Table(
-    by_stage,
-    "gradcam_layers",
-    formats=".0f",
-    units=dict.fromkeys(columns[2:], "%"),
-    best=dict.fromkeys(columns[2:], "max"),
-    note=f"An even map: {100 * even:.0f} %.",
-)
-
-# %%
-#| echo: false
-best_stage = by_stage.loc[by_stage["GradCAM"].idxmax(), "stage"]
-Markdown(
-    f"An even map has {100 * even:.0f} % of its mass in the box, Grad-CAM at the "
-    f"first stage {by_stage['GradCAM'].iloc[0]:.0f} %, at the last one "
-    f"{by_stage['GradCAM'].iloc[-1]:.0f} %; the best is `{best_stage}`. Early stages "
-    "can score well too, as objects have more edges than what is behind them; mass in "
-    "a box is no proof of understanding. The last layer is the safe choice: there the "
-    "formula is exact. A finer layer has more places, and @tbl-layers says what they "
-    "are worth here."
-)
-
-# %% [markdown]
-# ## A family of maps
-#
-# All methods weigh activations with gradients and add up the channels. They differ in
-# one line (@tbl-family). There, $\overline{g}$ is the mean and $\Sigma(g)$ the sum over
-# the places, $g^+$ is $\mathrm{ReLU}(g)$, $\odot$ multiplies place by place, and
+# Several methods weigh activations with gradients and add up the channels. They differ
+# in one line (@tbl-family). There, $\overline{g}$ is the mean and $\Sigma(g)$ the sum
+# over the places, $g^+$ is $\mathrm{ReLU}(g)$, $\odot$ multiplies place by place, and
 # $\alpha = 1 / (2 + g \, \Sigma(A))$ is largest for channels that are active at few
 # places.
 #
@@ -543,137 +436,186 @@ Markdown(
 #
 # : The family in one line each. {#tbl-family}
 #
-# At the last layer the first three are one map, by @tbl-identities. To see them differ
-# one has to go down, as @fig-family does. @tbl-methods has the numbers, among them two
-# near twins: at the last layer the gradient is the same at all places and small, hence
-# $\alpha \approx 1/2$, and Grad-CAM++ draws what LayerCAM draws.
+# At the last layer the gradient is the same at all places, so CAM, Grad-CAM and
+# HiResCAM are one map (@tbl-identities). There the gradient is small, too, hence
+# $\alpha \approx 1/2$, and Grad-CAM++ and LayerCAM are nearly one. The methods part at
+# earlier layers. (In a network without average pooling, such as VGG, the gradient
+# differs from place to place, and they part at the last layer already.) One call
+# explains all stages of the network at once.
 
 # %%
-family = {
-    "Grad-CAM": GradCAM,
-    "HiResCAM": HiResCAM,
-    "LayerCAM": LayerCAM,
-    "Grad-CAM++": GradCAMPlusPlus,
-}
-layers = {"last layer": model.target_layer, middle_layer: stages[middle_layer]}
-maps = {
-    (place, name): method(model, [layer])(images, targets)
-    for place, layer in layers.items()
+#| code-fold: false
+family = {"Grad-CAM": GradCAM, "HiResCAM": HiResCAM, "LayerCAM": LayerCAM}
+family["Grad-CAM++"] = GradCAMPlusPlus
+stages = dict(model.features.named_children())
+explained = {
+    name: method(model, stages.values()).explain(images, targets).raw
     for name, method in family.items()
+}  # name -> for each stage (B, h, w)
+
+# %% [markdown]
+# To compare them we measure which **share of a map lies in the hand-drawn box**. An
+# even map puts there the box's share of the picture: that is the number to beat.
+# @fig-layers shows one photograph, at the last stage of each resolution; @tbl-layers
+# has the means over all photographs.
+
+
+# %%
+#| code-fold: false
+def share_in_box(heatmap, photo) -> float:
+    """The share of a map (h, w) that lies in the photograph's box."""
+    full = resize_image(heatmap, *photo.pixels.shape[1::-1])  # (H, W)
+    x1, y1, x2, y2 = photo.box
+    return float(full[y1:y2, x1:x2].sum() / max(full.sum(), 1e-12))
+
+
+even = np.mean([share_in_box(np.ones(square), photo) for photo in photos])
+
+# %%
+#| label: fig-layers
+#| fig-cap: "From early to late, four methods. A channel is the same filter everywhere,
+#|   but early on its influence on the class differs from place to place. Grad-CAM and
+#|   Grad-CAM++ give a channel one weight for all places; HiResCAM and LayerCAM weigh
+#|   each place by itself. At the last stage all agree."
+#| fig-alt: "A table of maps of a cup of coffee: rows are methods, columns are stages of
+#|   the network. Early maps are specks and edges; the last ones cover the coffee."
+names = list(stages)
+places = [tuple(values.shape[1:]) for values in explained["Grad-CAM"]]
+kept = [i for i in range(len(places)) if places[i : i + 2] != [places[i]] * 2]
+shown = min(1, len(photos) - 1)
+drawn = {
+    method: {
+        f"{names[i]}: {places[i][0]} × {places[i][1]}": rescale(raw[i].relu(), square)[
+            shown
+        ]
+        for i in kept
+    }
+    for method, raw in explained.items()
 }
+fig = maps.draw_map_table(photos[shown].pixels, drawn)
+figures.Picture(fig, "gradcam_layers")
 
 # %%
-#| label: fig-family
-#| fig-cap: "Four methods on two photographs, at the last layer (rows 1 and 3) and
-#|   halfway up (rows 2 and 4), with the hand-drawn box. Above they agree; below, the
-#|   methods that weigh each place by itself keep to the object."
-rows = [(i, place) for i in range(len(photos))[-2:] for place in layers]
-fig, axes = figures.image_grid(
-    [photos[i].pixels for i, _ in rows for _ in family],
-    list(family) + [""] * len(family) * (len(rows) - 1),
-    columns=len(family),
-    heatmaps=[maps[place, name][i] for i, place in rows for name in family],
-)
-for axis, (i, _) in zip(axes, np.repeat(np.array(rows, object), 4, 0), strict=True):
-    figures.draw_boxes(axis, true=[photos[i].box])
-for axis, (_, place) in zip(axes[::4], rows, strict=True):
-    axis.set_ylabel(place)
-figures.Picture(fig, "gradcam_family")
-
-# %%
-#| label: tbl-methods
-#| tbl-cap: "Share of the map's mass inside the hand-drawn box, mean over the
-#|   photographs."
-by_layer = pd.DataFrame(
-    {
-        place: [100 * mean_mass(maps[place, name]) for name in family]
-        for place in layers
-    },
-    index=pd.Index(family, name="method"),
-)
+#| label: tbl-layers
+#| tbl-cap: "Share of the map inside the hand-drawn box, mean over the photographs, for
+#|   each stage of the network and each method."
+rows = []
+for i, name in enumerate(names):
+    row = [name, f"{places[i][0]} × {places[i][1]}"]
+    for raw in explained.values():
+        each = zip(rescale(raw[i].relu(), square).numpy(), photos, strict=True)
+        row.append(100 * np.mean([share_in_box(*pair) for pair in each]))
+    rows.append(row)
+by_stage = pd.DataFrame(rows, columns=["stage", "places", *family])
 Table(
-    by_layer,
-    "gradcam_methods",
-    formats=".1f",
-    units=dict.fromkeys(layers, "%"),
-    best=dict.fromkeys(layers, "max"),
-    note=f"An even map: {100 * even:.1f} %. {len(photos)} photographs rank no methods.",
+    by_stage,
+    "gradcam_layers",
+    formats=".0f",
+    units=dict.fromkeys(family, "%"),
+    best=dict.fromkeys(family, "max"),
+    note=f"An even map: {100 * even:.0f} %. {len(photos)} photographs rank no methods.",
+)
+
+# %%
+#| echo: false
+best = by_stage.loc[by_stage["Grad-CAM"].idxmax(), "stage"]
+falls, always = [], []
+for method in family:
+    below = by_stage.loc[by_stage[method] < 100 * even, "stage"].tolist()
+    stages_below = " and ".join(filter(None, [", ".join(below[:-1]), *below[-1:]]))
+    falls += [f"{method} falls below it at {stages_below}"] if below else []
+    always += [] if below else [method]
+Markdown(
+    f"Grad-CAM has its highest share at `{best}`. "
+    + (f"{' and '.join(always)} beat an even map at every stage. " if always else "")
+    + (f"{'; '.join(falls)}. " if falls else "")
+    + "A high share at an early stage proves no understanding: edges alone can give "
+    "it, where an object has more of them than its background. The last layer is the "
+    "safe choice, for there the formula is exact."
 )
 
 # %% [markdown]
 # ## One picture, two classes
 #
-# A map should change with the question. We set the cat and the coffee side by side (a
-# montage, and twice as wide as high: the network takes any size) and ask for both; and
-# we ask a *real* photograph with two things in it, the astronaut's portrait, for the
-# model shuttle in the background (@fig-classes).
+# A map should change with the question. We set the cat and the coffee side by side (the
+# network takes any size) and ask for each. Then we ask a *real* photograph with several
+# things in it, an astronaut's portrait, for the model shuttle in the background and for
+# the class that the network finds likeliest (@fig-classes).
 
 # %%
-half = F.interpolate(
-    torch.from_numpy(album["coffee"].pixels.copy()).permute(2, 0, 1)[None] / 255,
-    (300, 450), mode="bilinear", antialias=True,
-)[0].permute(1, 2, 0).numpy()  # fmt: skip
-cat_half = album["chelsea"].pixels[:, :450] / 255
-montage = (255 * np.concatenate([cat_half, half], 1)).astype(np.uint8)
+cat, coffee, portrait = map(read_photo, ("chelsea", "coffee", "astronaut"))
+montage = np.concatenate(
+    [resize_image(photo.pixels, 450, 300) for photo in (cat, coffee)], 1
+)  # (300, 900, 3)
+with torch.no_grad():
+    answer = class_names[int(model(as_batch(portrait.pixels)).argmax())]
+
+
+def ask(pixels, name, size=square):
+    """Explain one class of one photograph."""
+    return GradCAM(model, last).explain(
+        as_batch(pixels, size), [class_names.index(name)]
+    )
+
+
 wide = (input_size, 2 * input_size)
-questions = ["Egyptian cat", "espresso"]
-montage_maps = GradCAM(model, last).explain(
-    as_batch(montage, wide).expand(2, -1, -1, -1), [class_of(q) for q in questions]
-)
-portrait = album["astronaut"]
-shuttle = GradCAM(model, last).explain(
-    as_batch(portrait.pixels), [class_of(portrait.name)]
-)
+for_cat, for_coffee = (ask(montage, name, wide) for name in (cat.name, coffee.name))
+for_shuttle, for_answer = (ask(portrait.pixels, n) for n in (portrait.name, answer))
 
 # %%
 #| label: fig-classes
 #| fig-cap: "The question moves the map. Left: one montage, asked for the cat and for
-#|   the coffee. Right: a portrait with a model shuttle behind it, asked for the
-#|   shuttle, which is not even among the network's likely answers."
-fig, axes = figures.new_mosaic("ac;bc", height=2.75, width_ratios=[3.6, 2.5])
-views = [*zip([montage] * 2, montage_maps.maps, questions, strict=True)]
-views.append((portrait.pixels, shuttle.maps[0], portrait.name))
-for place, (pixels, heatmap, name) in zip("abc", views, strict=True):
-    figures.heatmap_overlay(axes[place], pixels, heatmap, title=name)
+#|   the coffee. Middle: a portrait, asked for the space shuttle, which the network
+#|   finds unlikely. Right: the same portrait, asked for the network's first answer. A
+#|   map explains a wrong answer as willingly as a right one."
+#| fig-alt: "Four maps: bright on the cat, on the coffee, on the model shuttle behind
+#|   the astronaut, and on the helmets and the suit."
+fig, axes = figures.new_mosaic("acd;bcd", height=2.0, width_ratios=[3.1, 1.7, 1.7])
+for place, pixels, made, name in (
+    ("a", montage, for_cat, cat.name),
+    ("b", montage, for_coffee, coffee.name),
+    ("c", portrait.pixels, for_shuttle, portrait.name),
+    ("d", portrait.pixels, for_answer, answer),
+):
+    figures.heatmap_overlay(axes[place], pixels, made.maps[0], title=name)
 figures.draw_boxes(axes["c"], true=[portrait.box])
 figures.Picture(fig, "gradcam_classes")
 
 # %%
 #| echo: false
-middle = input_size
-left = [float(m[:, :middle].sum() / m.sum()) for m in montage_maps.maps]
-p_shuttle = float(shuttle.logits.softmax(1)[0, shuttle.targets[0]])
-inside, area = (mass_in_box(m, portrait) for m in (shuttle.maps[0], np.ones(square)))
+on_left = [
+    float(m.maps[0][:, :input_size].sum() / m.maps[0].sum())
+    for m in (for_cat, for_coffee)
+]
+p_shuttle = float(for_shuttle.logits.softmax(1)[0, for_shuttle.targets[0]])
+inside, area = (
+    share_in_box(m, portrait) for m in (for_shuttle.maps[0], np.ones(square))
+)
 Markdown(
-    f"Of the cat's map {left[0]:.0%} lies on the cat's half, of the coffee's map "
-    f"{1 - left[1]:.0%} on its own. In the portrait the shuttle has a probability of "
-    f"only {p_shuttle:.1%}, and still its map puts {inside:.0%} of its mass into a box "
-    f"of {area:.0%} of the picture."
+    f"Of the cat's map {on_left[0]:.0%} lies on the cat's half, of the coffee's map "
+    f"{1 - on_left[1]:.0%} on its own. The shuttle has a probability of only "
+    f"{p_shuttle:.1%}, and still {inside:.0%} of its map lies in a box of {area:.0%} "
+    f"of the picture. The network's first answer to the portrait is *{answer}*."
 )
 
 # %% [markdown]
 # ## Does the map show the network?
 #
-# A fine map may be a mere edge detector: it would look just as fine if the network knew
-# nothing. @adebayo2018 proposed a check that takes minutes: *destroy the weights, layer
-# by layer from the top, and see whether the map goes with them*. We shuffle the numbers
-# within each weight tensor, first in the head, then one stage after the other down to
-# the stem, and compare maps by Spearman's rank correlation (@fig-sanity).
+# A fine map may come from the picture alone: edges look fine, whatever the network
+# knows. @adebayo2018 propose a check: *destroy the weights, layer by layer from the
+# top, and see whether the map changes*. We shuffle the numbers within each weight
+# tensor, first in the head, then one stage after the other down to the stem, and
+# compare maps by rank correlation (@fig-sanity).
 
 
 # %%
+#| code-fold: false
 @torch.no_grad()
-def shuffle(module: torch.nn.Module, generator: torch.Generator) -> None:
+def shuffle(module, generator) -> None:
     """Put the numbers of each weight tensor in random order."""
     for p in module.parameters():
         order = torch.randperm(p.numel(), generator=generator).to(p.device)
         p.copy_(p.flatten()[order].view_as(p))
-
-
-def rank_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Spearman's rho of two maps; 0 where one is constant and ranks nothing."""
-    flat = min(float(a.std()), float(b.std())) == 0
-    return 0.0 if flat else float(spearmanr(a.flatten(), b.flatten()).statistic)
 
 
 # %%
@@ -686,30 +628,21 @@ for s in range(n_shuffles):
     shuffled = copy.deepcopy(model)
     for j, level in enumerate(levels, start=1):
         shuffle(shuffled.get_submodule(level), generator)
-        explained = GradCAM(shuffled, [shuffled.target_layer]).explain(images, targets)
-        pairs = zip(explained.raw[0], gradcam.raw[0], strict=True)
-        rho[s, j] = np.mean([rank_correlation(*pair) for pair in pairs])
+        destroyed = GradCAM(shuffled, [shuffled.target_layer]).explain(images, targets)
+        both = zip(destroyed.raw[0], gradcam.raw[0], strict=True)
+        rho[s, j] = np.mean([rank_correlation(*two) for two in both])
         if s == 0:
-            cascade.append(explained.maps[0])
+            cascade.append(destroyed.maps[0])
 
 # %%
 #| label: fig-sanity
 #| fig-cap: "Grad-CAM of a network that is destroyed from the top. Above: the cat's map
 #|   with more and more of the network shuffled. Below: rank correlation with the
 #|   intact network's map, mean over photographs; the band spans the shuffles."
+#| fig-alt: "Five maps of the cat that lose the cat step by step, above a curve that
+#|   falls from 1 towards 0."
 steps = ["intact", *[level.removeprefix("features.") for level in levels]]
-picked = np.linspace(0, len(steps) - 1, 5).round().astype(int)
-fig, axes = figures.new_mosaic("abcde;fffff", height=3.4, height_ratios=[1, 2])
-for panel, step in zip("abcde", picked, strict=True):
-    title = f"… to {steps[step]}" if step else "intact"
-    figures.heatmap_overlay(axes[panel], photos[0].pixels, cascade[step], title=title)
-x = np.arange(len(steps))
-figures.draw_lines(
-    axes["f"], {"rho": (x, rho.mean(0))}, "shuffled from the top down to",
-    "rank correlation", bands={"rho": (rho.min(0), rho.max(0))}, marker="o",
-)  # fmt: skip
-axes["f"].axhline(0, color=figures.GREY, lw=0.8)
-axes["f"].set_xticks(x, steps)
+fig = maps.draw_shuffled(photos[0].pixels, cascade, steps, rho)
 figures.Picture(fig, "gradcam_sanity")
 
 # %%
@@ -725,218 +658,234 @@ Markdown(
 # %% [markdown]
 # ## What it costs
 #
-# The classical way of explaining a prediction, the gradient with respect to the pixels
-# [@simonyan2014], needs a full backward pass. Grad-CAM at the last layer needs almost
-# none. @tbl-cost compares median times for one photograph, measured in turns so that a
-# busy machine disturbs all alike.
-
+# The classical map is the gradient with respect to the pixels [@simonyan2014]; it needs
+# a full backward pass. Grad-CAM at the last layer needs almost none. We take the median
+# time for one photograph, and measure in turns, so that a busy machine disturbs all
+# alike.
 
 # %%
-def milliseconds(function) -> float:
-    start = time.perf_counter()
-    function()
-    return 1000 * (time.perf_counter() - start)
-
-
-def forward() -> None:
-    with torch.no_grad():
-        model(images[:1]).cpu()
-
-
-def pixel_gradient() -> None:
-    x = images[:1].clone().requires_grad_()
-    torch.autograd.grad(model(x)[0, c], x)[0].cpu()
-
-
-def gradcam_at(layer: torch.nn.Module) -> None:
-    GradCAM(model, [layer])(images[:1], [c])
-
-
+pixels = images[:1].clone().requires_grad_()
 runs = {
-    "forward pass only": forward,
-    "Grad-CAM, last layer": lambda: gradcam_at(model.target_layer),
-    f"Grad-CAM, {middle_layer}": lambda: gradcam_at(stages[middle_layer]),
-    f"Grad-CAM, {names[0]}": lambda: gradcam_at(stages[names[0]]),
-    "gradient of the pixels": pixel_gradient,
+    "forward": torch.no_grad()(lambda: model(images[:1]).cpu()),
+    "last": lambda: GradCAM(model, last)(images[:1], [c]),
+    "first": lambda: GradCAM(model, [stages[names[0]]])(images[:1], [c]),
+    "pixels": lambda: torch.autograd.grad(model(pixels)[0, c], pixels)[0].cpu(),
 }
-times = np.array(
-    [[milliseconds(run) for run in runs.values()] for _ in range(n_timings)]
-)
+times = {name: [] for name in runs}
+for _ in range(n_timings):
+    for name, run in runs.items():
+        start = time.perf_counter()
+        run()
+        times[name].append(1000 * (time.perf_counter() - start))
 
 # %%
-#| label: tbl-cost
-#| tbl-cap: "Time for one photograph. At the last layer a map costs hardly more than the
-#|   prediction."
-medians = np.median(times[1:] if n_timings > 1 else times, axis=0)
-cost = pd.DataFrame(
-    {"what": list(runs), "time": medians, "ratio": medians / medians[0]}
+#| echo: false
+took = {name: np.median(t[1:] if n_timings > 1 else t) for name, t in times.items()}
+ratio = {name: took[name] / took["forward"] for name in took}
+Markdown(
+    f"A prediction takes {took['forward']:.0f} ms here. Prediction and Grad-CAM at the "
+    f"last layer take {ratio['last']:.2f} times as long, Grad-CAM at the first stage "
+    f"{ratio['first']:.1f} times, the gradient of the pixels {ratio['pixels']:.1f} "
+    "times."
 )
-Table(cost, "gradcam_cost", formats={"time": ".1f"}, units={"time": "ms"})
 
 # %% [markdown]
 # ## Where it fails
 #
-# A gallery of successes is advertising. @fig-failures shows six ways to fail, each on
-# purpose. The outline encloses what is brighter than the threshold; the dashed boxes
-# are drawn by hand. @tbl-failures says how much of each map lies where it should.
+# @fig-failures shows four failures. The orange outline encloses what is brighter than
+# `threshold` times the maximum. The box around the outline is the first detector of the
+# next chapter, and its *intersection over union* (IoU) with the hand-drawn, dashed box
+# is the measure: the area that the two share, divided by the area that they cover
+# together. It sees what the share in the box cannot see: a missing part.
 
 # %%
-cups = np.concatenate([album["coffee"].pixels] * 2, 1)
-x1, y1, x2, y2 = album["coffee"].box
-between = Photo(cups, "espresso", (x2, y1, x1 + 600, y2))  # from cup to cup
-with torch.no_grad():
-    answer = class_names[int(model(as_batch(portrait.pixels)).argmax())]
+motorcycle, rocket = map(read_photo, ("motorcycle", "rocket"))
+three = np.concatenate([coffee.pixels] * 3)  # (3 H, W, 3): cups in a column
 failures = {
-    "a part, not the whole": album["motorcycle"],
-    "a halo around a thin thing": album["rocket"],
-    f"an absent {absent}": album["coffee"]._replace(name=absent, box=None),
-    "two cups, one blob": between,
-    "the ground it stands on": album["camera"],
-    "a wrong answer, explained": portrait._replace(name=answer, box=None),
+    "a part": (motorcycle.pixels, motorcycle.name),
+    "a halo": (rocket.pixels, rocket.name),
+    "not there": (coffee.pixels, absent),
+    "three cups": (three, coffee.name),
+}
+failed = {title: ask(*question) for title, question in failures.items()}
+full = {
+    title: resize_image(failed[title].maps[0], *pixels.shape[1::-1])
+    for title, (pixels, _) in failures.items()
 }
 
 # %%
 #| label: fig-failures
-#| fig-cap: "Six failures. From left to right, above: engine and seat stand for the
-#|   motorcycle; the rocket is thinner than one place of the map; a class that is not
-#|   there is found anyway. Below: two cups share one map, which does not count them
-#|   (the box marks the table between them); the brightest spot of the tripod is the
-#|   grass between its legs; a map explains a wrong answer as willingly as a right one."
-maps = [
-    GradCAM(model, last)(
-        as_batch(photo.pixels, wide if photo is between else square),
-        [class_of(photo.name)],
-    )[0]
-    for photo in failures.values()
-]
-fig, axes = figures.image_grid(
-    [photo.pixels for photo in failures.values()],
-    [f"{title}\n({photo.name})" for title, photo in failures.items()],
-    columns=3,
-    heatmaps=maps,
-)
-for axis, heatmap, photo in zip(axes, maps, failures.values(), strict=True):
-    height, width = photo.pixels.shape[:2]
-    bright = F.interpolate(torch.from_numpy(heatmap)[None, None], (height, width))
-    figures.draw_mask(axis, bright[0, 0].numpy() >= threshold)
-    figures.draw_boxes(axis, true=[photo.box] if photo.box else ())
+#| fig-cap: "Four failures. A part of the motorcycle stands for the whole. The rocket is
+#|   thinner than one place of the map. A teapot that is not there is found anyway.
+#|   Three cups in one picture do not get three outlines."
+#| fig-alt: "Maps with outlines: the engine of a motorcycle, a wide blob around a thin
+#|   rocket, parts of a cup and its saucer, and a column of three cups."
+shapes = [pixels.shape[1] / pixels.shape[0] for pixels, _ in failures.values()]
+fig, axes = figures.new_figure(1, 4, height=1.6, width_ratios=shapes)
+boxes = {"a part": motorcycle.box, "a halo": rocket.box}
+for axis, (title, (pixels, name)) in zip(axes[0], failures.items(), strict=True):
+    words = title if pixels is three else f"{title} ({name})"
+    figures.heatmap_overlay(axis, pixels, full[title], title=words)
+    maps.outline(axis, full[title], threshold)
+    figures.draw_boxes(axis, true=[boxes[title]] if title in boxes else ())
 figures.Picture(fig, "gradcam_failures")
 
 # %%
-#| label: tbl-failures
-#| tbl-cap: "How much of each map lies in its dashed box, and how much of an even map
-#|   would. Between the cups a good map would have nothing."
-judged = [
-    (title, photo.name, heatmap, photo)
-    for (title, photo), heatmap in zip(failures.items(), maps, strict=True)
-    if photo.box
-]
-Table(
-    pd.DataFrame(
-        {
-            "failure": [title for title, *_ in judged],
-            "class": [name for _, name, *_ in judged],
-            "in the box": [100 * mass_in_box(m, photo) for *_, m, photo in judged],
-            "even map": [
-                100 * mass_in_box(np.ones_like(m), photo) for *_, m, photo in judged
-            ],
-        }
-    ),
-    "gradcam_failures",
-    formats=".0f",
-    units={"in the box": "%", "even map": "%"},
+#| echo: false
+iou = {}
+for title, box in boxes.items():
+    found = boxes_from_heatmap(full[title], threshold)[0, :4]
+    iou[title] = float(box_iou(found, np.array(box)))
+inside = share_in_box(failed["a part"].maps[0], motorcycle)
+outlines = len(boxes_from_heatmap(full["three cups"], threshold, max_boxes=99))
+p_absent = float(failed["not there"].logits.softmax(1)[0, class_names.index(absent)])
+Markdown(
+    f"The outline's box has an IoU of {iou['a part']:.2f} on the motorcycle, although "
+    f"{inside:.0%} of the map lies in the hand-drawn box, and {iou['a halo']:.2f} on "
+    f"the rocket. The {absent} has a probability of {p_absent:.1%}, and a map. Three "
+    f"cups have {outlines} outline{'s' * (outlines != 1)}."
 )
 
 # %% [markdown]
 # ## What we saw, what failed, what would improve it
 #
 # **What we saw.** With average pooling and a linear head, a logit is the mean of a map,
-# and Grad-CAM finds this map by asking for gradients. The identities hold to rounding
-# error. The map moves with the question, it goes when the weights go, and it costs
-# hardly more than the prediction itself.
+# and Grad-CAM finds this map through gradients. The identities hold up to rounding. The
+# map moves with the question, it goes when the weights go, and at the last layer it
+# costs hardly more than the prediction.
 #
 # **What failed, and why.**
 #
-# - *Extent.* The classifier is paid for telling classes apart, not for covering
-#   objects: a muzzle settles the matter, a tail adds nothing.
+# - *Extent.* The classifier learnt to tell classes apart, not to cover objects. Where a
+#   part is enough to decide, the rest adds nothing.
 # - *Resolution.* One place of the last layer stands for many pixels. What is smaller
 #   becomes a halo.
-# - *Number.* Places do not know to which object they belong. Two neighbours become one.
-# - *Context.* What always comes along with a class is evidence for the class.
-# - *Presence.* The scaled map is never empty. A score has to say whether to look.
+# - *Number.* Places do not know to which object they belong. Neighbours become one.
+# - *Presence.* A scaled map is never empty. A score has to say whether to look.
+# - *Context.* What often stands beside a class can be evidence for it, and a map does
+#   not tell the two apart. These photographs are too few to show it.
 #
-# **What would improve it.** Larger inputs and maps averaged over scales and mirror
-# images; several layers, fused; several components instead of one box; and to hand
-# extent over to somebody who knows about edges, which is what the fourth chapter does.
-# The next one puts numbers on the others.
+# **What would improve it.** A larger input gives more places, up to a point (exercise
+# 5). Several components instead of one box: @sec-dogs measures what that is worth. A
+# network that knows about edges can complete the extent (@sec-prompting).
 #
 # ## Exercises
 #
-# **1.** The mean of a raw Grad-CAM map at the last layer, times $hw$, plus the bias, is
-# the logit. Why does this hold for no other layer?
+# **1. What speaks against.** Grad-CAM of *minus* the logit shows the places that speak
+# against the class; @selvaraju2017 call it a counterfactual explanation. Write it.
+
+
+# %%
+#| code-fold: false
+def against(A, g):
+    """What speaks against a class: (B, K, h, w), (B, K, h, w) -> (B, h, w), >= 0.
+
+    A: the activations. g: the gradient of the logit, not of minus the logit.
+    """
+    ...  # your lines
+
+
+A1, g1 = torch.randn(2, 2, 8, 5, 5, generator=torch.Generator().manual_seed(1))
+L1 = torch.einsum("bk,bkij->bij", g1.mean((2, 3)), A1)  # before the ReLU
+check_exercise(against, ((A1, g1), L1.relu() - L1))
+
+# %% [markdown]
+# ::: {.callout-note title="Solution of 1" collapse="true"}
+# Minus the logit has the gradient $-g$, so the map changes its sign before the ReLU:
 #
-# ::: {.callout-note title="Solution" collapse="true"}
-# Behind the last feature map the network is linear, so that the gradient times the
-# activation, summed, *is* the function (up to the bias). Behind any earlier layer there
-# are ReLUs and more biases. With ReLUs alone the network would be piecewise linear, and
-# what is missing would be exactly what the biases add (and what saturates). Measure it:
-# compare `(HiResCAM raw).sum() + bias` with the logit for each stage.
+# ```python
+# def against(A, g):
+#     return torch.einsum("bk,bkij->bij", -g.mean((2, 3)), A).relu()
+# ```
+#
+# The check uses that $\mathrm{ReLU}(-x) = \mathrm{ReLU}(x) - x$: the map for a class
+# minus the map against it is the map before the ReLU.
 # :::
 #
-# **2.** Ask for minus the logit. What does the map show, and for what would you use it?
+# **2. The map of a probability.** Let $M_j$ be the class activation map of class $j$
+# and $p = \mathrm{softmax}(y)$. Write Grad-CAM of $p_c$, before the ReLU and times
+# $hw$, from the maps $M_j$ and the probabilities alone: no gradient is needed.
+
+
+# %%
+#| code-fold: false
+def probability_map(M, p, c):
+    """Grad-CAM of the probability of class c, times h w: (C, h, w), (C,) -> (h, w)."""
+    ...  # your lines
+
+
+generator = torch.Generator().manual_seed(2)
+A2 = torch.rand(8, 5, 5, generator=generator).requires_grad_()  # (K, h, w)
+W2 = torch.randn(4, 8, generator=generator)  # (C, K)
+p2 = (W2 @ A2.mean((1, 2))).softmax(0)  # (C,)
+M2 = torch.einsum("ck,kij->cij", W2, A2.detach())  # (C, h, w)
+(g2,) = torch.autograd.grad(p2[1], A2)
+L2 = 25 * torch.einsum("k,kij->ij", g2.mean((1, 2)), A2.detach())
+check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
+
+# %% [markdown]
+# ::: {.callout-note title="Solution of 2" collapse="true"}
+# The chain rule gives $\partial p_c / \partial y_j = p_c \, (\delta_{cj} - p_j)$, and
+# Grad-CAM of $y_j$ is $M_j / hw$. Hence
 #
-# ::: {.callout-note title="Solution" collapse="true"}
-# `(-gradcam.raw[0]).relu()` shows the places that speak *against* the class, which
-# @selvaraju2017 call a counterfactual explanation. Such places make good
-# *background* points, when the fourth chapter prompts a segmenter.
+# ```python
+# def probability_map(M, p, c):
+#     return p[c] * (M[c] - torch.einsum("j,jik->ik", p, M))
+# ```
+#
+# The bracket is the map of the class minus the mean map of all classes, weighted by
+# their probabilities: this class *rather than those*. As $p_c$ approaches 1, the mean
+# map approaches $M_c$, and nothing is left.
 # :::
 #
-# **3.** Two images of a batch may not influence each other. Which layer breaks this, in
-# which mode, and what would Grad-CAM show then?
+# **3.** The sum of a raw Grad-CAM map at the last layer, plus the bias, is the logit.
+# Why does this not hold at earlier layers?
 #
-# ::: {.callout-note title="Solution" collapse="true"}
-# Batch normalisation in train mode: its means depend on all images, so the gradient of
-# one logit reaches all of them, and the gradient of the sum mixes them. The module
-# evaluates the model in eval mode, and each layer gets its flag back afterwards.
+# ::: {.callout-note title="Solution of 3" collapse="true"}
+# Behind the last feature map the network is linear, so the gradient times the
+# activation, summed, *is* the logit without the bias. Behind an earlier layer there are
+# ReLUs with a bias in front of them. Such a network is linear only piece by piece, and
+# the sum of gradient times activation (HiResCAM) lacks what the biases and the
+# saturated units add. Grad-CAM, with the mean of the gradient, does not give the logit
+# either. Measure both: `HiResCAM(model, stages.values()).explain(images, targets).raw`.
 # :::
 #
-# **4.** Change `input_size` to 224 and to 512 and run the chapter again. What happens
-# to the probabilities, and what to the share of mass in the box? Which size would you
-# pick for classifying, which for localising?
+# **4.** In which layer, and in which mode, do the images of a batch influence each
+# other? What would Grad-CAM show then?
 #
-# ::: {.callout-note title="Solution" collapse="true"}
-# The network was trained at 224 pixels. Larger inputs show it larger objects than it
-# has learnt, so that the probability of the right class falls. The map gains places,
-# and the share of its mass in the box grows a little, up to a size. For classifying
-# take what the network was trained at, for localising the size that wins in your table;
-# nothing forbids two passes.
+# ::: {.callout-note title="Solution of 4" collapse="true"}
+# In batch normalisation, in train mode: its means depend on all images. The gradient of
+# one logit then reaches all images, and the gradient of the sum mixes them. The module
+# evaluates the model in eval mode, and gives each layer its flag back.
 # :::
 #
-# **5.** Replace min-max scaling by dividing by the maximum only. When does the map
-# change, and what does that do to a fixed threshold?
+# **5.** Run the chapter with `SET="input_size=160"` and with `SET="input_size=640"`.
+# What happens to the probabilities, and to the share in the box at the last stage? Then
+# look at another network, which is downloaded: `SET="backbone=resnet18"`.
 #
-# ::: {.callout-note title="Solution" collapse="true"}
-# After the ReLU the minimum is 0 wherever some place speaks against the class, and both
-# agree. If the whole picture speaks for it (the cat nearly fills its frame), min-max
-# pulls the darkest place to 0 and so makes the box smaller at the same threshold.
+# ::: {.callout-note title="Solution of 5" collapse="true"}
+# The probabilities of the right classes fall as the input grows, probably because the
+# network was trained on 224 pixels and meets objects that are larger than those it
+# knows. The share in the box first grows, as the map gets more places, and then falls.
+# The best size for classifying is not the best one for localising; two passes are
+# allowed. Four photographs settle neither.
 # :::
 #
 # ## Answers to the course's questions
 #
-# **How does Grad-CAM work?** Run the image through the network and pick a class. Take
-# the gradient of that class's logit with respect to the feature map of a late layer,
-# average it over the places to get one weight per channel (@eq-weights), add up the
-# channels with these weights and drop what is negative (@eq-gradcam). Resize the result
-# to the image.
+# **How does Grad-CAM work?** [Steps 1 to 3 of the notes.]{.small} Run the image through
+# the trained network and pick a class. (1) Take the gradient of its logit with respect
+# to the feature map of a late layer. (2) Average it over the places: one weight for
+# each channel (@eq-weights). (3) Add up the channels with these weights, drop what is
+# negative (@eq-gradcam), and resize the result to the image.
 #
-# **How does it differ from CAM?** CAM reads its weights out of the linear layer and so
+# **How does it differ from CAM?** CAM reads its weights from the linear layer, and so
 # needs a network that ends in average pooling and one linear layer (@eq-cam), or one
-# that is rebuilt that way and trained again. Grad-CAM computes the weights and needs
-# neither. Where CAM exists, both give the same map up to the factor $1 / hw$
-# (@tbl-identities).
+# that is rebuilt and trained again. Grad-CAM computes the weights and needs neither.
+# Where CAM exists, both are the same map up to the factor $1 / hw$ (@tbl-identities).
 #
-# **Why the logit?** Because the probability's gradient dies where the network is sure
-# (@fig-saturation).
-#
-# **Is it an explanation?** It shows *where* evidence for a class was found, at one
-# layer. It shows neither why that is evidence, nor what would change the answer.
+# **What are its properties?** [The notes' *characteristics*.]{.small} It works for many
+# architectures without training them again. It tells classes apart (@fig-classes). It
+# does not show fine detail: its map has as many places as its layer (@fig-layers). It
+# shows *where* evidence for a class was found, at one layer; it shows neither why that
+# is evidence, nor what would change the answer.

@@ -67,6 +67,7 @@ from wslib.data.datasets import learn_and_examine, open_voc2007
 from wslib.data.voc import CLASSES
 from wslib.runtime.device import pick_device
 from wslib.show import figures
+from wslib.show.exercises import check_exercise
 from wslib.show.tables import Table
 
 # %%
@@ -404,18 +405,31 @@ steps = {
 }
 measured = (train_truth, thresholds, iou_thresholds, protocol)
 drawn = {"n": bootstrap_samples, "seed": seed}
+iou_columns = [f"AP {iou}" for iou in iou_thresholds]
 recipe, climbed = select_steps(steps, aside, target, *measured, read=voc.image, **drawn)
 Table(
     climbed,
     "voc-steps",
-    formats=".1f",
+    formats=dict.fromkeys([*iou_columns, "gain"], ".1f"),
     intervals={"gain": ("gain low", "gain high")},
     note=f"In percent. Data: {source}, {folds} folds. t: of the map.",
 )
 
 # %%
 #| echo: false
-Markdown(f"What is kept is this detector: *{recipe}*.")
+source_of = {"gradcam": "Grad-CAM", "posterior": "the posteriors"}
+many = f"up to {recipe.max_boxes} boxes" if recipe.max_boxes > 1 else "one box"
+extras = {
+    "masks by GrabCut": recipe.masks,
+    "the area in the score": recipe.area_power,
+    "second guesses": recipe.second,
+}
+used = " and ".join(name for name, on in extras.items() if on)
+Markdown(
+    f"The detector that is kept draws {many} an image from the map of "
+    f"{source_of.get(recipe.kind, 'the posteriors with the places')}, at a threshold "
+    f"of {recipe.threshold}{f', with {used}' if used else ''}."
+)
 
 # %% [markdown]
 # ### One threshold
@@ -471,7 +485,7 @@ for axis, box in zip(axes[0], tries, strict=True):
 figures.Picture(fig, "voc-iou", vector=True)
 
 # %% [markdown]
-# A found box is *right* if its IoU with a true box reaches a threshold, and no better
+# A found box is *right* if its IoU with a true box is above a threshold, and no better
 # scored box has found that true box before. Going down the list of all found boxes of
 # all images, best score first:
 #
@@ -557,14 +571,13 @@ detections["chain"] = chain = recipe.detect(evidence, target, voc.image)
 truth = voc.ground_truth(eval_ids, class_name)
 examined = {"iou_thresholds": iou_thresholds, "protocol": protocol, "images": eval_ids}
 compared = compare_detectors(detections, truth, **examined, **drawn)
-columns = [f"AP {iou}" for iou in iou_thresholds]
 bounds = [f"recall {iou} {end}" for iou in iou_thresholds for end in ("low", "high")]
 detected = Table(
     compared.drop(columns=bounds),  # too wide for the page with them
     "voc-detection",
     formats=".1f",
-    best=dict.fromkeys(columns, "max"),
-    intervals={name: (f"{name} low", f"{name} high") for name in columns},
+    best=dict.fromkeys(iou_columns, "max"),
+    intervals={name: (f"{name} low", f"{name} high") for name in iou_columns},
     note=f"In percent. Data: {source}. A: centre box; B: A where there is a "
     f"{class_name}; C: A with the classifier's score.",
 )
@@ -573,14 +586,16 @@ detected
 # %% [markdown]
 # The intervals of two detectors may overlap although one is clearly better: both are
 # measured on the same images, and an image that is hard for one is hard for the other.
-# The *difference* on the same drawn images says more (@tbl-gains).
+# The *difference* on the same drawn images says more (@tbl-gains; where no step was
+# kept, the chain is Grad-CAM, and has no row).
 
 # %%
 #| label: tbl-gains
 #| tbl-cap: "Differences in average precision, measured on the same drawn images, with
 #|   95 % intervals. Where the interval holds 0, these images cannot tell."
 gains = []
-for name, other in (("Grad-CAM", "C"), ("chain", "Grad-CAM"), ("every step", "chain")):
+pairs = [("Grad-CAM", "C"), ("chain", "Grad-CAM"), ("every step", "chain")]
+for name, other in pairs if recipe != alone else [pairs[0], pairs[2]]:
     pair = (detections[name], detections[other], truth)
     gain = paired_difference(*pair, **examined, **drawn)
     gain.insert(0, "difference", f"{name} minus {other}")
@@ -701,7 +716,7 @@ mean = {"class": "mean", **frame.drop(columns=["class", "objects", "t"]).mean()}
 Table(
     pd.concat([frame, pd.DataFrame([mean])], ignore_index=True),
     "voc-classes",
-    formats={**dict.fromkeys(["images", *columns], ".1f"), "objects": "d"},
+    formats={**dict.fromkeys(["images", *iou_columns], ".1f"), "objects": "d"},
     note=f"In percent; images: AP of the classification. Protocol: {protocol}. "
     f"Data: {source}.",
 )
@@ -900,23 +915,26 @@ Markdown(verdicts(claims, detected.frame.set_index("detector"), there))
 #|   the training images, and the gain of each step over what was kept before it, in
 #|   points."
 steps_there = photographs.frame("voc-steps").drop(columns=["threshold", "kept"])
+dealt = photographs.source("VOC2007 photographs of train, dealt into folds")
 Table(
     steps_there,
     "voc-photograph-steps",
     formats=".1f",
     intervals={"gain": ("gain low", "gain high")},
-    note=f"In percent. {photographs.source()}",
+    note=f"In percent. {photographs.source('train, dealt into folds')}",
     save=False,
 )
 
 # %%
 #| echo: false
 dropped = climbed.loc[~climbed["kept"], "step"].tolist()
-most = climbed[climbed["kept"]].nlargest(1, "gain").iloc[0]
+gained = climbed[climbed["kept"]].dropna(subset="gain").nlargest(1, "gain")
+largest = "nothing beyond the first step was kept"
+for most in gained.itertuples():
+    largest = f"the largest gain kept is that of *{most.step}*, {most.gain:+.1f} points"
 counts = budget.set_index("kind")["objects"]
 Markdown(
-    f"- Here the largest gain that was kept is that of *{most['step']}*, "
-    f"{most['gain']:+.1f} points. Not kept: {', '.join(dropped) or 'nothing'}.\n"
+    f"- Here {largest}. Not kept: {', '.join(dropped) or 'nothing'}.\n"
     f"- Of {int(counts.sum())} objects, {counts['right']} are found at IoU "
     f"{iou_thresholds[-1]}; {counts['wrong extent']} have a box of the wrong extent, "
     f"{counts['merged']} share one with others and {counts['missed']} are missed."
@@ -970,10 +988,67 @@ Markdown(
 #
 # ## Exercises
 #
+# **Right or not.** Of one image, `ious` (N, M) has the overlap of N found boxes, best
+# score first, with M true ones. Write which of the found boxes are right: each looks at
+# the true box that it overlaps most, and is right if that overlap is above `t` and no
+# box before it has found that true box.
+
+
+# %%
+#| code-fold: false
+def match(ious, t):
+    """(N, M), a threshold -> (N,) bool."""
+    ...  # your lines
+
+
+ious = np.array([[0.6, 0.1], [0.7, 0.2], [0.3, 0.55], [0.2, 0.5]])
+check_exercise(match, ((ious, 0.5), [1, 0, 1, 0]), ((ious, 0.65), [0, 1, 0, 0]))
+
+# %% [markdown]
+# ::: {.callout-note title="Solution of *right or not*" collapse="true"}
+# ```python
+# def match(ious, t):
+#     free, right = np.ones(ious.shape[1], bool), []
+#     for row in ious:
+#         best = row.argmax()
+#         right.append(row[best] > t and free[best])
+#         free[best] &= not right[-1]
+#     return np.array(right)
+# ```
+# :::
+#
+# **Pixels.** VOC's corners are pixels that belong to the box, counted from 1. So a box
+# from 3 to 5 is three pixels wide. Write its IoU.
+
+
+# %%
+#| code-fold: false
+def iou_of_pixels(a, b):
+    """Boxes x1, y1, x2, y2, corners included -> a number."""
+    ...  # your lines
+
+
+box, right_half, beside = (1, 1, 4, 4), (3, 1, 4, 4), (5, 1, 6, 4)
+check_exercise(iou_of_pixels, ((box, right_half), 0.5), ((box, beside), 0))
+
+# %% [markdown]
+# ::: {.callout-note title="Solution of *pixels*" collapse="true"}
+# ```python
+# def iou_of_pixels(a, b):
+#     width = min(a[2], b[2]) - max(a[0], b[0]) + 1
+#     height = min(a[3], b[3]) - max(a[1], b[1]) + 1
+#     both = max(width, 0) * max(height, 0)
+#     areas = [(x2 - x1 + 1) * (y2 - y1 + 1) for x1, y1, x2, y2 in (a, b)]
+#     return both / (sum(areas) - both)
+# ```
+# :::
+#
+# And without code:
+#
 # 1. Run the chapter with `SET="class_name=cat"`, or for another class that
 #    @tbl-classes lists. Does @tbl-steps keep the same steps? Why may it not?
-# 2. Let one penalty do for both heads: `SET="penalties={cam: 0.1}"`. What happens to
-#    the first row of @tbl-steps?
+# 2. Let one penalty do for both heads: `SET="penalties='{cam: 0.1}'"`. What happens
+#    to the first row of @tbl-steps?
 # 3. Set `input_size=224`. Which error grows most?
 # 4. Keep a detector and its boxes, and measure them with other protocols without
 #    running the network again: `wslib voc train`, `wslib voc detect`, then `wslib voc

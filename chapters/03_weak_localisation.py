@@ -72,6 +72,7 @@ from wslib.data.datasets import open_voc2007
 from wslib.data.voc import CLASSES
 from wslib.runtime.device import pick_device
 from wslib.show import figures
+from wslib.show.exercises import check_exercise
 from wslib.show.tables import Table
 
 # %%
@@ -995,6 +996,59 @@ Markdown(
 # :::
 #
 # ## Exercises
+#
+# **A fourth pooling.** The mean of the `k` largest places is the maximum for `k = 1`,
+# and the average when `k` counts all. Write it.
+
+
+# %%
+#| code-fold: false
+def pool_best(x, k):
+    """Logits of places (B, n, h, w) -> logits of images (B, n)."""
+    ...  # your lines
+
+
+x = torch.arange(24.0).reshape(1, 2, 3, 4)
+cases = [((x, 1), x.amax((2, 3))), ((x, 12), x.mean((2, 3))), ((x, 2), [[10.5, 22.5]])]
+check_exercise(pool_best, *cases)
+
+# %% [markdown]
+# ::: {.callout-note title="Solution of *a fourth pooling*" collapse="true"}
+# ```python
+# def pool_best(x, k):
+#     return x.flatten(2).topk(k, 2).values.mean(2)
+# ```
+# :::
+#
+# **The look around.** Write the second softmax of the contrastive WSDDN, from the
+# features of the proposals and of what is around them.
+
+
+# %%
+#| code-fold: false
+def which_proposal(f, around, W):
+    """(P, D), (P, D), (D, n) -> (P, n), whose columns sum to 1."""
+    ...  # your lines
+
+
+f, around = torch.eye(3), torch.zeros(3, 3)
+W = torch.log(torch.tensor([[1.0, 1.0], [1.0, 2.0], [2.0, 1.0]]))  # (3, 2)
+expected = [[0.25, 0.25], [0.25, 0.5], [0.5, 0.25]]
+thirds = torch.full((3, 2), 1 / 3)
+check_exercise(which_proposal, ((f, around, W), expected), ((f, f, W), thirds))
+
+# %% [markdown]
+# ::: {.callout-note title="Solution of *the look around*" collapse="true"}
+# ```python
+# def which_proposal(f, around, W):
+#     return ((f - around) @ W).softmax(0)
+# ```
+#
+# What is the same around as inside, as in a part of a larger object, adds nothing: in
+# the second case of the check all proposals are alike.
+# :::
+#
+# And without code:
 #
 # 1. Train with half the proposals: `SET="proposal_count=75"`. What can only fall?
 # 2. Put a linear layer before the streams and regularise it:

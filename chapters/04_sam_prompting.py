@@ -542,7 +542,7 @@ ladder_table = pd.DataFrame(rows, columns=columns)
 Table(
     ladder_table,
     "sam-ladder",
-    formats={"hits": ".1f", "IoU": ".1f", "gain": "+.2f", "cost": ".0f"},
+    formats={"hits": ".1f", "IoU": ".1f", "gain": "+.1f", "cost": ".0f"},
     units={"hits": "%", "IoU": "%", "cost": "ms"},
     best={"IoU": "max"},
     intervals={"gain": ("low", "high")},

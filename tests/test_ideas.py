@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from wslib.boxes.boxes import boxes_from_heatmap
 from wslib.boxes.nms import nms
-from wslib.cam import GradCAM
+from wslib.cam import CAM, GradCAM
 from wslib.metrics.overlap import box_iou, mask_iou
-from wslib.models.classifiers import build_classifier
+from wslib.models.classifiers import Classifier, build_classifier
 from wslib.models.dense import at_each_place
 from wslib.models.localizers import POOLINGS, pool_map
 from wslib.models.sam import sam_predictor
@@ -29,6 +30,7 @@ from wslib.prompting.pipelines import (
 from wslib.prompting.points import background_points, weighted_centre
 from wslib.prompting.prompter import Prompter
 from wslib.weak.proposal_features import SAMPLES, roi_align
+from wslib.workbook.chapter import Chapter, code_cells
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 
@@ -45,6 +47,31 @@ def functions(chapter: str, *names: str):
     wanted = ast.Module([there[name] for name in names], [])
     exec(compile(wanted, chapter, "exec"), space)
     return [space[name] for name in names]
+
+
+def lines(chapter: str, *beginnings: str) -> str:
+    """The code cells of a chapter that begin so, one after the other."""
+    file = next(CHAPTERS.glob(f"{chapter}_*.py"))
+    cells = [cell.source for cell in code_cells(Chapter(file).notebook())]
+    bare = [re.sub(r"^#\|.*\n", "", source, flags=re.M) for source in cells]
+    found = [[s for s in bare if s.startswith(words)] for words in beginnings]
+    return "\n".join(source for (source,) in found)
+
+
+def test_cam_and_gradcam_by_hand():
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 3), torch.nn.ReLU())
+    model = Classifier("tiny", layers, torch.nn.Linear(5, 4)).eval()
+    images, targets, last = torch.randn(2, 3, 8, 9), [2, 0], [model.target_layer]
+    space = {"torch": torch, "model": model, "images": images, "targets": targets}
+    cells = ("with torch.no_grad():\n    A =", "M = torch", "A = A.requires_grad_()")
+    exec(lines("01", *cells), space)
+    of_cam, of_gradcam = (
+        m(model, last).explain(images, targets) for m in (CAM, GradCAM)
+    )
+    torch.testing.assert_close(space["M"], of_cam.raw[0][0])
+    torch.testing.assert_close(space["L"], of_gradcam.raw[0][:1])
+    torch.testing.assert_close(space["y_c"], of_cam.logits[0, 2])
 
 
 def test_a_head_as_a_map():

@@ -88,11 +88,11 @@ def test_intervals(given, build):
     table = Table(frame, "t", ".1f", best={"recall": "max"}, intervals={"recall": pair})
     assert cells(table)[0] == ["recall"]
     assert [row[0] for row in cells(table)[2:]] == [
-        "**34.0** [[22–48]]{.small}",
-        "−2.0 [[−10 to 3]]{.small}",
+        "**34.0** [[22.4–47.8]]{.small}",
+        "−2.0 [[−9.6 to 3.2]]{.small}",
         "–",
     ]
-    assert "34.0 [22–48]" in str(table)
+    assert "34.0 [22.4–47.8]" in str(table)
     record = json.loads((build / "tables/t.json").read_text("utf-8"))
     assert record["rows"][0] == [34.0, 22.4, 47.8]
 
@@ -216,6 +216,6 @@ def test_whole_numbers_have_no_decimals_unless_they_are_measures():
     frame["AP low"], frame["AP high"] = frame["AP"] - 1, frame["AP"] + 1
     lines = repr(number_table(frame, "a", 2, ["AP"])).splitlines()
     assert lines[0].split() == ["objects", "AP", "x"]
-    assert lines[1].split() == ["2", "25.00", "[24.0–26.0]", "0.50"]
+    assert lines[1].split() == ["2", "25.00", "[24.00–26.00]", "0.50"]
     lines = repr(number_table(frame[["objects", "AP"]], "a", 2)).splitlines()
     assert lines[1].split() == ["2", "25"]

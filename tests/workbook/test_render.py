@@ -121,7 +121,10 @@ class Project:
             ),
             code("#| echo: false\nsecret()", shown(markdown="Printed **7**.")),
             code("#| label: tbl-long\n#| tbl-cap: Many.\nT()", shown(markdown=LONG)),
-            code("word = '" + "x" * 150 + "'", new_output("stream", text="done 99\n")),
+            code(
+                "#| code-fold: false\nword = '" + "x" * 150 + "'",
+                new_output("stream", text="done 99\n"),
+            ),
         ]
         self.save()
 
@@ -260,7 +263,9 @@ def test_facts_of_the_run_stand_below_the_title(page, pdf_text):
 def test_hidden_code_is_hidden_and_shown_code_is_shown(page, pdf_text):
     for text in (page.text, pdf_text):
         assert "secret()" not in text and "#|" not in text
-        assert "draw()" in text
+        assert "word = " in text and "A map, hot." in text
+    assert "draw()" in page.text  # folded
+    assert "draw()" not in pdf_text  # on paper, only what is open
 
 
 def test_every_link_leads_somewhere(page):
@@ -284,10 +289,10 @@ def test_pictures_have_words(page):
 
 def test_code_is_folded_and_solutions_too(page):
     details = [a.get("class") for tag, a in page.openings if tag == "details"]
-    assert details.count("code") == 5 and "callout callout-tip" in details
+    assert details.count("code") == 4 and "callout callout-tip" in details
     assert ("aside", {"class": "callout callout-warning"}) in page.openings
     assert any(tag == "math" for tag, _ in page.openings)
-    assert page.text.count("Show code") == 5
+    assert page.text.count("Show code") == 4
 
 
 def test_numbers_are_aligned_to_the_right(page):
@@ -531,7 +536,7 @@ def test_quarto_gets_a_project_of_its_own(project, fake):
     settings = yaml.safe_load((folder / "_quarto.yml").read_text("utf-8"))
     chapters, appendices = (settings["book"][k] for k in ("chapters", "appendices"))
     assert chapters == ["index.qmd", "01.qmd", "02.qmd", "references.qmd"]
-    assert appendices == ["provenance.qmd"]
+    assert appendices == ["provenance.qmd", "solutions.qmd"]
     assert all((folder / name).is_file() for name in [*chapters, *appendices])
     assert settings["execute"] == {"enabled": False} and "profile" not in settings
     assert settings["run"]["profile"] == "smoke"

@@ -239,8 +239,16 @@ def sync_notebooks(
 
 
 @app.command("render")
-def render_book(profile: Profile = "sample") -> None:
+def render_book(
+    profile: Profile = "sample",
+    edition: Annotated[
+        str, typer.Option(help="student: no solutions; teacher: under the exercises")
+    ] = "",
+) -> None:
     """Assemble the executed notebooks into the HTML book and the PDF.
+
+    In the PDF the solutions of the exercises stand at the end, unless an edition says
+    otherwise.
 
     \b
     Example: wslib workbook render --profile smoke
@@ -249,7 +257,7 @@ def render_book(profile: Profile = "sample") -> None:
     from wslib.workbook.render import render
 
     write_pages(Path("."), profile)
-    render(Path("."), profile)
+    render(Path("."), profile, edition=edition)
 
 
 @app.command("preview")

@@ -62,9 +62,10 @@ class Recorded(pydantic.BaseModel, extra="forbid"):
         frame = pd.DataFrame(kept.rows, columns=kept.columns)
         return frame.set_index(kept.columns[0])
 
-    def source(self) -> str:
-        """Where the numbers are from, for a note below a table."""
-        data = f"{self.data.what}, seen {self.data.looks}"
+    def source(self, data: str | None = None) -> str:
+        """Where the numbers are from, for a note below a table; `data` where it was not
+        the data that the run was examined on."""
+        data = data or f"{self.data.what}; looked at before: {self.data.looks}"
         return f"{data}; {self.date[:10]}, commit {self.commit}."
 
 

@@ -33,7 +33,7 @@ class Table:
     best: `{column: "max" | "min"}`; whatever prints like the best value is bold.
     units: `{column: "%"}`, shown in the head.
     intervals: `{column: (low, high)}`, names of two other columns, which then don't
-        stand by themselves, or two vectors; set small, with one decimal less.
+        stand by themselves, or two vectors; set small, with the decimals of the value.
     note: Markdown, in a small line below; the frame's `.attrs["protocol"]` joins it.
     markdown: columns whose text is Markdown as it stands, a link for instance.
 
@@ -188,19 +188,20 @@ class _Column:
             raise ValueError(f"column {self.head}: no best value, not all are numbers")
         return bool(best and self.numbers)
 
-    def _text(self, value: object, spec: str | None = None) -> str:
+    def _text(self, value: object) -> str:
         if _missing(value):
             return MISSING
         if isinstance(value, (bool, np.bool_)):
             return "yes" if value else "no"
         if not (self.numbers and _is_number(value)):
             return " ".join(str(value).split())
-        spec = spec or self.spec
+        whole = self.spec.endswith("d")
         try:
-            text = format(round(value) if spec.endswith("d") else float(value), spec)
+            text = format(round(value) if whole else float(value), self.spec)
         except (ValueError, OverflowError):
             raise ValueError(
-                f"column {self.head}: cannot write {value} with the format {spec!r}"
+                f"column {self.head}: cannot write {value} with the format "
+                f"{self.spec!r}"
             ) from None
         if np.isfinite(value) and not re.search("[1-9]", text):
             text = text.lstrip("-")  # -0.0 says nothing
@@ -209,10 +210,9 @@ class _Column:
     def _bounds(self, bounds: tuple[np.ndarray, np.ndarray] | None) -> list[str]:
         if bounds is None:
             return [""] * len(self.texts)
-        spec = re.sub(r"\.(\d+)", lambda m: f".{max(int(m[1]) - 1, 0)}", self.spec)
         cells = []
         for text, low, high in zip(self.texts, *bounds, strict=True):
-            low, high = self._text(low, spec), self._text(high, spec)
+            low, high = self._text(low), self._text(high)
             between = " to " if {"−", "+"} & set(low + high) else "–"
             unknown = MISSING in (text, low, high)
             cells.append("" if unknown else f"{low}{between}{high}")

@@ -19,8 +19,8 @@ PROBLEM = "problem: "  # what the filter puts before each thing to mend
 TEX = re.compile(r"Could not convert TeX math (.*?), rendering as TeX", re.DOTALL)
 
 
-def make(staged: Stage, folder: Path) -> None:
-    """Write `index.html` and `workbook.pdf` to `folder`.
+def make(staged: Stage, paper: Stage, folder: Path) -> None:
+    """Write `index.html` to `folder`, and `workbook.pdf` from the pages of `paper`.
 
     Raises RenderError with a line for each problem of the book, all of them together.
     """
@@ -28,7 +28,7 @@ def make(staged: Stage, folder: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         jobs = [
             pool.submit(make_html, staged, folder / "index.html"),
-            pool.submit(_make_pdf, staged, folder / "workbook.pdf"),
+            pool.submit(_make_pdf, paper, folder / "workbook.pdf"),
         ]
     found = [line for document in staged.documents for line in document.problems]
     found += [line for job in jobs for line in _problems(job.exception())]

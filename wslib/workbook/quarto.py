@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wslib.workbook.retouch import retouch
-from wslib.workbook.stage import PICTURES, Stage, write_project
+from wslib.workbook.stage import PICTURES, Stage, write_pages, write_project
 
 OLDEST = (1, 9)  # the first that makes books through Typst
 OUTPUT = "_book"
@@ -38,8 +38,9 @@ def is_recent(version: str) -> bool:
     return tuple(int(n) for n in re.findall(r"\d+", version)[:2]) >= OLDEST
 
 
-def make(staged: Stage, folder: Path, program: str) -> None:
-    """Let Quarto write the book to `folder`, the web book and the PDF side by side.
+def make(staged: Stage, paper: Stage, folder: Path, program: str) -> None:
+    """Let Quarto write the book to `folder`, the web book and, from the pages of
+    `paper`, the PDF, side by side.
 
     The book has been checked. Of the web book only the pages that have changed are made
     anew, if nothing else depends on what has changed in them. Raises QuartoFailed if
@@ -49,7 +50,7 @@ def make(staged: Stage, folder: Path, program: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         jobs = [
             pool.submit(_make_web, staged, web, program),
-            pool.submit(_make_pdf, staged, pdf, program),
+            pool.submit(_make_pdf, paper, pdf, program),
         ]
     for job in jobs:
         job.result()
@@ -61,6 +62,7 @@ def make(staged: Stage, folder: Path, program: str) -> None:
 def _make_pdf(staged: Stage, folder: Path, program: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(staged.folder, folder)
+    write_pages(staged, folder)
     write_project(staged, folder, OUTPUT, "typst")
     _render(program, folder, "typst", "workbook.pdf")
 

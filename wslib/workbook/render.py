@@ -18,7 +18,8 @@ from pathlib import Path
 from wslib.runtime.kept import move
 from wslib.workbook import embedded, quarto
 from wslib.workbook.book import RenderError, read_book
-from wslib.workbook.stage import Stage, in_sources, stage
+from wslib.workbook.editions import Edition, for_paper, for_web, of_edition
+from wslib.workbook.stage import Stage, in_sources, stage, write_pages
 
 PRODUCTS = ("index.html", "workbook.pdf")  # moved into place last, in this order
 KEPT = re.compile(r"_summary\.(pdf|tmp)$")
@@ -34,9 +35,12 @@ class Report:
     seconds: float
 
 
-def render(root: Path, profile: str, out: Path | None = None) -> Report:
+def render(
+    root: Path, profile: str, out: Path | None = None, edition: Edition = ""
+) -> Report:
     """Assemble the executed notebooks of `profile` into the report of the project in
-    `root`, in the folder `out` (by default, the one that `_quarto.yml` names).
+    `root`, in the folder `out` (by default, the one that `_quarto.yml` names, with
+    the `edition` behind it if there is one).
 
     `$WSLIB_RENDERER` set to "quarto" or "embedded" forces an engine. Nothing in `out`
     is touched until both files are finished. Raises RenderError with one line for each
@@ -44,13 +48,14 @@ def render(root: Path, profile: str, out: Path | None = None) -> Report:
     """
     began, started = time.monotonic(), time.time()
     root = Path(root)
-    book = read_book(root, profile)
+    book = of_edition(read_book(root, profile), edition)
     target = Path(out) if out else book.output
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}.new-", dir=target.parent))
     try:
-        engine = _make(stage(book, root / "build" / profile / "book"), fresh)
+        staged = stage(book, root / "build" / profile / edition / "book")
+        engine = _make(for_web(staged, edition), for_paper(staged, edition), fresh)
         _publish(fresh, target, started)
     except RenderError as error:
         raise in_sources(root, error) from None
@@ -62,8 +67,9 @@ def render(root: Path, profile: str, out: Path | None = None) -> Report:
     return report
 
 
-def _make(staged: Stage, folder: Path) -> str:
+def _make(staged: Stage, paper: Stage, folder: Path) -> str:
     """Make the book in `folder`; return what made it."""
+    write_pages(staged, staged.folder)
     wish = os.environ.get("WSLIB_RENDERER", "")
     if wish not in ("", "quarto", "embedded"):
         raise RenderError(f"WSLIB_RENDERER is {wish!r}, expected quarto or embedded")
@@ -72,7 +78,7 @@ def _make(staged: Stage, folder: Path) -> str:
         embedded.check(staged)
         print(f"the book is right; Quarto {found[1]} renders it ...", flush=True)
         try:
-            quarto.make(staged, folder, found[0])
+            quarto.make(staged, paper, folder, found[0])
             return f"Quarto {found[1]}"
         except quarto.QuartoFailed as error:
             if wish == "quarto":
@@ -85,7 +91,7 @@ def _make(staged: Stage, folder: Path) -> str:
         raise RenderError(f"WSLIB_RENDERER is quarto: need Quarto >= 1.9, {have}")
     elif found:
         print(f"Quarto {found[1]} is too old (need 1.9); going on without it")
-    embedded.make(staged, folder)
+    embedded.make(staged, paper, folder)
     return f"embedded renderer ({embedded.versions()})"
 
 

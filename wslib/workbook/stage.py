@@ -61,10 +61,15 @@ def stage(book: Book, folder: Path) -> Stage:
     prepare(book, folder)
     documents = [read_page(book, page, folder) for page in book.pages]
     staged = arrange(book, folder, documents)
+    write_pages(staged, folder)
+    return staged
+
+
+def write_pages(staged: Stage, folder: Path) -> None:
+    """Write the pages to `folder`, which may be another than that of the stage."""
     for name, document in zip(staged.names, staged.documents, strict=True):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(document.markdown, encoding="utf-8")
-    return staged
 
 
 def prepare(book: Book, folder: Path) -> None:
@@ -128,9 +133,11 @@ def write_project(staged: Stage, folder: Path, output: str, to: str) -> None:
         if key in settings["book"]:
             settings["book"][key] = _renamed(settings["book"][key], names)
     known = {page.file for page in staged.book.pages}
-    settings["book"]["chapters"] += [
-        n for file, n in names.items() if file not in known
-    ]
+    for page in staged.pages:
+        if page.file not in known:
+            place = settings["book"]
+            key = "appendices" if page.appendix else "chapters"
+            place[key] = [*place.get(key, []), names[page.file]]
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     (folder / "_quarto.yml").write_text(text, encoding="utf-8")
 

@@ -1,0 +1,107 @@
+"""Editions: solutions folded on the web, at the end on paper, or nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wslib.workbook.book import Book, Page, RenderError
+from wslib.workbook.document import Document
+from wslib.workbook.editions import for_paper, for_web, of_edition, part_solutions
+from wslib.workbook.stage import Stage, write_project
+
+CHAPTER = """# Cats {#sec-cats}
+
+## Exercises
+
+1. How many?
+
+::: {.callout-tip title="Solutions" collapse="true"}
+1. Seven, see @tbl-cats.
+
+::: {.small}
+Nine lives each.
+:::
+:::
+
+The end.
+"""
+PLAIN = '# Preface {.unnumbered}\n\n::: {.callout-note title="A note"}\nStays.\n:::\n'
+
+
+@pytest.fixture
+def staged(tmp_path) -> Stage:
+    book = {"chapters": ["index.qmd", "01.qmd"], "title": "A", "subtitle": "B"}
+    settings = {"book": book, "project": {"output-dir": "out"}}
+    pages = [Page("index.qmd"), Page("01.qmd")]
+    documents = [Document(PLAIN), Document(CHAPTER)]
+    return Stage(Book(tmp_path, "smoke", settings), tmp_path, pages, documents)
+
+
+def texts(staged: Stage) -> list[str]:
+    return [document.markdown for document in staged.documents]
+
+
+def test_solutions_are_parted_with_what_is_nested_in_them():
+    rest, solutions = part_solutions(CHAPTER)
+    assert rest.startswith("# Cats") and rest.endswith("\nThe end.\n")
+    assert "How many?" in rest and "Seven" not in rest and ":::" not in rest
+    assert solutions.startswith("1. Seven, see @tbl-cats.\n")
+    assert solutions.endswith("Nine lives each.\n:::\n")
+
+
+def test_a_solution_of_one_exercise_keeps_its_title():
+    one = CHAPTER.replace("callout-tip", "callout-note").replace(
+        "Solutions", "Solution of 1"
+    )
+    rest, solutions = part_solutions(one)
+    assert "Seven" not in rest and solutions.startswith("\n**Solution of 1.**\n\n1. S")
+
+
+def test_a_page_without_solutions_stays_as_it_is():
+    assert part_solutions(PLAIN) == (PLAIN, "")
+
+
+def test_on_paper_the_solutions_are_an_appendix(staged):
+    paper = for_paper(staged, "")
+    assert for_web(staged, "") is staged
+    assert paper.pages[-1] == Page("solutions.qmd", appendix=True)
+    assert "Seven" not in texts(paper)[1]
+    assert texts(paper)[0] == PLAIN
+    assert texts(paper)[2].startswith("# Solutions {#sec-solutions}\n\n## Cats {")
+    assert "1. Seven" in texts(paper)[2]
+
+
+def test_the_appendix_is_a_page_of_the_project(staged):
+    paper = for_paper(staged, "")
+    write_project(paper, staged.folder, "out", "typst")
+    text = (staged.folder / "_quarto.yml").read_text()
+    assert "appendices:\n  - solutions.qmd" in text
+
+
+def test_students_have_no_solutions(staged):
+    for made in (for_web(staged, "student"), for_paper(staged, "student")):
+        assert "Seven" not in "".join(texts(made)) and len(made.pages) == 2
+
+
+def test_teachers_have_them_under_the_exercises(staged):
+    assert for_paper(staged, "teacher") is staged
+
+
+def test_a_book_without_solutions_has_no_appendix(staged):
+    staged.documents[1] = Document("# Dogs\n")
+    assert len(for_paper(staged, "").pages) == 2
+
+
+def test_an_edition_has_a_folder_and_a_subtitle(staged):
+    book = of_edition(staged.book, "student")
+    assert book.output == Path(staged.book.root / "out-student")
+    assert book.get("book.subtitle") == "B. Student's edition"
+    assert of_edition(staged.book, "") is staged.book
+    assert staged.book.get("book.subtitle") == "B"
+
+
+def test_another_edition():
+    with pytest.raises(RenderError, match="EDITION=pocket: there are student and teac"):
+        of_edition(Book(Path(), "smoke", {"book": {}}), "pocket")
