@@ -81,10 +81,21 @@ def test_no_magics_and_no_shell(chapter):
         assert not re.search(r"^\s*[%!]|get_ipython", cell.source, re.M)
 
 
+def ideas(chapter: Chapter) -> set[str]:
+    """The classes of cells that are left open: where a course asks for a class, as for
+    Grad-CAM and for a pipeline, the class is the idea, and has to be seen. Their
+    methods are as short as other functions."""
+    cells = code_cells(chapter.notebook())
+    shown = [c for c in cells if options(c.source).get("code-fold") is False]
+    nodes = [node for cell in shown for node in ast.parse(cell.source).body]
+    return {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+
+
 @every_chapter
 def test_chapters_define_almost_nothing(chapter):
     for node in ast.walk(ast.parse(chapter.text)):
-        if isinstance(node, ast.ClassDef):  # a record of named fields, no more
+        if isinstance(node, ast.ClassDef) and node.name not in ideas(chapter):
+            # a record of named fields, no more
             assert all(isinstance(field, ast.AnnAssign) for field in node.body)
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 12, node.name

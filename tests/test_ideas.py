@@ -9,16 +9,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy import ndimage
+from torch.nn.utils.rnn import pad_sequence
 
 from wslib.boxes.boxes import boxes_from_heatmap
 from wslib.boxes.nms import nms
 from wslib.cam import CAM, GradCAM
-from wslib.metrics.overlap import box_iou, generalised_iou
-from wslib.models.classifiers import Classifier
+from wslib.metrics.overlap import box_iou, generalised_iou, mask_iou
+from wslib.models.classifiers import Classifier, build_classifier
 from wslib.models.dense import at_each_place
 from wslib.models.localizers import POOLINGS, pool_map
+from wslib.models.sam import sam_predictor
 from wslib.models.wsddn import WSDDN, ProposalBatch
+from wslib.prompting.pipelines import (
+    BasicSamPipeline,
+    ForegroundBackgroundPipeline,
+    ForegroundPipeline,
+)
+from wslib.prompting.points import background_points, weighted_centre
+from wslib.prompting.prompter import Prompter
 from wslib.training.losses import DetectorLoss
 from wslib.weak.proposal_features import SAMPLES, roi_align
 from wslib.workbook.chapter import Chapter, code_cells
@@ -27,10 +37,14 @@ CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 
 
 def functions(chapter: str, *names: str):
-    """The functions of a chapter, by their names, without what the chapter runs."""
+    """The functions and classes of a chapter, by their names, without what the chapter
+    runs."""
     tree = ast.parse(next(CHAPTERS.glob(f"{chapter}_*.py")).read_text(encoding="utf-8"))
-    there = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    space = {"torch": torch, "np": np, "box_iou": box_iou, "ndimage": ndimage}
+    kinds = ast.FunctionDef | ast.ClassDef
+    there = {node.name: node for node in tree.body if isinstance(node, kinds)}
+    space = {"torch": torch, "np": np, "box_iou": box_iou, "ndimage": ndimage, "F": F}
+    space |= {"BasicSamPipeline": BasicSamPipeline, "pad_sequence": pad_sequence}
+    space |= {"background_points": background_points}
     wanted = ast.Module([there[name] for name in names], [])
     exec(compile(wanted, chapter, "exec"), space)
     return [space[name] for name in names]
@@ -140,3 +154,78 @@ def test_the_loss_of_two_heads():
     for weight in (0.0, 1.0, 2.5):
         expected = DetectorLoss("giou", weight)((z, b), (y, t))
         torch.testing.assert_close(loss(z, b, y, t, weight), expected)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return build_classifier("efficientnet_lite0", 5, seed=1)
+
+
+def smooth(*shape: int, seed: int = 0, sigma: float = 4.0) -> np.ndarray:
+    """Noise from 0 to 1 that looks like heat maps, or like pictures."""
+    noise = np.random.default_rng(seed).random(shape)
+    noise = ndimage.gaussian_filter(noise, (0, *[0] * (len(shape) - 3), sigma, sigma))
+    return (noise - noise.min()) / np.ptp(noise)
+
+
+@pytest.mark.parametrize("names", [["stage6"], ["stage3", "stage5"]])
+@pytest.mark.parametrize("targets", [None, [4, 0, 4]])
+def test_grad_cam_by_hand(classifier, names, targets):
+    _, by_hand = functions("04", "heat_map", "GradCAM")
+    layers = [getattr(classifier.features, name) for name in names]
+    images = torch.randn(3, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    maps = by_hand(classifier, layers)(images, targets)
+    assert maps.shape == (3, 64, 96)
+    assert maps.min() >= 0 and (len(names) > 1 or maps.max() == pytest.approx(1))
+    expected = GradCAM(classifier, layers)(images, targets)
+    np.testing.assert_allclose(maps, expected, atol=1e-4)
+    assert not any(layer._forward_hooks for layer in layers)
+
+
+def test_grad_cam_by_hand_of_a_constant_map_is_zero():
+    (heat_map,) = functions("04", "heat_map")
+    A = torch.ones(2, 3, 4, 5)
+    assert not heat_map(A, A, (8, 10)).any()
+
+
+def test_centre_of_mass():
+    (centre_of_mass,) = functions("04", "centre_of_mass")
+    for L in smooth(40, 24, 32):
+        for t in (0.3, 0.6, 0.9):
+            expected = weighted_centre(L, t)[0]
+            np.testing.assert_allclose(centre_of_mass(L, t), expected)
+    c_shape = np.zeros((9, 9))
+    c_shape[1:8, 1] = c_shape[1, 1:8] = c_shape[7, 1:8] = 1
+    nearest = centre_of_mass(c_shape, 0.5)
+    assert c_shape[nearest[1], nearest[0]]
+    np.testing.assert_array_equal(nearest, weighted_centre(c_shape, 0.5)[0])
+
+
+def test_iou_of_masks():
+    (iou,) = functions("04", "iou")
+    a, b = smooth(2, 30, 9, 11, sigma=1) > 0.5
+    ours = [iou(*pair) for pair in zip(a, b, strict=True)]
+    np.testing.assert_allclose(ours, mask_iou(a, b))
+
+
+@pytest.mark.parametrize(
+    "name, package",
+    [
+        ("Foreground", ForegroundPipeline),
+        ("ForegroundBackground", ForegroundBackgroundPipeline),
+    ],
+)
+def test_pipelines_that_override_call(classifier, name, package):
+    _, by_hand = functions("04", "centre_of_mass", name)
+    assert issubclass(by_hand, BasicSamPipeline) and "__call__" in vars(by_hand)
+    settings = (
+        Prompter(sam_predictor("sam_tiny", torch.device("cpu"))),
+        GradCAM(classifier, [classifier.features.stage6]),
+        (96, 128),
+    )
+    pixels = (255 * smooth(4, 3, 48, 64)).astype(np.uint8)
+    images = classifier.normalize(torch.from_numpy(pixels) / 255)
+    masks = by_hand(*settings)(images)
+    assert masks.shape == (4, 48, 64) and masks.dtype == torch.bool
+    expected = package(*settings, foreground=weighted_centre)(images)
+    assert torch.equal(masks, expected) and masks.any()

@@ -138,6 +138,27 @@ def test_the_interval_of_a_mean_is_that_of_its_drawn_lists():
     np.testing.assert_allclose(mean_interval([0.4] * 9), [0.4] * 3)
 
 
+def test_whole_groups_are_drawn():
+    values = np.random.default_rng(3).random(60)
+    groups = np.repeat(list("caterpillar")[:6], [5, 5, 10, 10, 10, 20])
+    places = [np.flatnonzero(groups == name) for name in dict.fromkeys(groups)]
+    slow = slow_bootstrap(
+        range(len(places)),
+        lambda drawn: values[np.concatenate([places[k] for k in drawn])].mean(),
+        *(300, 7, 0.9),
+    )
+    told = mean_interval(values, 300, 7, 0.9, groups)
+    np.testing.assert_allclose(told, slow)
+    alone = mean_interval(values, 300, 7, 0.9, range(60))
+    assert alone == mean_interval(values, 300, 7, 0.9)
+    one = mean_interval(values, groups=["x"] * 60)
+    assert one.low == pytest.approx(one.value) == pytest.approx(one.high)
+    holes = np.append(values, np.nan)  # a group that nothing is known of
+    assert mean_interval(holes, 300, 7, 0.9, [*groups, "new"]) == told
+    with pytest.raises(ValueError, match="59 groups, 60 images: expected one for each"):
+        mean_interval(values, groups=groups[1:])
+
+
 def test_nothing_to_find():
     frame = evaluate_with_intervals({"a": [[1, 1, 2, 2, 0.5]]}, {}, n=5)
     assert frame[["value", "low", "high"]].isna().all(axis=None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from sklearn.metrics import jaccard_score
 
-from wslib.metrics.bootstrap import wilson
+from wslib.metrics.bootstrap import mean_interval, wilson
 from wslib.metrics.masks import (
     centre_of_mass,
     compare,
@@ -175,6 +175,17 @@ def test_all_hits_are_no_certainty():
     frame = images(0, 50).assign(hit=1.0)
     hit = summarise(frame).set_index("measure").loc["hit rate"]
     assert hit["value"] == hit["high"] == 1 and 0.9 < hit["low"] < 0.95
+
+
+def test_pictures_of_one_photograph_are_drawn_together():
+    frame = images(0).assign(photograph=np.arange(60) // 20)
+    summary = summarise(frame, n=200, seed=4).set_index("measure")
+    for column, measure in (("iou", "IoU"), ("good", "IoU >= 0.65")):
+        expected = mean_interval(frame[column], 200, 4, groups=frame["photograph"])
+        assert tuple(summary.loc[measure]) == expected
+    better = frame.assign(iou=frame["iou"] + np.arange(60) // 20)
+    gap = paired(better.sample(frac=1, random_state=0), frame, n=200)
+    assert (gap.value, gap.low, gap.high) == pytest.approx((1, 0, 2))
 
 
 def test_what_is_not_there_is_left_out():

@@ -221,6 +221,19 @@ def test_a_bare_resnet_needs_its_classes_named(tmp_path, course):
         one_line(ValueError, lambda w=wrong: load_classifier(file, w), words)
 
 
+def test_a_bare_resnet_of_another_data_set_keeps_its_order(tmp_path):
+    import torchvision
+
+    file, names = tmp_path / "shapes.pt", ("square", "circle", "star")
+    network = torchvision.models.resnet18(weights=None, num_classes=3).eval()
+    torch.save(network.state_dict(), file)
+    model, about = load_classifier(file, names)
+    assert about["classes"] == list(names)
+    torch.testing.assert_close(logits(model), logits(network))
+    few = "3 outputs, 2 names, expected 2"
+    one_line(ValueError, lambda: load_classifier(file, names[:2]), few)
+
+
 def test_another_architecture(tmp_path, course):
     from torchvision import models
 

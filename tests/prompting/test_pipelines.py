@@ -18,6 +18,7 @@ from wslib.prompting.pipelines import (
     PointsBoxPipeline,
     RefinedPipeline,
     run_all,
+    run_together,
 )
 from wslib.prompting.points import (
     background_points,
@@ -492,3 +493,21 @@ def test_pipelines_with_the_real_predictor(sam_predictor, scene, make):
     found = make(sam_predictor).run(*scene)
     assert found.masks.shape == (3, 48, 64) and found.masks.dtype == bool
     assert found.logits.shape == (3, 16, 16) and found.scores.shape == (3,)
+
+
+def test_together_each_image_is_encoded_once(discs, scene):
+    image, _ = scene
+    images = [image, 255 - image, image // 2 + 1]
+    maps = np.stack([blob(10, 10), blob(50, 30), blob(30, 20)])
+    prompter = Prompter(discs, keep=1)
+    jobs = {
+        "point": (ForegroundPipeline(prompter), maps),
+        "centre": (BasicSamPipeline(prompter), maps),
+        "elsewhere": (ForegroundPipeline(prompter), maps[::-1]),
+    }
+    answers, seconds = run_together(jobs, images)
+    assert discs.images == 3 and all(s > 0 for s in seconds.values())
+    for name, (pipeline, own) in jobs.items():
+        alone = run_all(pipeline, images, own)
+        for a, b in zip(answers[name], alone, strict=True):
+            assert (a.masks == b.masks).all() and (a.scores == b.scores).all()

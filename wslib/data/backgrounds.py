@@ -53,10 +53,17 @@ class Crops(Sequence):
     def __len__(self) -> int:
         return CROPS
 
+    def photograph(self, index: int) -> str:
+        """The file that a crop is cut from, one of `names`."""
+        return self._begin(index)[0]
+
+    def _begin(self, index: int) -> tuple[str, np.random.Generator]:
+        rng = np.random.default_rng((self.key, range(CROPS)[index]))
+        return self.names[rng.integers(len(self.names))], rng
+
     def __getitem__(self, index: int) -> np.ndarray:
-        index = range(CROPS)[index]
-        rng = np.random.default_rng((self.key, index))
-        photo = _region(self.names[rng.integers(len(self.names))], self.split)
+        name, rng = self._begin(index)
+        photo = _region(name, self.split)
         height, width = photo.shape[:2]
         widest = min(width, int(height * ASPECT))
         w = round(np.exp(rng.uniform(np.log(SMALLEST), np.log(widest))))

@@ -1,11 +1,13 @@
 """The course's shapes as they are on disk: pictures, masks and labels.
 
 Layout: `images|masks|labels/{train,val,test}/NAME.{png,png,txt}`. Each picture holds
-one half-transparent shape; its mask has the picture's size, its label is the kind.
+one half-transparent shape; its mask has the picture's size, its label is the kind. A
+file `photographs.json` may say which pictures were cut from the same photograph.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from wslib.data.voc import RENDERED
 
 KINDS = ("circle", "square", "triangle", "star", "diamond")  # the course's order
 SPLITS = ("train", "val", "test")
+PHOTOGRAPHS = "photographs.json"  # {"test/0001": the photograph it was cut from}
 ENDINGS = {"images": ".png", "masks": ".png", "labels": ".txt"}
 
 
@@ -32,6 +35,7 @@ class Split:
     images: np.ndarray  # (N, H, W, 3) uint8 RGB
     masks: np.ndarray  # (N, H, W) bool
     labels: np.ndarray  # (N,) int64, indices into KINDS
+    photographs: list[str]  # that each was cut from; its own id where that is unknown
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -156,7 +160,15 @@ class Shapes:
                     f"{path}: {w} x {h} pixels, expected {width} x {height}"
                 )
         masks = np.stack([self.mask(image_id) for image_id in ids])
-        return Split(ids, np.stack(images), masks, self.labels(ids))
+        labels, photographs = self.labels(ids), self.photographs(ids)
+        return Split(ids, np.stack(images), masks, labels, photographs)
+
+    def photographs(self, ids: Iterable[str]) -> list[str]:
+        """The photograph that each image was cut from; its own id where that is not
+        known, as each image is then taken for independent of the others."""
+        file = self.root / PHOTOGRAPHS
+        known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return [known.get(image_id, image_id) for image_id in ids]
 
 
 def _read_mask(path: Path) -> np.ndarray:

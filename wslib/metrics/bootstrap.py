@@ -30,33 +30,37 @@ def mean_interval(
     n: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-    groups: np.ndarray | None = None,
+    groups: Sequence[Hashable] | None = None,
 ) -> Interval:
     """Return the mean of values (N,) of images, or (R, N) of images in R runs, and its
     percentile interval when images, and runs, are drawn anew with replacement.
 
-    Images of one number in `groups` (N,), copies of each other for instance, are drawn
-    together. Images of NaN are left out; without any other all three are NaN. Same
-    count, n and seed: same draws, so that two means can be compared. Raises ValueError
-    for no images, n < 1, a level outside (0, 1), and an image that is NaN in some runs
-    only.
+    `groups` names for each image what it shares with others, the photograph that it is
+    a crop of for instance: then whole groups are drawn, as only they are independent.
+    Images of NaN are left out; without any other all three are NaN. Same count, n and
+    seed: same draws, so that two means can be compared. Raises ValueError for no
+    images, n < 1, a level outside (0, 1), and an image that is NaN in some runs only.
     """
     values = np.atleast_2d(np.asarray(values, float))
     _check(values.shape[1], n, level)
+    groups = range(values.shape[1]) if groups is None else list(groups)
+    if len(groups) != values.shape[1]:
+        counts = f"{len(groups)} groups, {values.shape[1]} images"
+        raise ValueError(f"{counts}: expected one for each")
     known = ~np.isnan(values).all(0)
-    groups = np.arange(len(known)) if groups is None else np.asarray(groups)
-    values, groups = values[:, known], np.unique(groups[known], return_inverse=True)[1]
+    values, groups = values[:, known], pd.factorize(pd.Series(groups)[known])[0]
     if np.isnan(values).any():
         raise ValueError("the runs know boxes of other pictures: expected the same")
     if not values.size:
         return Interval(np.nan, np.nan, np.nan)
-    generator, runs, count = np.random.default_rng(seed), len(values), groups.max() + 1
+    sums = np.stack([np.bincount(groups, row) for row in values])  # (R, G)
+    sizes = np.bincount(groups)  # (G,)
+    generator, (runs, count) = np.random.default_rng(seed), sums.shape
     draws = np.empty(n)
     for i in range(n):
         rows = generator.integers(runs, size=runs)
         times = np.bincount(generator.integers(count, size=count), minlength=count)
-        times = times[groups]
-        draws[i] = values[rows].mean(0) @ times / times.sum()
+        draws[i] = sums[rows].mean(0) @ times / (sizes @ times)
     return Interval(float(values.mean()), *map(float, _bounds(draws, level)))
 
 

@@ -76,7 +76,10 @@ def relative_distance(points: np.ndarray, mask: np.ndarray) -> float:
 
 
 def measure_masks(
-    segmentations: Iterable, masks: Iterable[np.ndarray], ids: Iterable[Hashable]
+    segmentations: Iterable,
+    masks: Iterable[np.ndarray],
+    ids: Iterable[Hashable],
+    photographs: Iterable[Hashable] | None = None,
 ) -> pd.DataFrame:
     """Return a row per image: what was found in it against its true mask (H, W) bool.
 
@@ -86,6 +89,8 @@ def measure_masks(
     that is at least 0.65, else 0), `oracle_iou`, the best of the masks, and `score`,
     the IoU that the predictor expected. NaN where there is nothing to measure: no point
     of that kind. But with neither a point nor a box the image is missed: `hit` 0.
+    `photograph` says what the image is a crop of, by default its own id: what
+    `summarise` and `paired` draw anew.
 
     Raises ValueError for counts and sizes that differ and masks that are not bool.
     """
@@ -94,7 +99,9 @@ def measure_masks(
         counts = f"{len(segmentations)} answers, {len(masks)} masks, {len(ids)} ids"
         raise ValueError(f"{counts}: expected as many of each")
     rows = [_measured(*pair) for pair in zip(segmentations, masks, strict=True)]
-    return pd.DataFrame(rows, columns=COLUMNS).assign(id=ids)[["id", *COLUMNS]]
+    photographs = ids if photographs is None else list(photographs)
+    frame = pd.DataFrame(rows, columns=COLUMNS).assign(id=ids, photograph=photographs)
+    return frame[["id", *COLUMNS, "photograph"]]
 
 
 def summarise(
@@ -105,15 +112,17 @@ def summarise(
     A row per measure (`MEASURES`): `measure`, `value`, `low`, `high`; images without a
     value are left out of theirs. A column of zeros and ones is a share and has Wilson's
     interval, which has a width even at 500 of 500; the others have the bootstrap's,
-    over images. Raises ValueError for no images.
+    over images. Where images share a `photograph`, all have the bootstrap's, over
+    photographs. Raises ValueError for no images.
     """
-    rows = []
+    rows, groups = [], _groups(frame)
+    shared = groups is not None and groups.duplicated().any()
     for measure, column in MEASURES.items():
         values = frame[column].dropna().to_numpy(float)
-        if len(values) and np.isin(values, (0, 1)).all():
+        if len(values) and np.isin(values, (0, 1)).all() and not shared:
             interval = wilson(int(values.sum()), len(values), level)
         else:
-            interval = mean_interval(frame[column], n, seed, level)
+            interval = mean_interval(frame[column], n, seed, level, groups)
         rows.append((measure, *interval))
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high"])
 
@@ -141,7 +150,7 @@ def paired(
     level: float = 0.95,
 ) -> Interval:
     """Return how much higher a column's mean is in `frame` than in `others`, over the
-    same images, with the bootstrap's interval of the difference.
+    same images, with the bootstrap's interval of the difference, over photographs.
 
     Rows are matched by `id`; what makes an image hard for both cancels. Images without
     a value in either are left out. Raises ValueError for different or repeated ids.
@@ -153,7 +162,13 @@ def paired(
     alone = first.index.symmetric_difference(second.index)
     if len(alone):
         raise ValueError(f"id {alone[0]} is in one frame only, expected the same ids")
-    return mean_interval(first - second.reindex(first.index), n, seed, level)
+    differences = first - second.reindex(first.index)
+    return mean_interval(differences, n, seed, level, _groups(frame))
+
+
+def _groups(frame: pd.DataFrame) -> pd.Series | None:
+    """The photographs of a frame; None where it does not know them."""
+    return frame["photograph"] if "photograph" in frame else None
 
 
 def _measured(segmentation, mask: np.ndarray) -> tuple[float, ...]:

@@ -169,8 +169,8 @@ def load_classifier(
 
     Three formats are read: what `save_classifier` wrote; the course's own file, whose
     outputs are in the order of `COURSE_CLASSES`; and the `state_dict` of a ResNet of
-    torchvision with an output for each class of VOC, whose order `classes` must tell.
-    The outputs of the last two are put into the order of `wslib.data.voc.CLASSES`.
+    torchvision with an output for each of `classes`, in their order. Outputs for
+    classes of VOC are put into the order of `wslib.data.voc.CLASSES`.
 
     Raises FileNotFoundError or ValueError, one line that names the file: errors of
     `read_checkpoint` and `load_weights`, another architecture, another number of
@@ -187,8 +187,10 @@ def load_classifier(
                 f"no classifier: expected {FORMAT!r}, the course's {COURSE_KEY!r}, or "
                 "the state_dict of a ResNet of torchvision"
             )
-        classifier = _resnet(content, classes)
-    return classifier, about_classifier(classifier, CLASSES)
+        names = list(classes or CLASSES)
+        names = CLASSES if set(names) & set(CLASSES) else names  # of another data set
+        classifier = _resnet(content, classes, names)
+    return classifier, about_classifier(classifier, names)
 
 
 def _own(about: dict, classes: Sequence[str] | None) -> tuple[Classifier, dict]:
@@ -207,7 +209,9 @@ def _own(about: dict, classes: Sequence[str] | None) -> tuple[Classifier, dict]:
     return classifier, about
 
 
-def _resnet(state: object, names: Sequence[str] | None) -> Classifier:
+def _resnet(
+    state: object, names: Sequence[str] | None, wanted: Sequence[str]
+) -> Classifier:
     state = _tensors(state)
     if all(key.startswith("module.") for key in state):  # saved from DataParallel
         state = {key.removeprefix("module."): value for key, value in state.items()}
@@ -215,22 +219,25 @@ def _resnet(state: object, names: Sequence[str] | None) -> Classifier:
     shapes = [tuple(value.shape) for value in fc.values()]  # (n, C), (n,)
     if len(shapes) < 2 or shapes[0][1:] not in RESNETS or shapes[0][:1] != shapes[1]:
         raise ValueError(f"not the weights of {' or '.join(RESNETS.values())}")
-    _check_names(names, outputs=len(fc["fc.bias"]))
-    order = [list(names).index(name) for name in CLASSES]
+    _check_names(names, wanted, outputs=len(fc["fc.bias"]))
+    order = [list(names).index(name) for name in wanted]
     fc = {key: value[order] for key, value in fc.items()}
-    classifier = build_classifier(RESNETS[shapes[0][1:]], len(CLASSES), False)
+    classifier = build_classifier(RESNETS[shapes[0][1:]], len(wanted), False)
     classifier.load_torchvision_state({**state, **fc})
     return classifier
 
 
-def _check_names(names: Sequence[str] | None, outputs: int) -> None:
+def _check_names(
+    names: Sequence[str] | None, wanted: Sequence[str], outputs: int
+) -> None:
     if names is None:
         raise ValueError("names no classes; give them in the order of its outputs")
     for name in names:
-        if name not in CLASSES:
-            raise ValueError(f"no class {name!r}; VOC has {', '.join(CLASSES)}")
-    missing = [name for name in CLASSES if name not in names]
+        if name not in wanted:
+            raise ValueError(f"no class {name!r}; VOC has {', '.join(wanted)}")
+    missing = [name for name in wanted if name not in names]
     if missing:
         raise ValueError(f"the class names lack {', '.join(missing)}")
-    if not len(names) == len(CLASSES) == outputs:
-        raise ValueError(f"{outputs} outputs, {len(names)} names, expected 20")
+    if not len(names) == len(wanted) == outputs:
+        counts = f"{outputs} outputs, {len(names)} names"
+        raise ValueError(f"{counts}, expected {len(wanted)}")

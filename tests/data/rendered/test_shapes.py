@@ -54,6 +54,40 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
 
+# The photographs below
+
+
+def test_the_photograph_of_each_image_is_written_down(tmp_path):
+    crops = {split: Crops(split) for split in SPLITS}
+    rendered = Shapes(render_shapes(tmp_path, crops, COUNTS, 3))
+    test = rendered.load("test")
+    assert set(test.photographs) <= set(RESERVED) and len(test) == COUNTS["test"]
+    for i, name in enumerate(test.photographs):
+        number = module.picture_number(crops["test"], "test", i, 3)
+        assert crops["test"].photograph(number) == name
+    assert not set(rendered.load("val").photographs) & set(RESERVED)
+
+
+def test_pictures_of_unknown_origin_stand_for_themselves(shapes):
+    val = shapes.load("val")
+    assert val.photographs == val.ids
+
+
+def test_a_crop_is_of_the_photograph_that_it_names(monkeypatch):
+    names = []
+    region = backgrounds._region
+    monkeypatch.setattr(
+        backgrounds,
+        "_region",
+        lambda name, split: (names.append(name), region(name, split))[1],
+    )
+    crops = Crops("test")
+    for k in range(8):
+        crops[k]
+    assert names == [crops.photograph(k) for k in range(8)]
+    assert crops.photograph(-1) == crops.photograph(CROPS - 1)
+
+
 # One shape
 
 

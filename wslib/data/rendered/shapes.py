@@ -18,7 +18,7 @@ from wslib.data.backgrounds import cifar10_splits, photograph_crops
 from wslib.data.folders import derived_root
 from wslib.data.images import resize_image
 from wslib.data.rendered.drawn.shapes import lay_shape
-from wslib.data.shapes import ENDINGS, KINDS, SPLITS
+from wslib.data.shapes import ENDINGS, KINDS, PHOTOGRAPHS, SPLITS
 from wslib.data.voc import RENDERED
 from wslib.runtime.kept import keep
 from wslib.runtime.progress import progress
@@ -74,6 +74,8 @@ def render_shapes(
     pictures: for each of train, val, test those to draw on, (h, w, 3) uint8 RGB of any
     size, resized to 64 x 48. No picture comes twice before all have come once.
     counts: images of each split. source: a word on the pictures for `RENDERED.json`.
+    Pictures that know which `photograph(number)` they were cut from, as
+    `wslib.data.backgrounds.Crops`, have it written down for each image.
 
     Image number i of a split depends on the seed, the split, i and the split's
     pictures only, not on how many there are. Each five images in a row have the five
@@ -94,9 +96,17 @@ def render_shapes(
         for part in ENDINGS:
             (folder / part / split).mkdir(parents=True, exist_ok=True)
     jobs = [(split, i) for split in SPLITS for i in range(counts[split])]
+    photographs = {}
     for split, i in progress(jobs, "drawing shapes"):
         image, mask, kind = draw_item(pictures[split], split, i, seed)
-        _write(folder, f"{split}/{i + 1:04d}", image, mask, kind)
+        name = f"{split}/{i + 1:04d}"
+        _write(folder, name, image, mask, kind)
+        if hasattr(pictures[split], "photograph"):
+            below = picture_number(pictures[split], split, i, seed)
+            photographs[name] = pictures[split].photograph(below)
+    if photographs:
+        text = json.dumps(photographs, indent=0) + "\n"
+        (folder / PHOTOGRAPHS).write_text(text, encoding="utf-8")
     about = {
         "about": ABOUT,
         "pictures": source,
@@ -114,14 +124,23 @@ def draw_item(
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Image number `i` (from 0) of a split: (48, 64, 3) uint8 RGB, the mask (48, 64)
     bool of its shape, and the kind of that."""
-    key = (seed + TEST_SEED * (split == "test"), SPLITS.index(split))
-    cycle, place = divmod(i, len(pictures))
-    picture = pictures[int(_order(*key, 0, cycle, len(pictures))[place])]
+    key = _key(split, seed)
+    picture = pictures[picture_number(pictures, split, i, seed)]
     block, place = divmod(i, len(KINDS))
     kind = KINDS[_order(*key, 1, block, len(KINDS))[place]]
     rng = np.random.default_rng((*key, 2, i))
     image, mask = lay_shape(rng, resize_image(picture, *SIZE), kind)
     return image, mask, kind
+
+
+def picture_number(pictures: Sequence, split: str, i: int, seed: int = 0) -> int:
+    """Which of the pictures lies below image number `i` (from 0) of a split."""
+    cycle, place = divmod(i, len(pictures))
+    return int(_order(*_key(split, seed), 0, cycle, len(pictures))[place])
+
+
+def _key(split: str, seed: int) -> tuple[int, int]:
+    return seed + TEST_SEED * (split == "test"), SPLITS.index(split)
 
 
 @lru_cache(maxsize=64)
