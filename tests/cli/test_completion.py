@@ -12,7 +12,7 @@ from wslib.boxes import evidence
 from wslib.boxes.recipe import DEFAULT_RECIPE
 from wslib.cli.choices import names_in, settings_in
 from wslib.data import datasets, fetch, inventory, voc
-from wslib.metrics import matching
+from wslib.metrics import detection
 from wslib.models import classifiers, two_heads
 from wslib.practical import views
 from wslib.prompting import named_pipelines
@@ -90,7 +90,7 @@ def test_zsh_and_fish_tell_what_a_command_does(complete):
         (datasets, "VOC_SETS"),
         (datasets, "CALTECH_SETS"),
         (voc, "VOC2007_PARTS"),
-        (matching, "PROTOCOLS"),
+        (detection, "PROTOCOLS"),
         (evidence, "KINDS"),
         (cam, "METHODS"),
         (classifiers, "NAMES"),
