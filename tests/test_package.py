@@ -103,9 +103,6 @@ CALLED_BY_OTHERS = {
     "Contents": {"invoke", "format_options", "format_epilog"},  # click calls these
     "": {
         "settle",  # the code of a Colab notebook does
-        # `wslib.models.published.list_downloads` names these, and a build calls them
-        *("fetch_voc2007", "fetch_synthetic_shapes", "fetch_cifar10"),
-        "fetch_caltech101",
     },
 }
 
