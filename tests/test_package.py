@@ -23,6 +23,7 @@ ROOMS = [
 ONLY = {"show": {"runtime"}, "workbook": {"runtime", "show"}}  # all that these know
 ALONE = {"boxes/boxes.py", "prompting/points.py"}  # these know nothing of the rest
 FILES = sorted(HOUSE.rglob("*.py"))
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 
 
 def imports(nodes: Iterator[ast.AST]) -> set[str]:
@@ -103,9 +104,6 @@ CALLED_BY_OTHERS = {
     "Contents": {"invoke", "format_options", "format_epilog"},  # click calls these
     "": {
         "settle",  # the code of a Colab notebook does
-        # `wslib.models.published.list_downloads` names these, and a build calls them
-        *("fetch_voc2007", "fetch_synthetic_shapes", "fetch_cifar10"),
-        "fetch_caltech101",
     },
 }
 
@@ -152,6 +150,17 @@ def test_every_public_name_is_used():
             if not (elsewhere or allowed or name.startswith("_")):
                 unused.append(f"{file.relative_to(ROOT)}: {name}")
     assert not unused
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda f: str(f.relative_to(ROOT)))
+def test_tests_patch_no_private_name(file):
+    """What a test puts in the place of a private name holds that name fast."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
+            texts = [a.value for a in node.args[:2] if isinstance(a, ast.Constant)]
+            parts = ".".join(text for text in texts if isinstance(text, str)).split(".")
+            private = [p for p in parts if p.startswith("_") and not p.endswith("__")]
+            assert not private, f"line {node.lineno}: {private}"
 
 
 def python(*words: str) -> subprocess.CompletedProcess:

@@ -10,9 +10,10 @@ import pytest
 from wslib import cam, cli
 from wslib.boxes import evidence
 from wslib.boxes.recipe import DEFAULT_RECIPE
+from wslib.cli import doctor
 from wslib.cli.choices import names_in, settings_in
-from wslib.data import datasets, fetch, inventory, voc
-from wslib.metrics import matching
+from wslib.data import datasets, fetch, voc
+from wslib.metrics import detection
 from wslib.models import classifiers, two_heads
 from wslib.practical import views
 from wslib.prompting import named_pipelines
@@ -90,7 +91,7 @@ def test_zsh_and_fish_tell_what_a_command_does(complete):
         (datasets, "VOC_SETS"),
         (datasets, "CALTECH_SETS"),
         (voc, "VOC2007_PARTS"),
-        (matching, "PROTOCOLS"),
+        (detection, "PROTOCOLS"),
         (evidence, "KINDS"),
         (cam, "METHODS"),
         (classifiers, "NAMES"),
@@ -135,7 +136,7 @@ def test_data_sets_are_those_that_can_be_opened(monkeypatch, tmp_path):
 
 
 def test_data_sets_that_are_offered_can_be_fetched():
-    assert inventory.NAMES == tuple(fetch.SOURCES)
+    assert doctor.DATA_SETS == tuple(fetch.SOURCES)
     for sources in fetch.SOURCES.values():
         assert all(source.url.startswith("http") for source in sources)
 

@@ -70,7 +70,7 @@ def test_fetch_with_options(wslib, calls):
     [
         (
             "voc2012",
-            "wslib: data set 'voc2012', expected one of voc2007, synthetic_shapes, cif",
+            "wslib: data set 'voc2012', expected one of voc2007, ",
         ),
         ("cifar10 --part test", "wslib: --part test: only voc2007 has parts"),
         ("cifar10 --base-url nowhere", "wslib: unknown url type: 'nowhere/cifar-10-b"),

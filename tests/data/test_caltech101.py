@@ -19,7 +19,9 @@ from wslib.data import caltech101, download
 from wslib.data import fetch as module
 from wslib.data.caltech101 import caltech101_contents, read_caltech101
 from wslib.data.datasets import open_caltech
-from wslib.data.fetch import SOURCES, fetch_caltech101
+from wslib.data.fetch import SOURCES, fetch_data_set
+
+fetch_caltech101 = partial(fetch_data_set, "caltech101")
 
 CALTECH101_ZIP = "caltech-101.zip"
 COMPLETE = "complete, 2 face, 1 motorcycle, 1 airplane"

@@ -21,8 +21,11 @@ from wslib.data import download
 from wslib.data import fetch as module
 from wslib.data.cifar10 import BATCHES, BINARY, cifar10_contents, cifar10_pictures
 from wslib.data.datasets import open_shapes
-from wslib.data.fetch import SOURCES, fetch_cifar10, fetch_synthetic_shapes
+from wslib.data.fetch import SOURCES, fetch_data_set
 from wslib.data.shapes import SPLITS, shapes_contents
+
+fetch_cifar10 = partial(fetch_data_set, "cifar10")
+fetch_synthetic_shapes = partial(fetch_data_set, "synthetic_shapes")
 
 SHAPES_ZIP, CIFAR10_TAR = "synthetic_shapes.zip", "cifar-10-binary.tar.gz"
 PNG = cv2.imencode(".png", np.full((48, 64, 3), 9, np.uint8))[1].tobytes()

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from wslib.data import download, fetch
-from wslib.data.fetch import SOURCES, fetch_voc2007
+from wslib.data.fetch import SOURCES, fetch_data_set
 from wslib.data.folders import data_root
 from wslib.data.voc import voc2007_contents
+
+fetch_voc2007 = partial(fetch_data_set, "voc2007")
 
 INSIDE = "VOCdevkit/VOC2007"
 IDS = {

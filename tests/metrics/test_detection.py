@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from wslib.boxes.boxes import centre_box
-from wslib.metrics.detection import evaluate, precision_recall
-from wslib.metrics.matching import PROTOCOLS, Protocol
+from wslib.metrics.detection import PROTOCOLS, Protocol, evaluate, precision_recall
 
 EMPTY = np.zeros((0, 5))
 

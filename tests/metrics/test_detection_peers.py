@@ -6,8 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from wslib.metrics.detection import evaluate, precision_recall
-from wslib.metrics.matching import Protocol
+from wslib.metrics.detection import Protocol, evaluate, precision_recall
 
 COCO_LIKE = Protocol("coco-like", 11, "count", pixel=0)
 

@@ -7,8 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wslib.metrics.detection import evaluate
-from wslib.metrics.matching import PROTOCOLS, Protocol
+from wslib.metrics.detection import PROTOCOLS, Protocol, evaluate
 
 COCO_LIKE = Protocol("coco-like", 11, "count", pixel=0)
 ALL = [*PROTOCOLS.values(), COCO_LIKE]

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wslib.metrics.curves import average_precision_from_curve
-from wslib.metrics.detection import evaluate
+from wslib.metrics.detection import PROTOCOLS, Protocol, evaluate
 from wslib.metrics.errors import KINDS, error_budget, fates, object_fates
-from wslib.metrics.matching import PROTOCOLS, Protocol
 
 # One of each kind. Objects are 20 wide and 10 high.
 TRUTH = {

@@ -6,14 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wslib.metrics import errors
-from wslib.metrics.detection import evaluate
+from wslib.metrics.detection import PROTOCOLS, Protocol, evaluate
 from wslib.metrics.errors import (
     oracle_extent,
     oracle_ladder,
     oracle_presence,
     oracle_threshold,
 )
-from wslib.metrics.matching import PROTOCOLS, Protocol
 
 # Objects are 20 wide and 10 high; a box of 20 x k inside one has IoU k / 10.
 TRUTH = {"a": [[1, 1, 20, 10]], "b": [[1, 1, 20, 10], [41, 1, 60, 10]], "c": []}

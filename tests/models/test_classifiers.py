@@ -115,7 +115,7 @@ def test_imagenet_names():
     assert names[0] == "tench" and names[285] == "Egyptian cat"
 
 
-def test_clear_errors(monkeypatch):
+def test_clear_errors(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="unknown classifier 'vgg'.*resnet18"):
         build_classifier("vgg")
     with pytest.raises(ValueError, match="num_classes is 0"):
@@ -124,7 +124,8 @@ def test_clear_errors(monkeypatch):
     def offline(*args, **kwargs):
         raise URLError("no network")
 
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
     with pytest.raises(RuntimeError, match="resnet50.*no network.*efficientnet") as e:
         build_classifier("resnet50")
     assert "\n" not in str(e.value)

@@ -342,11 +342,12 @@ def test_errors(options, message):
     assert "\n" not in str(error.value)
 
 
-def test_weights_that_cannot_be_had(monkeypatch):
+def test_weights_that_cannot_be_had(monkeypatch, tmp_path):
     def offline(*args, **kwargs):
         raise URLError("no network")
 
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
     with pytest.raises(RuntimeError, match="alexnet.*no network.*efficientnet") as e:
         build_localizer("alexnet", 3)
     assert "\n" not in str(e.value)

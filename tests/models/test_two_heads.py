@@ -344,11 +344,12 @@ def test_too_small_for_the_network(name, size):
     one_line(ValueError, lambda: small(name, size), text)
 
 
-def test_weights_that_cannot_be_downloaded(monkeypatch):
+def test_weights_that_cannot_be_downloaded(monkeypatch, tmp_path):
     def offline(*args, **kwargs):
         raise URLError("no network")
 
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
     words = "weights of resnet18", "no network", "efficientnet_lite0"
     one_line(RuntimeError, lambda: build_detector("resnet18"), *words)
     assert small("resnet18")(images(1))[1].shape == (1, 4)

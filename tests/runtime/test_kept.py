@@ -425,3 +425,8 @@ def test_files_of_a_folder_belong_together(tmp_path, capsys):
     printed = capsys.readouterr().err
     assert printed.startswith(f"{folder / 'b.npy'}: damaged")
     assert printed.count("\n") == 1
+
+
+def test_json_keeps_letters_as_they_are(tmp_path):
+    write_json(tmp_path / "a.json", {"name": "Grünau"})
+    assert "Grünau" in (tmp_path / "a.json").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from wslib.training.batches import (
     crop_and_flip,
     file_batches,
     flip_some,
+    random_crop_and_flip,
     view_batches,
 )
 
@@ -84,3 +85,16 @@ def test_parts_of_images_by_hand():
     assert lower_right.mean() == pytest.approx(4 * steps + steps)
     mixed = flip_some(image.repeat(2, 1, 1, 1), torch.tensor([True, False]))
     assert torch.equal(mixed, torch.cat([image.flip(3), image]))
+
+
+def test_random_parts_lie_anywhere_within():
+    places = torch.linspace(-1, 1, 64)
+    image = torch.stack(torch.meshgrid(places, places, indexing="xy"))  # x, y of each
+    parts = random_crop_and_flip(
+        image.repeat(200, 1, 1, 1), torch.Generator().manual_seed(0), 0.5
+    )
+    centres = parts.mean((2, 3))  # (B, 2)
+    assert (centres.amin(0) < -0.15).all() and (centres.amax(0) > 0.15).all()
+    assert centres.mean(0).abs().max() < 0.03
+    steps = parts[:, 1, :, 0].diff(dim=1)[:, 1:-1]
+    assert (steps > 0).all()  # where the border were repeated there would be none

@@ -73,16 +73,18 @@ def test_boxes_of_a_shrunk_image_are_in_its_own_pixels():
 
 def test_a_small_image_is_not_enlarged(monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        proposals, "_regions", lambda image, k: seen.append(image.shape) or WHOLE
-    )
+
+    class Search:
+        setBaseImage = lambda self, image: seen.append(image.shape)  # noqa: E731
+        switchToSelectiveSearchFast = lambda self, _: None  # noqa: E731
+        process = lambda self: ()  # noqa: E731
+
+    segmentation = cv2.ximgproc.segmentation
+    monkeypatch.setattr(segmentation, "createSelectiveSearchSegmentation", Search)
     selective_search(blocks(90, 60), longest=200)
     selective_search(blocks(90, 60), longest=45)
     selective_search(np.zeros((1, 900, 3), np.uint8), longest=100)
     assert seen == [(60, 90, 3), (30, 45, 3), (1, 100, 3)]
-
-
-WHOLE = np.array([[0.0, 0, 30, 20]])
 
 
 def test_opencv_gets_blue_first(monkeypatch):

@@ -229,8 +229,8 @@ def fetchers(tmp_path, monkeypatch):
     file = tmp_path / "fetching_for_test.py"
     file.write_text(
         "calls = []\n"
-        "def good():\n    calls.append(1)\n"
-        "def bad():\n    raise RuntimeError('http://x: no connection')\n"
+        "def good(name):\n    calls.append(name)\n"
+        "def bad(name):\n    raise RuntimeError('http://x: no connection')\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
@@ -250,12 +250,12 @@ def test_only_what_is_named_is_fetched(fetchers, tmp_path, capsys):
     assert capsys.readouterr().out == (
         f"VOC: 1 MB, goes to {data}/voc/a\nweights: 1 MB, goes to {data}/sam/v.pth\n"
     )
-    assert fetchers.calls == [1]
+    assert fetchers.calls == ["voc"]
     fetch({"kind": "res"}, known)
     assert "/checkpoints/r.pth" in capsys.readouterr().out
     fetch({"kind": "drawn"}, known)
     assert capsys.readouterr().out == "to download: nothing\n"
-    assert fetchers.calls == [1]
+    assert fetchers.calls == ["voc"]
 
 
 def test_what_is_here_is_said_and_still_checked(fetchers, tmp_path, capsys):
@@ -263,18 +263,18 @@ def test_what_is_here_is_said_and_still_checked(fetchers, tmp_path, capsys):
     known = {"voc": row("VOC", "voc", "fetching_for_test.good")}
     fetch({"kind": "voc"}, known)
     assert capsys.readouterr().out == f"VOC: is in {tmp_path}/data/voc\n"
-    assert fetchers.calls == [1]
+    assert fetchers.calls == ["voc"]
 
 
 def test_what_does_instead_is_not_fetched(fetchers, tmp_path, capsys):
     known = {"c": row("CIFAR", "c/bin", "fetching_for_test.good", instead="c.zip")}
     fetch({"kind": "c"}, known)
-    assert fetchers.calls == [1]
+    assert fetchers.calls == ["c"]
     (tmp_path / "data").mkdir()
     (tmp_path / "data/c.zip").touch()
     capsys.readouterr()
     fetch({"kind": "c"}, known)
-    assert fetchers.calls == [1]
+    assert fetchers.calls == ["c"]
     assert capsys.readouterr().out == f"CIFAR: is in {tmp_path}/data/c.zip\n"
 
 

@@ -14,8 +14,7 @@ from wslib.boxes.evidence import KINDS, Evidence, Kind
 from wslib.boxes.grabcut import grabcut
 from wslib.boxes.maps import ClassMaps, detect, detect_masks, sweep
 from wslib.metrics.bootstrap import Ladder
-from wslib.metrics.detection import evaluate
-from wslib.metrics.matching import Boxes
+from wslib.metrics.detection import Boxes, evaluate
 from wslib.runtime.progress import progress
 
 Read = Callable[[str], np.ndarray]

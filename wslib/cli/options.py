@@ -56,7 +56,7 @@ Ious = Annotated[
 Protocol = Annotated[
     str,
     one_of(
-        names_in("metrics.matching", "PROTOCOLS"),
+        names_in("metrics.detection", "PROTOCOLS"),
         help="How AP is computed: {}",
     ),
 ]

@@ -36,11 +36,13 @@ DAMAGES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError,
 class Source:
     """One published archive, and what comes of it."""
 
+    title: str  # of the data set, in words
     url: str  # of the folder that it is in
     archive: Path  # where it is put, below the root of the data; its name is the URL's
     folder: Path  # where what is in it comes to lie, below the root
     contents: Callable[[Path], object]  # says "complete, ...", or what there is
     size: int | None = None  # bytes, where it is known
+    about: int | None = None  # MiB, where only that is known
     checksum: str | None = None  # if any was published
     part: str = ""  # of the data set; parts come into one folder, file by file
     top: str | None = None  # of what is in it; None: the folder that holds `taken`
@@ -56,6 +58,7 @@ class Source:
 
 def _voc2007(part: str, archive: str, size: int, checksum: str) -> Source:
     return Source(
+        title="VOC2007",
         url="http://host.robots.ox.ac.uk/pascal/VOC/voc2007/",
         archive=Path("voc2007", archive),
         folder=Path("voc2007", "VOCdevkit", "VOC2007"),
@@ -77,6 +80,7 @@ SOURCES: dict[str, tuple[Source, ...]] = {
     ),
     "synthetic_shapes": (
         Source(
+            title="the course's shapes",
             url="https://www.mimuw.edu.pl/~mwrochna/upload/",
             archive=Path("synthetic_shapes.zip"),
             folder=Path("synthetic_shapes"),
@@ -86,6 +90,7 @@ SOURCES: dict[str, tuple[Source, ...]] = {
     ),
     "cifar10": (
         Source(
+            title="CIFAR-10",
             url="https://www.cs.toronto.edu/~kriz/",
             archive=BINARY.with_name("cifar-10-binary.tar.gz"),
             folder=BINARY,
@@ -98,8 +103,10 @@ SOURCES: dict[str, tuple[Source, ...]] = {
     ),
     "caltech101": (
         Source(
+            title="Caltech-101",
             url="https://data.caltech.edu/records/mzrjq-6wc02/files/",
-            archive=Path("caltech-101.zip"),  # 131 MiB
+            archive=Path("caltech-101.zip"),
+            about=131,
             folder=Path("caltech101"),
             contents=caltech101_contents,
             checksum="md5:3138e1922a9193bfa496528edbbc45d0",
@@ -145,12 +152,6 @@ def fetch_data_set(
             if not _says_complete(source, folder):  # no other process was first
                 _fetch(name, source, root, folder, base_url, keep_archives)
     return folder
-
-
-fetch_voc2007 = partial(fetch_data_set, "voc2007")
-fetch_synthetic_shapes = partial(fetch_data_set, "synthetic_shapes")
-fetch_cifar10 = partial(fetch_data_set, "cifar10")
-fetch_caltech101 = partial(fetch_data_set, "caltech101")
 
 
 def _choose(name: str, parts: Iterable[str] | None) -> list[Source]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from wslib.data.folders import data_root
 
-NAMES = ("voc2007", "synthetic_shapes", "cifar10", "caltech101")  # of fetch.SOURCES
 COMPLETE = ("complete", "in its stead")  # how contents begin that are all there
 
 
@@ -43,12 +42,14 @@ def list_data_sets() -> list[DataSetState]:
 def fetch_data_set(
     name: str, part: str | None, base_url: str | None, keep_archives: bool
 ) -> None:
-    """Fetch one of `NAMES`, or a part of VOC2007, from `base_url` or its own address.
+    """Fetch one of `wslib.data.fetch.SOURCES`, or a part of VOC2007, from `base_url` or
+    its own address.
+
     Raises ValueError for an unknown name and for a part of another data set; errors as
     `wslib.data.fetch`."""
     from wslib.data import fetch
 
-    if part and name in NAMES and name != "voc2007":
+    if part and name in fetch.SOURCES and name != "voc2007":
         raise ValueError(f"--part {part}: only voc2007 has parts, {name} has none")
     parts = (part,) if part else None
     fetch.fetch_data_set(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from wslib.metrics.matching import Boxes, Counted, Protocol, match
+from wslib.metrics.detection import Boxes, Counted, Protocol, match
 
 
 class Interval(NamedTuple):

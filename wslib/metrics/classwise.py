@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from wslib.metrics.bootstrap import replicates
+from wslib.metrics.detection import Boxes, Counted, Protocol, match
 from wslib.metrics.localisation import corloc
-from wslib.metrics.matching import Boxes, Counted, Protocol, match
 
 Classes = Mapping[str, Boxes]  # {class: {image id: boxes}}
 

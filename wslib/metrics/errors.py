@@ -7,7 +7,7 @@ around several objects. Every detection and every object has exactly one fate.
 
 A detection is, the first that fits:
   right         IoU over the threshold, and the first to find its object (the one of the
-                image that it overlaps most; `matching`)
+                image that it overlaps most; `detection`)
   ignored       the same for a difficult object, where the protocol ignores those
   duplicate     IoU over the threshold with an object that was found already
   false image   in an image without an object of the class
@@ -30,8 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from wslib.metrics.detection import evaluate
-from wslib.metrics.matching import Boxes, Counted, Matches, Protocol, match
+from wslib.metrics.detection import Boxes, Counted, Matches, Protocol, evaluate, match
 from wslib.metrics.overlap import box_iou
 
 __all__ = ["KINDS", "error_budget", "fates", "object_fates", "oracle_ladder"]

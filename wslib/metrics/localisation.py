@@ -3,7 +3,7 @@
 Unlike AP, these measures ask of a class only in the images that hold it, and so leave
 out how well the images are told apart: an image of `ground_truth` counts if it has at
 least one box there, and other images are not looked at. Objects marked difficult are
-objects like the others. Boxes are VOC corners, as in `matching`.
+objects like the others. Boxes are VOC corners, as in `detection`.
 
 A frame, and the mean that goes with it, is in percent; a single share (0 to 1) comes as
 a number or as an `Interval` (Wilson's, over images).
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from wslib.metrics.bootstrap import Interval, wilson
-from wslib.metrics.matching import Boxes, Matches, Protocol, match
+from wslib.metrics.detection import Boxes, Matches, Protocol, match
 
 
 def max_box_acc(

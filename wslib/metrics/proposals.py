@@ -1,7 +1,7 @@
 """How many objects could be found at all among the boxes that are proposed?
 
 What no proposal comes close to, a detector that chooses among them must miss. Boxes are
-VOC corners, as in `matching` (`wslib.boxes.boxes.to_voc` makes them), and the proposals
+VOC corners, as in `detection` (`wslib.boxes.boxes.to_voc` makes them), the proposals
 of an image are listed best first; columns after the fourth are not read. Objects marked
 difficult (a fifth column of the ground truth) are left out. The images are those of the
 ground truth; one without proposals has no boxes.
@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import pandas as pd
 
-from wslib.metrics.matching import Boxes, match
+from wslib.metrics.detection import Boxes, match
 from wslib.metrics.overlap import box_iou
 
 COUNTS = (10, 30, 100, 300, 1000)

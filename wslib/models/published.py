@@ -62,6 +62,7 @@ HUB = {  # torchvision's, of ImageNet: the file, and its size in MB
     "resnet50": ("resnet50-0676ba61.pth", 97.8),
     "alexnet": ("alexnet-owt-7be5be79.pth", 233.1),
 }
+FETCH = "wslib.data.fetch.fetch_data_set"
 
 
 def hub_folder() -> Path:
@@ -76,8 +77,8 @@ def list_downloads() -> dict[str, dict]:
 
     Value -> `what` it is, its `size` in words, `path` of what comes of it `below`
     "data" ($WSLIB_DATA) or "torch" (the folder of its weights), what will do `instead`
-    of that, and the function that is to `fetch` it first, as a dotted name; None if the
-    chapter fetches it.
+    of that, and the function that is to `fetch` it first by its name, a dotted name
+    itself; None if the chapter fetches it.
     """
     from wslib.data.download import mebibytes
 
@@ -95,18 +96,13 @@ def _data_sets() -> dict[str, dict]:
     from wslib.data.download import mebibytes
     from wslib.data.fetch import SOURCES
 
-    words = {
-        "voc2007": "VOC2007", "synthetic_shapes": "the course's shapes",
-        "cifar10": "CIFAR-10", "caltech101": "Caltech-101",
-    }  # fmt: skip
     rows = {}
     for name, sources in SOURCES.items():
-        sizes = [source.size for source in sources]
+        sizes, first = [source.size for source in sources], sources[0]
         size = mebibytes(sum(sizes)) if all(sizes) else "size unknown"
-        size = "131 MiB" if name == "caltech101" else size
-        fetch = f"wslib.data.fetch.fetch_{name}"
-        rows[name] = _row(words[name], size, "data", sources[0].folder, fetch)
-        rows[name]["instead"] = sources[0].instead and str(sources[0].instead)
+        size = f"{first.about} MiB" if first.about else size
+        rows[name] = _row(first.title, size, "data", first.folder, FETCH)
+        rows[name]["instead"] = first.instead and str(first.instead)
     return rows
 
 

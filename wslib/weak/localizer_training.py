@@ -15,8 +15,8 @@ from wslib.boxes.boxes import from_voc
 from wslib.boxes.maps import ClassMaps, sweep
 from wslib.boxes.recipe import Recipe, best_threshold
 from wslib.metrics.classification import mean_average_precision, mean_recall
+from wslib.metrics.detection import Boxes
 from wslib.metrics.localisation import max_box_acc, pointing_game
-from wslib.metrics.matching import Boxes
 from wslib.models.ask import ask, device_of, join
 from wslib.models.features import FeatureMaps
 from wslib.models.localizers import Localizer, framed, pool_map

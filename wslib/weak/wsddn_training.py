@@ -13,7 +13,7 @@ from torch import Tensor
 from wslib.boxes.boxes import to_voc
 from wslib.boxes.nms import nms_of_classes
 from wslib.metrics.classification import mean_average_precision
-from wslib.metrics.matching import Boxes
+from wslib.metrics.detection import Boxes
 from wslib.models.ask import ask, join
 from wslib.models.wsddn import WSDDN, ProposalScores, image_loss, spatial_regulariser
 from wslib.runtime.progress import progress

@@ -171,22 +171,22 @@ def fetch(values: Mapping, downloads: Mapping[str, Mapping]) -> None:
     `wslib.models.published`). Raises SetupError, one line, where that fails.
     """
     words = set(_words(list(values.values())))
-    wanted = [row for name, row in downloads.items() if name in words]
+    wanted = {name: row for name, row in downloads.items() if name in words}
     if not wanted:
         print("to download: nothing")
-    for row in wanted:
+    for row in wanted.values():
         here = next(filter(Path.exists, _places(row)), None)
         place = here or next(_places(row))
         print(
             f"{row['what']}: {'is in' if here else row['size'] + ', goes to'} {place}"
         )
-    for row in wanted:
+    for name, row in wanted.items():
         if row["fetch"] and not (
             row["instead"] and any(map(Path.exists, _places(row)))
         ):
             module, _, function = row["fetch"].rpartition(".")
             try:
-                getattr(importlib.import_module(module), function)()
+                getattr(importlib.import_module(module), function)(name)
             except (OSError, RuntimeError, ValueError) as error:
                 raise SetupError(str(error)) from None
 

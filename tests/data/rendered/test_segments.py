@@ -26,8 +26,8 @@ def draw(seed: int):
 def plain(monkeypatch):
     """White things on black, seen by a perfect camera; none is too small."""
     monkeypatch.setattr(module, "ground", lambda _, shape: np.zeros((*shape, 3), "f4"))
-    monkeypatch.setattr(module, "_filling", lambda *_: np.full(3, 255, np.float32))
-    monkeypatch.setattr(module, "_as_a_camera", lambda _, view: view.astype(np.uint8))
+    monkeypatch.setattr(module, "filling", lambda *_: np.full(3, 255, np.float32))
+    monkeypatch.setattr(module, "as_a_camera", lambda _, view: view.astype(np.uint8))
     monkeypatch.setattr(module, "LEAST", 0)
 
 

@@ -51,7 +51,7 @@ def draw_segments(rng: np.random.Generator) -> Segments:
         seen = (cells >= 128).sum((1, 2)) >= LEAST
         if seen.any():
             picture = np.zeros((SIZE, SIZE, 3), np.uint8)
-            picture[: shape[0], : shape[1]] = _as_a_camera(rng, view)
+            picture[: shape[0], : shape[1]] = as_a_camera(rng, view)
             return Segments(picture, shape, cells[seen])
 
 
@@ -70,7 +70,7 @@ def _paint(view, covers: list, rng, outline: np.ndarray, part: bool = False) -> 
     window = slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1)
     beneath, cover = view[window], cover[window][:, :, None]
     alpha = rng.uniform(0.35, 0.8) if rng.random() < 0.6 else 1.0
-    view[window] += alpha * cover * (_filling(rng, beneath) - beneath)
+    view[window] += alpha * cover * (filling(rng, beneath) - beneath)
 
 
 def _cells(covers: list[np.ndarray]) -> np.ndarray:
@@ -222,7 +222,7 @@ def _smooth(rng, shape) -> np.ndarray:
     return cv2.resize(np.float32(cells), shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def _filling(rng, beneath: np.ndarray) -> np.ndarray:
+def filling(rng, beneath: np.ndarray) -> np.ndarray:
     """What a thing is made of: a colour that is not that beneath, mostly plain."""
     mean = beneath.mean((0, 1))
     colour = rng.uniform(0, 255, 3)
@@ -238,7 +238,7 @@ def _filling(rng, beneath: np.ndarray) -> np.ndarray:
     return np.clip(piece - piece.mean((0, 1)) + colour, 0, 255).astype(np.float32)
 
 
-def _as_a_camera(rng, view: np.ndarray) -> np.ndarray:
+def as_a_camera(rng, view: np.ndarray) -> np.ndarray:
     """Blur, grain, and what JPEG leaves of it: uint8."""
     if rng.random() < 0.4:  # as a small picture that was enlarged
         h, w = view.shape[:2]

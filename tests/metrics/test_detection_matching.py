@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from wslib.metrics.detection import evaluate
-from wslib.metrics.matching import Protocol, match
+from wslib.metrics.detection import Protocol, evaluate, match
 from wslib.metrics.overlap import box_iou
 
 
