@@ -63,7 +63,7 @@ class Crops(Sequence):
 
     def __getitem__(self, index: int) -> np.ndarray:
         name, rng = self._begin(index)
-        photo = _region(name, self.split)
+        photo = region_of(name, self.split)
         height, width = photo.shape[:2]
         widest = min(width, int(height * ASPECT))
         w = round(np.exp(rng.uniform(np.log(SMALLEST), np.log(widest))))
@@ -81,7 +81,9 @@ def photograph_path(name: str) -> Path:
 
 
 @cache
-def _region(name: str, split: str) -> np.ndarray:
+def region_of(name: str, split: str) -> np.ndarray:
+    """The part of a photograph that pictures of the split may show, (H, W, 3) uint8:
+    the left half for train, the right for val, all of it for others."""
     photo = read_image(photograph_path(name))
     if name == "retina.jpg":  # round, before black
         photo = photo[210:1200, 210:1200]

@@ -11,7 +11,7 @@ import pandas as pd
 from wslib.data.own_photos import Stranger
 from wslib.metrics.bootstrap import Interval, mean_interval
 from wslib.metrics.classwise import mean_ap
-from wslib.metrics.matching import Protocol
+from wslib.metrics.detection import Protocol
 from wslib.metrics.single_box import (
     ERRORS,
     as_detections,

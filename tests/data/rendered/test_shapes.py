@@ -75,10 +75,10 @@ def test_pictures_of_unknown_origin_stand_for_themselves(shapes):
 
 def test_a_crop_is_of_the_photograph_that_it_names(monkeypatch):
     names = []
-    region = backgrounds._region
+    region = backgrounds.region_of
     monkeypatch.setattr(
         backgrounds,
-        "_region",
+        "region_of",
         lambda name, split: (names.append(name), region(name, split))[1],
     )
     crops = Crops("test")
@@ -339,13 +339,13 @@ def test_splits_share_no_part_of_a_photograph(monkeypatch):
 
     monkeypatch.setattr(backgrounds, "read_image", numbered)
     monkeypatch.setattr(backgrounds, "resize_image", kept)
-    backgrounds._region.cache_clear()
+    backgrounds.region_of.cache_clear()
     try:
         for split in SPLITS:
             for k in range(400):
                 Crops(split)[k]
     finally:
-        backgrounds._region.cache_clear()
+        backgrounds.region_of.cache_clear()
     assert not taken["train"] & taken["val"]
     photographs = {s: {names[row[0]] for row in taken[s]} for s in SPLITS}
     assert photographs["test"] == set(RESERVED)
