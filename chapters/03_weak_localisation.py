@@ -17,8 +17,8 @@
 #
 # **Data and time.** With the profiles `smoke` and `sample` the pictures are *rendered*
 # by this project, as in @sec-dogs; the profile `full` takes the photographs of VOC2007
-# [@everingham2010]. At `sample` the chapter takes two to three minutes on two processor
-# cores, drawing the pictures included; everything in it is trained there and then.
+# [@everingham2010]. At `sample` the chapter takes about two minutes on two processor
+# cores; everything in it is trained there and then.
 
 # %% tags=["parameters"]
 from typing import Literal

@@ -36,10 +36,10 @@ def test_changed_sentence_is_in_the_book_and_runs_nothing(book, make_report):
     assert "Nobody drew a box." in page
 
 
-def test_make_would_run_chapter_2_and_not_1_after_a_change_of_boxes(book):
+def test_make_would_run_chapter_2_and_not_1_after_a_change_of_the_recipe(book):
     rules = {n: (book / f"build/smoke/{n}.d").read_text() for n in names(book)}
-    assert "wslib/boxes/boxes.py" in rules["02_voc_dog_detection"]
-    assert "wslib/boxes/boxes.py" not in rules["01_gradcam_theory"]
+    assert "wslib/boxes/recipe.py" in rules["02_voc_dog_detection"]
+    assert "wslib/boxes/recipe.py" not in rules["01_gradcam_theory"]
     of_maps = [rule for name, rule in rules.items() if "caltech" not in name]
     assert len(of_maps) >= 4 and all(" wslib/cam.py" in rule for rule in of_maps)
     assert " wslib/models/two_heads.py" in rules["05_caltech_detector"]
