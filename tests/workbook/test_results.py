@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wslib.show.recorded import Recorded, write_recorded
+from wslib.show.recorded import Recorded, read_recorded, write_recorded
 from wslib.workbook.book import RenderError
 from wslib.workbook.headline import headlines, write_readme
 from wslib.workbook.results import headline, read_specification, write_page
@@ -243,3 +243,19 @@ def test_the_real_specification_knows_every_chapter_and_its_labels():
         assert f"{{#{spec.chapter}}}" in text
         assert f"#| label: {spec.place}\n" in text
         assert f'"{spec.table}"' in text
+
+
+@pytest.mark.parametrize(
+    "what, limit, said",
+    [
+        ("photographs, val", 500, "photographs, val, its first 500"),
+        ("photographs, val", None, "photographs, val"),
+        ("val after its first 500", 5000, "val after its first 500"),
+    ],
+)
+def test_a_recorded_run_on_the_first_images_says_so(what, limit, said):
+    run = read_recorded("03_val", ROOT)
+    data = run.data.model_copy(update={"what": what})
+    parameters = {**run.parameters, "eval_limit": limit}
+    run = run.model_copy(update={"data": data, "parameters": parameters})
+    assert run.examined == said and run.source().startswith(f"{said}; looked at before")

@@ -62,10 +62,17 @@ class Recorded(pydantic.BaseModel, extra="forbid"):
         frame = pd.DataFrame(kept.rows, columns=kept.columns)
         return frame.set_index(kept.columns[0])
 
+    @property
+    def examined(self) -> str:
+        """The data that the run was examined on, and whether that was only its first
+        images."""
+        what, limit = self.data.what, self.parameters.get("eval_limit")
+        return what if not limit or "first" in what else f"{what}, its first {limit}"
+
     def source(self, data: str | None = None) -> str:
         """Where the numbers are from, for a note below a table; `data` where it was not
         the data that the run was examined on."""
-        data = data or f"{self.data.what}; looked at before: {self.data.looks}"
+        data = data or f"{self.examined}; looked at before: {self.data.looks}"
         return f"{data}; {self.date[:10]}, commit {self.commit}."
 
 
