@@ -6,12 +6,13 @@
 PROFILE ?= sample
 CH      ?=
 SET     ?=
+DATA    :=
 RUN     ?=
 OVER    ?=
 LIMIT   ?= 200
 EDITION ?=
 PYTHON  ?= python3
-export SET OVER
+export SET OVER DATA
 # One Ctrl-C ends the jobs of srun, which by itself only says that they are running.
 export SLURM_DISABLE_STATUS ?= 1
 
@@ -44,7 +45,8 @@ help: ## list the targets and the variables
 	@echo; printf '%s\n' \
 	  'PROFILE  smoke: minutes; sample (default): no network needed; full: the real data' \
 	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"' \
-	  'EDITION  student: the book without solutions; teacher: with them below exercises' \
+	  'DATA     a folder of your own pictures for chapters 2, 3, 5: wslib data check FOLDER' \
+  'EDITION  student: the book without solutions; teacher: with them below exercises' \
 	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
 	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
@@ -96,13 +98,14 @@ $(BUILD)/%.json: $(CHECKED)
 
 $(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml) $(ENGINE) $(BUILD)/.settings \
             | .venv/.installed
-	@$(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) --set "$$SET" --build $(BUILD)
+	@$(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) --set "$$SET" \
+	  --data "$$DATA" --build $(BUILD)
 	@touch $@
 
 $(BUILD)/.settings: FORCE
 	@mkdir -p $(BUILD)
-	@printf '%s\n' "$$SET" "$$WSLIB_DATA" | cmp -s - $@ || \
-	  printf '%s\n' "$$SET" "$$WSLIB_DATA" > $@
+	@printf '%s\n' "$$SET" "$$DATA" "$$WSLIB_DATA" | cmp -s - $@ || \
+	  printf '%s\n' "$$SET" "$$DATA" "$$WSLIB_DATA" > $@
 
 -include $(wildcard $(BUILD)/*.d)
 

@@ -21,12 +21,16 @@
 # %% tags=["parameters"]
 from typing import Literal
 
-dataset: Literal["rendered", "voc2007"] = "rendered"  # drawn here, or photographs
+dataset: Literal["rendered", "voc2007"] | str = "rendered"  # or a folder of yours
 rendered: dict[str, int] = {"train": 300, "val": 100, "test": 240}  # how many
 train_split: str = "trainval"  # everything is learnt and chosen on these
 eval_split: str = "test"  # everything is measured on these, once
 eval_limit: int | None = None  # only the first so many of them
-class_name: str = "dog"  # what is to be found
+class_name: Literal[
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+    "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant",
+    "sheep", "sofa", "train", "tvmonitor",
+] = "dog"  # what is to be found; in a folder, one of its classes  # fmt: skip
 backbone: str = "efficientnet_lite0"  # or resnet18, resnet50 (they need the network)
 input_size: int = 448  # pixels; images are resized to a square of this side
 fine_tune_epochs: int = 0  # of the whole network; 0 fits the heads alone
@@ -64,7 +68,6 @@ from scipy import ndimage
 
 from wslib.boxes.boxes import centre_box, from_voc
 from wslib.data.datasets import learn_and_examine, open_voc2007
-from wslib.data.voc import CLASSES
 from wslib.runtime.device import pick_device
 from wslib.show import figures
 from wslib.show.exercises import check_exercise
@@ -73,10 +76,10 @@ from wslib.show.tables import Table
 # %%
 device = pick_device(device)
 voc = open_voc2007(dataset, **rendered, seed=seed)
+CLASSES, source = voc.classes, voc.source
 splits = (train_split, eval_split, eval_limit)
 train_ids, eval_ids = learn_and_examine(voc, class_name, *splits)
 target = CLASSES.index(class_name)
-source = "rendered pictures" if voc.rendered else "VOC2007 photographs"
 
 # %% [markdown]
 # @fig-pictures shows some of those on which the detector will be measured, with the

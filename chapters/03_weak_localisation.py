@@ -23,7 +23,7 @@
 # %% tags=["parameters"]
 from typing import Literal
 
-dataset: Literal["rendered", "voc2007"] = "rendered"  # drawn here, or photographs
+dataset: Literal["rendered", "voc2007"] | str = "rendered"  # or a folder of yours
 rendered: dict[str, int] = {"train": 300, "val": 100, "test": 240}  # how many
 train_split: str = "train"  # everything is learnt and chosen on these
 eval_split: str = "test"  # everything is measured on these
@@ -69,7 +69,6 @@ from IPython.display import Markdown
 
 from wslib.boxes.boxes import from_voc, to_voc
 from wslib.data.datasets import open_voc2007
-from wslib.data.voc import CLASSES
 from wslib.runtime.device import pick_device
 from wslib.show import figures
 from wslib.show.exercises import check_exercise
@@ -78,6 +77,7 @@ from wslib.show.tables import Table
 # %%
 device = pick_device(device)
 voc = open_voc2007(dataset, **rendered, seed=seed)
+CLASSES, source = voc.classes, voc.source
 train_ids = voc.available(voc.ids(train_split))
 eval_ids = voc.available(voc.ids(eval_split, eval_limit))
 train_labels, eval_labels = voc.labels(train_ids), voc.labels(eval_ids)
@@ -85,7 +85,6 @@ learnt, truths = (
     {name: voc.ground_truth(ids, name) for name in CLASSES}
     for ids in (train_ids, eval_ids)
 )
-source = "rendered pictures" if voc.rendered else "VOC2007 photographs"
 if shared := set(train_ids) & set(eval_ids):
     raise ValueError(f"splits {train_split}, {eval_split} share {len(shared)} images")
 

@@ -24,7 +24,7 @@
 # %% tags=["parameters"]
 from typing import Literal
 
-dataset: Literal["rendered", "caltech3", "caltech101"] = "rendered"  # see above
+dataset: Literal["rendered", "caltech3", "caltech101"] | str = "rendered"  # or yours
 count: int = 400  # pictures that are drawn; the real sets have 2,033
 parts: dict[str, float] = {"train": 0.64, "val": 0.11, "test": 0.25}  # the split
 stored_size: int = 96  # pixels a side at which pictures are kept in memory
@@ -67,7 +67,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from wslib.data.caltech import LABELS, write_csv
+from wslib.data.caltech import write_csv
 from wslib.data.datasets import open_caltech
 from wslib.data.duplicates import duplicate_groups
 from wslib.data.images import read_image
@@ -93,6 +93,7 @@ from wslib.show.tables import Table, percent_table, points
 
 device = pick_device(device)
 pictures = open_caltech(dataset, count, seed)
+LABELS, source = pictures.classes, pictures.source
 examples = Examples.read(pictures, stored_size)
 groups = duplicate_groups(pictures)
 rows = stratified_split(pictures.labels, parts, seed, groups)
@@ -102,7 +103,6 @@ for name, split_pictures in files.items():
     write_csv(build_folder() / "models" / f"caltech-{name}.csv", split_pictures)
 train, val, test = (splits[name] for name in ("train", "val", "test"))
 truth, known = ((s.labels.numpy(), s.boxes.numpy()) for s in (test, val))
-source = "rendered pictures" if pictures.rendered else "photographs of Caltech-101"
 
 # %% [markdown]
 # The mean box of each class over the training set is the baseline to be beaten: it
@@ -127,7 +127,9 @@ def gallery(split, chosen, boxes, right, titles, name):
     return Picture(draw_one_box_each(images, titles, boxes, right, true), name)
 
 
-chosen = np.concatenate([np.flatnonzero(truth[0] == k)[:2] for k in range(3)])[:5]
+chosen = np.concatenate(
+    [np.flatnonzero(truth[0] == k)[:2] for k in np.unique(truth[0])]
+)[:5]
 titles = [f"{LABELS[truth[0][k]]}\nIoU {blind['iou'][k]:.2f}" for k in chosen]
 right = blind["good"].to_numpy()[chosen] == 1
 gallery("test", chosen, middle[truth[0][chosen]], right, titles, "caltech-pictures")
@@ -157,7 +159,8 @@ Markdown(
 
 # %%
 #| code-fold: false
-network = build_detector("simple", seed, input_size=input_size).to(device)
+shape = {"num_classes": len(LABELS), "input_size": input_size}
+network = build_detector("simple", seed, **shape).to(device)
 x, (y, t) = next(iter(box_batches(network, train, batch_size, "mirror", seed)))
 with torch.no_grad():
     A = network.features(x)  # (B, 3, S, S) -> (B, 64, h, w)
@@ -664,15 +667,17 @@ paths, drawn_boxes, labels = (
     files["train"].boxes,
     train.labels.numpy(),
 )
-faces = np.flatnonzero((labels == 0) & files["train"].has_box)
+face = LABELS.index("face") if "face" in LABELS else len(LABELS)
+faces = np.flatnonzero((labels == face) & files["train"].has_box)
 faces = np.random.default_rng(seed).permutation(faces)[: 2 * hog_pictures]
 haar = HaarFaces()
-fitted = haar.fit_boxes([paths[k] for k in faces], drawn_boxes[faces])
+learnt = [paths[k] for k in faces], drawn_boxes[faces]
+fitted = haar.fit_boxes(*learnt) if len(faces) else haar
 hog = HogDetectors.fit(paths, drawn_boxes, labels, seed, enough=hog_pictures)
 looked, sizes = files["test"].paths, files["test"].sizes
 found = {
-    "Haar cascade": [[faces] for faces in haar.detect_all(looked)],
-    "Haar, corners fitted": [[faces] for faces in fitted.detect_all(looked)],
+    "Haar cascade": [[()] * face + [rows] for rows in haar.detect_all(looked)],
+    "Haar, corners fitted": [[()] * face + [r] for r in fitted.detect_all(looked)],
     "HOG + SVM": hog.detect_all(looked),
 }
 classic = {n: summaries.Answer.of_detectors(d, sizes) for n, d in found.items()}
@@ -758,7 +763,7 @@ Markdown(
 on_faces = {n: a.measure(truth) for n, a in classic.items()} | {
     "best": measured["best"]
 }
-frame, is_face = summaries.measure_one_class(on_faces, 0), truth[0] == 0
+frame, is_face = summaries.measure_one_class(on_faces, face), truth[0] == face
 note = f"Data: {source}, test: {is_face.sum()} faces, {(~is_face).sum()} others."
 percent_table(frame, "caltech-haar", note, {"box loss": ".2f"})
 
@@ -794,7 +799,7 @@ gallery("test", [k for _, k in shown], boxes, right, titles, "caltech-best-boxes
 #| label: fig-own
 #| fig-cap: "Photographs from elsewhere: what the best network calls them, how sure it
 #|   is, and its box. Vermilion: a wrong class, or a thing that is none of the three."
-strangers, left_out = read_strangers(own)
+strangers, left_out = read_strangers(own, classes=LABELS)
 images = [stranger.image for stranger in strangers]
 pixels = squares(images, stored_size)
 foreign = predict(best.detector, pixels, mirrored=True)

@@ -112,9 +112,10 @@ def test_classification_by_hand():
     labels = np.zeros((4, 20), np.int8)
     dog = CLASSES.index("dog")
     labels[[0, 2], dog] = 1
+    images = SimpleNamespace(labels=labels, classes=CLASSES)
     probabilities = np.zeros((4, 20))
     probabilities[:, dog] = 0.9, 0.8, 0.7, 0.6
-    mean, frame = scoring.measure_classes(probabilities, SimpleNamespace(labels=labels))
+    mean, frame = scoring.measure_classes(probabilities, images)
     assert frame["class"].tolist() == ["dog"] and frame["images"].tolist() == [2]
     assert mean == frame["AP"].item() == pytest.approx(100 * (1 + 2 / 3) / 2)
 

@@ -15,7 +15,8 @@ def save(path, size=(30, 20), **options):
 
 def test_without_a_folder_there_are_those_that_packages_ship(tmp_path):
     strangers, left_out = read_strangers(tmp_path / "none")
-    assert [s.name for s in strangers] == list(SHIPPED) and left_out == ""
+    assert [s.name for s in strangers] == list(SHIPPED)
+    assert left_out == f"There is no folder `{tmp_path}/none` with pictures of yours."
     assert [s.label for s in strangers] == ["face", "motorcycle", ""]
     assert all(s.image.dtype == np.uint8 and s.image.ndim == 3 for s in strangers)
 

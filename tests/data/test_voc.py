@@ -201,7 +201,9 @@ def test_box_that_leaves_the_image_is_clipped_with_a_warning(tmp_path):
 
 
 def test_unknown_data_set():
-    with pytest.raises(ValueError, match="'voc2012', expected 'voc2007' or 'rendered'"):
+    with pytest.raises(
+        ValueError, match="'voc2012', expected 'voc2007', 'rendered' or a folder"
+    ):
         open_voc2007("voc2012")
 
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from wslib.data.caltech import LABELS, read_csv
+from wslib.data.rendered.own import draw_folder
 from wslib.metrics.single_box import measure_boxes
 from wslib.models.checkpoints import save_checkpoint
 from wslib.models.two_heads import about_detector, build_detector
@@ -99,8 +100,16 @@ def test_decoded_pictures_and_files_are_measured_alike(folder):
     assert one.frame["said"].tolist() == whole.labels.tolist()
 
 
-def test_other_classes_are_refused(folder):
+def test_pictures_of_other_classes_are_refused(folder, tmp_path):
     detector = build_detector("simple", num_classes=2, input_size=64)
     save(folder / "dogs.pt", detector, ["dog", "cat"])
-    with pytest.raises(ValueError, match="dogs.pt: its classes are dog, cat, expected"):
-        open_detector(folder / "dogs.pt", "cpu")
+    _, about = open_detector(folder / "dogs.pt", "cpu")
+    assert about["classes"] == ["dog", "cat"]
+    with pytest.raises(ValueError, match="val.csv, line 1: label 'face', expected dog"):
+        open_sets(folder / "dogs.pt", [folder / "val.csv"], about["classes"])
+    own = draw_folder(tmp_path / "own", "CSV", count=4)
+    with pytest.raises(ValueError, match="own: pictures of 'ball', expected dog, cat"):
+        open_sets(folder / "dogs.pt", [own], about["classes"])
+    known = open_sets(folder / "dogs.pt", [own], ["tree", "dog", "ball"])[str(own)]
+    assert known.labels.tolist() == [2, 0, 2, 0]
+    assert known.classes == ("tree", "dog", "ball")

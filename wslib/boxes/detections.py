@@ -19,7 +19,7 @@ from wslib.models.checkpoints import naming
 from wslib.runtime.kept import write_text
 
 FORMAT = "wslib detections 1"
-DATASETS = ("voc2007", "rendered", "files")
+DATASETS = ("voc2007", "rendered", "files")  # or a person's own folder
 HEAD = {  # what stands above the boxes: the field of each key, and its type
     "class": ("class_name", str),
     "dataset": ("dataset", str),
@@ -38,8 +38,9 @@ class Detections:
     without any box has (0, 5). `recipe`: how they were made (kind of map, input size,
     threshold, ...), in texts, numbers and lists. `model`: the fingerprint of the
     network (`wslib.models.checkpoints.fingerprint`). `dataset`: "voc2007", "rendered",
-    whose number of images stands in `recipe["rendered"]`, or "files", for images that
-    belong to no data set and whose ids are their paths. `split`: the list of images.
+    whose number of images stands in `recipe["rendered"]`, the path of a person's own
+    folder, or "files", for images that belong to no data set and whose ids are their
+    paths. `split`: the list of images.
     """
 
     class_name: str
@@ -128,12 +129,12 @@ def _each_once(pairs: list[tuple[str, object]]) -> dict:
 
 
 def _check_head(detections: Detections) -> None:
-    if detections.class_name not in CLASSES:
-        known = ", ".join(CLASSES)
-        raise ValueError(f"no class {detections.class_name!r}; VOC has {known}")
-    if detections.dataset not in DATASETS:
+    name, dataset = detections.class_name, detections.dataset
+    if dataset in ("voc2007", "rendered") and name not in CLASSES:
+        raise ValueError(f"no class {name!r}; VOC has {', '.join(CLASSES)}")
+    if dataset not in DATASETS and not Path(dataset).is_dir():
         expected = ", ".join(DATASETS)
-        raise ValueError(f"data set {detections.dataset!r}, expected {expected}")
+        raise ValueError(f"data set {dataset!r}, expected {expected} or a folder")
     if not detections.boxes:
         raise ValueError("no images: expected the id of each that was looked at")
     try:

@@ -71,7 +71,8 @@ class Explainer:
         self.size = _height_and_width(size or about.get("size", classifier.input_size))
         # Where one head classifies and another one is for the maps, that is the last.
         self.first = (heads - 1) * len(self.classes)
-        self.exclusive = set(self.classes) != set(CLASSES)  # VOC's are independent
+        independent = about.get("independent", set(self.classes) == set(CLASSES))
+        self.exclusive = not independent  # several classes may be in one image
         self.classifier = classifier.to(place)
         with naming(model or classifier.name):
             layers = [_layer(classifier, name) for name in layers]

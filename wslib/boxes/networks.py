@@ -1,4 +1,4 @@
-"""Networks in files that find VOC's classes: probabilities, maps, and then boxes.
+"""Networks in files that find classes: probabilities, maps, and then boxes.
 
 Two kinds of files do: a detector of `wslib voc train`, and a plain classifier, which
 Grad-CAM explains without any training.
@@ -22,7 +22,6 @@ from wslib.boxes.recipe import DEFAULT_RECIPE, Recipe
 from wslib.cam import GradCAM
 from wslib.data.image_sets import ImageSet
 from wslib.data.images import read_image
-from wslib.data.voc import CLASSES
 from wslib.models.checkpoints import fingerprint, load_classifier, naming
 from wslib.models.classifiers import Classifier
 from wslib.models.dense import load_dense
@@ -34,11 +33,11 @@ SIZE = 448  # pixels, where a detector does not say its own
 
 
 class VocNetwork(ABC):
-    """A network in a file, with all classes of VOC among its outputs.
+    """A network in a file, with VOC's classes among its outputs, or a person's own.
 
     `about`: what the file says of it; `size`: side of its input in training; `kinds`:
     the maps that it can make, the default first. Raises ValueError, one line that names
-    the file, for a size below 32 and for classes that are missing.
+    the file, for a size below 32, and wherever it is asked for a class that it lacks.
     """
 
     kinds: tuple[str, ...]
@@ -47,23 +46,29 @@ class VocNetwork(ABC):
         self.path, self.network, self.about, self.size = path, network, about, size
         with naming(path):
             check_size(size)
-        missing = [name for name in CLASSES if name not in about["classes"]]
-        if missing:
-            raise ValueError(f"{path}: its classes lack {', '.join(missing)}")
-        self.order = [about["classes"].index(name) for name in CLASSES]
         self.fingerprint = fingerprint(network)
 
+    def outputs(self, classes: Sequence[str]) -> list[int]:
+        """Find the numbers of the outputs of these classes."""
+        known = self.about["classes"]
+        missing = [name for name in classes if name not in known]
+        if missing:
+            text = f"its classes lack {', '.join(missing)}; it has {', '.join(known)}"
+            raise ValueError(f"{self.path}: {text}")
+        return [known.index(name) for name in classes]
+
     def probabilities(
-        self, paths: Sequence[Path], size: int | None = None, batch_size: int = 8
+        self,
+        paths: Sequence[Path],
+        classes: Sequence[str],
+        size: int | None = None,
+        batch_size: int = 8,
     ) -> np.ndarray:
-        """Ask for each class of VOC in each image, (N, 20). `size`: the side at which
+        """Ask for each of n classes in each image, (N, n). `size`: the side at which
         images are read, by default the network's own. Raises ValueError below 32."""
         check_size(size or self.size)
-        return self._classify(paths, size or self.size, batch_size)[:, self.order]
-
-    def class_probabilities(self, paths: Sequence[Path], class_name: str) -> np.ndarray:
-        """Ask for one class in each image, (N,)."""
-        return self.probabilities(paths)[:, CLASSES.index(class_name)]
+        wanted = self.outputs(classes)
+        return self._classify(paths, size or self.size, batch_size)[:, wanted]
 
     @abstractmethod
     def class_maps(
@@ -88,6 +93,7 @@ class VocNetwork(ABC):
     ) -> Recipe:
         """Complete a recipe for boxes: what is None is the network's own, `boxes` are
         other fields of a `Recipe`. Raises ValueError, before any image is read."""
+        self.outputs([class_name])
         kind = kind or self.kinds[0]
         if kind not in self.kinds:
             kinds = ", ".join(self.kinds)
@@ -107,7 +113,7 @@ class VocNetwork(ABC):
         """Find the boxes of a class in all images, in one pass. `size` as above."""
         size = size or self.size
         check_size(size)
-        target = self.order[CLASSES.index(class_name)]
+        (target,) = self.outputs([class_name])
         options = (target, recipe.kind, size, batch_size)
         maps = self.class_maps(images.ids, images.paths, *options)
         path = dict(zip(images.ids, images.paths, strict=True))
@@ -129,7 +135,7 @@ class VocNetwork(ABC):
         kind = detections.recipe.get("kind", self.kinds[0])
         size = detections.recipe.get("size", self.size)
         check_size(size)
-        target = self.order[CLASSES.index(detections.class_name)]
+        (target,) = self.outputs([detections.class_name])
         maps = self.class_maps(ids, paths, target, kind, size)
         return [maps.heatmap(index) for index in range(len(ids))]
 

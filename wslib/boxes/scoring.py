@@ -12,7 +12,6 @@ from wslib.boxes.boxes import centre_box, from_voc
 from wslib.boxes.detections import Detections
 from wslib.data.datasets import open_voc2007
 from wslib.data.image_sets import ImageSet
-from wslib.data.voc import CLASSES
 from wslib.metrics.bootstrap import evaluate_with_intervals
 from wslib.metrics.classification import mean_average_precision
 from wslib.metrics.detection import Boxes, evaluate
@@ -82,12 +81,14 @@ def open_images(path: Path, detections: Detections) -> ImageSet:
 def measure_classes(
     probabilities: np.ndarray, images: ImageSet
 ) -> tuple[float, pd.DataFrame]:
-    """Measure the classification of images, (N, 20): mAP, and a row for each class that
+    """Measure the classification of images, (N, n): mAP, and a row for each class that
     there is, with its number of images and its AP. In percent."""
     labels = images.labels
     mean, each = mean_average_precision(probabilities, labels)
     positive = (labels == 1).sum(0)
-    frame = pd.DataFrame({"class": CLASSES, "images": positive, "AP": 100 * each})
+    frame = pd.DataFrame(
+        {"class": images.classes, "images": positive, "AP": 100 * each}
+    )
     return 100 * mean, frame[positive > 0]
 
 

@@ -15,7 +15,6 @@ from wslib.boxes.networks import classify_files
 from wslib.boxes.recipe import choose_thresholds
 from wslib.boxes.scoring import measure_classes
 from wslib.data.image_sets import ImageSet
-from wslib.data.voc import CLASSES
 from wslib.models.checkpoints import about_classifier
 from wslib.models.classifiers import Classifier, build_classifier
 from wslib.models.dense import DenseClassifier, load_dense, save_dense
@@ -67,15 +66,16 @@ def train_detector(
         )
         if len(history) < epochs:
             return history
-    network = DenseClassifier(classifier, len(CLASSES), imagenet_head).to(place)
+    classes = images.classes
+    network = DenseClassifier(classifier, len(classes), imagenet_head).to(place)
     labels = images.labels
     features = extract_features(network, images.paths, size, batch_size)
     fit_heads(network, features, labels, seed=seed)
     evidence = cross_fit(network, images.ids, features, labels, seed=seed)
-    truths = {name: images.ground_truth(name) for name in CLASSES}
+    truths = {name: images.ground_truth(name) for name in classes}
     thresholds = choose_thresholds(evidence, truths)
     about = {"size": size, "thresholds": thresholds, "trained": {**settings}}
-    save_dense(path, network, CLASSES, **about)
+    save_dense(path, network, classes, **about)
     return history
 
 
@@ -92,7 +92,7 @@ def _fine_tune(
     data = (classifier, images.paths, labels, size)
     if (keep / "last.pt").is_file():  # the head's weights are there
         K, device = classifier.head.in_features, classifier.head.weight.device
-        classifier.head = nn.Linear(K, len(CLASSES)).to(device)
+        classifier.head = nn.Linear(K, len(images.classes)).to(device)
     else:
         replace_head(*data, [PENALTY], batch_size)
 
@@ -100,6 +100,7 @@ def _fine_tune(
         probabilities = classify_files(model, held.paths, size, batch_size)
         return {"mAP": measure_classes(probabilities, held)[0]}
 
+    about = {**about_classifier(classifier, images.classes), "independent": True}
     return fine_tune(
         *data,
         settings["epochs"],
@@ -108,5 +109,5 @@ def _fine_tune(
         validate=validate if held else None,
         best=("mAP", "max") if held else None,
         keep=keep,
-        about={**settings, **about_classifier(classifier, CLASSES)},
+        about={**settings, **about},
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from wslib.cli.console import (
     INTERRUPTED,
     check_out,
     print_json,
+    print_notes,
     resumable,
     save_figure,
 )
@@ -23,7 +23,6 @@ from wslib.cli.contents import Contents
 
 BUILD = Path("build/caltech")
 AUGMENTATIONS = names_in("practical.views", "AUGMENTATIONS")
-BATCH = 32  # pictures that `predict` holds at a time
 PANELS = {  # of curves.png: the lines of each, and their columns in the history
     "loss": {"train": "loss", "val": "val_loss"},
     "accuracy": {"train": "accuracy", "val": "val_accuracy"},
@@ -56,7 +55,8 @@ def train_network(
         str,
         options.one_of(
             names_in("data.datasets", "CALTECH_SETS"),
-            help="caltech3, caltech101, or rendered (drawn on this machine)",
+            help="caltech3, caltech101, rendered (drawn on this machine), or a folder "
+            "of your own pictures, see `wslib data check`",
         ),
     ] = "caltech3",
     count: Annotated[
@@ -124,35 +124,33 @@ def train_network(
     """
     from wslib.data.datasets import open_caltech
     from wslib.models.two_heads import build_detector
+    from wslib.practical import kept_training
     from wslib.practical.detector_training import BEST
     from wslib.practical.evaluation import PARTS, measure_set
-    from wslib.practical.kept_training import train_kept
     from wslib.runtime.device import pick_device
     from wslib.show.pictures import draw_history
-    from wslib.training.losses import DetectorLoss
     from wslib.training.runs import best_epoch
 
     out = out or BUILD / network
-    DetectorLoss(box_loss)  # raises for another name, before pictures are read
-    _check_options(augmentation, frozen, share)
-    check_out(out / "best.pt")
-    switches = {"frozen": True} if frozen else {}
-    switches |= {"pretrained": False} if no_pretrained else {}
-    switches |= {"batch_norm": False} if no_batch_norm else {}
-    switches |= {} if dropout is None else {"dropout": dropout}
-    place = pick_device(device)
-    model = build_detector(network, seed, **switches, input_size=input_size).to(place)
-    model.bfloat16 = bfloat16
-    settings = {"dataset": dataset, "split": _parse_shares(split), "share": share}
+    kept_training.check_training(box_loss, augmentation, frozen, share)
+    shares = kept_training.parse_shares(split)
+    switches = (frozen, not no_pretrained, not no_batch_norm, dropout)
+    options = kept_training.choose_options(*switches) | {"input_size": input_size}
+    build = partial(build_detector, network, seed, **options)
+    build()  # refuses what the network has not, before pictures are read
     drawn = {"count": count} if dataset == "rendered" else {}
+    settings = {"dataset": dataset, "split": shares, "share": share}
     settings |= {**drawn, "seed": seed}
     training = {"epochs": epochs, "learning_rate": learning_rate}
     training |= {"batch_size": batch_size, "augmentation": augmentation}
     training |= {"box_loss": box_loss, "box_weight": box_weight}
     with resumable():
         pictures = open_caltech(dataset, **drawn)
-        _print_notes(pictures.notes)
-        trained = train_kept(model, pictures, out, settings, **training)
+        print_notes(pictures.notes)
+        model = build(num_classes=len(pictures.classes)).to(pick_device(device))
+        model.bfloat16 = bfloat16
+        check_out(out / "best.pt")
+        trained = kept_training.train_kept(model, pictures, out, settings, **training)
     history, sets, val = trained
     save_figure(draw_history(history, PANELS), out / "curves.png")
     if len(history) < epochs:  # `fit` has said so
@@ -192,7 +190,7 @@ def evaluate_network(
     detector, about = open_detector(model, device)
     measured = [
         measure_set(detector, pictures, name, mirrored=mirrored)
-        for name, pictures in open_sets(model, data or []).items()
+        for name, pictures in open_sets(model, data or [], about["classes"]).items()
     ]
     if as_json:
         head = {"model": str(model), "network": about["network"], "mirrored": mirrored}
@@ -240,32 +238,24 @@ def predict_pictures(
 
     JSON: [{path, label, probability, x1, y1, x2, y2, true_label, iou}]
     """
-    import numpy as np
-
     from wslib.practical import predictions
     from wslib.practical.evaluation import open_detector
     from wslib.runtime.kept import written_whole
-    from wslib.runtime.progress import progress
-    from wslib.show.pictures import draw_prediction
 
     out = out or BUILD / ("failures" if only_failures else "predictions")
-    detector, _ = open_detector(model, device)
-    targets = predictions.gather_targets(paths, out)
-    _print_notes(targets.notes)
+    detector, about = open_detector(model, device)
+    targets = predictions.gather_targets(paths, out, about["classes"])
+    knows = f"it knows {', '.join(about['classes'])}, and takes all for one of them"
+    print_notes([f"{model}: {knows}", *targets.notes])
     if only_failures:
         predictions.check_known(targets)
     copies = _plan_copies(targets.files, out)
     shown, unread, count = [], [], len(targets.files)
-    batches = np.array_split(np.arange(count), math.ceil(count / BATCH))
-    for rows in progress(batches, "predicting"):
-        some = targets.take(rows)
-        some, complaints = predictions.predict_files(detector, some, mirrored)
+    for some, complaints in predictions.predict_all(detector, targets, mirrored, about):
         unread += complaints
         for one in some:
             if not (only_failures and one.good):
-                caption = ", ".join(one.captions)
-                drawn = draw_prediction(one.image, caption, one.drawn_boxes)
-                save_figure(drawn, copies[one.path])
+                _save_prediction(one, copies[one.path])
                 shown.append(replace(one, image=None))
     with written_whole(out / "predictions.csv") as part:
         predictions.make_frame(shown).to_csv(part, index=False)
@@ -277,34 +267,12 @@ def predict_pictures(
         print(*shown, sep="\n", end="\n" * bool(shown))
         of = f"failures in {count - len(unread)}" if only_failures else f"of {count}"
         print(f"{len(shown)} {of} pictures: {out / 'predictions.csv'}")
-    _print_notes(unread)  # here, where the progress bar is gone
+    print_notes(unread)  # here, where the progress bar is gone
     if unread:
         raise typer.Exit(1)
 
 
-# ------------------------------------------------------------------------------ checks
-
-
-def _check_options(augmentation: str, frozen: bool, share: float) -> None:
-    """Raise ValueError for what would fail only after the pictures are read."""
-    allowed = AUGMENTATIONS[:2] if frozen else AUGMENTATIONS
-    if augmentation not in allowed:
-        text = f"--augmentation {augmentation}{' with --frozen' * frozen}"
-        raise ValueError(f"{text}, expected one of {', '.join(allowed)}")
-    if not 0 < share <= 1:
-        raise ValueError(f"--share {share}, expected above 0 and up to 1")
-
-
-def _parse_shares(split: str) -> dict[str, float]:
-    """Read `--split`; that the shares add up is checked where it is made."""
-    try:
-        shares = [float(word) for word in split.split(",")]
-    except ValueError:
-        shares = []
-    if len(shares) != 3:
-        text = "expected three shares, such as 0.8,0.1,0.1"
-        raise ValueError(f"--split {split}: {text}")
-    return dict(zip(("train", "val", "test"), shares, strict=True))
+# ----------------------------------------------------------------------------- results
 
 
 def _plan_copies(files: list[Path], out: Path) -> dict[Path, Path]:
@@ -317,19 +285,20 @@ def _plan_copies(files: list[Path], out: Path) -> dict[Path, Path]:
     return copies
 
 
-# ----------------------------------------------------------------------------- results
-
-
-def _print_notes(notes: list[str]) -> None:
-    for note in notes:
-        print(f"wslib: {note}", file=sys.stderr)
-
-
 def _print_sets(measured: list, mirrored: bool = False) -> None:
     """Print the measures of each set as the practical's eval.py does."""
     print(*measured, sep="\n")
     text = "95 % intervals in brackets: of shares Wilson's, of the mean by bootstrap"
     print(text + ("; mean of picture and mirror image" if mirrored else ""))
+
+
+def _save_prediction(one, path: Path) -> None:
+    """Write a copy of the picture with its boxes and its caption."""
+    from wslib.show.pictures import draw_prediction
+
+    save_figure(
+        draw_prediction(one.image, ", ".join(one.captions), one.drawn_boxes), path
+    )
 
 
 def _save_sheet(shown: list, path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,12 @@ def print_json(content: object) -> None:
 def print_about(about: Mapping, **options) -> None:
     """Print a line of names and values: "split val, images 6"."""
     print(", ".join(f"{key} {value}" for key, value in about.items()), **options)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print lines that are no results on standard error."""
+    for note in notes:
+        print(f"wslib: {note}", file=sys.stderr)
 
 
 def write_json(path: Path, content: object) -> None:

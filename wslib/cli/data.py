@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -53,6 +54,63 @@ def fetch_data(
     """
     with resumable():
         inventory.fetch_data_set(name, part, base_url, keep_archives)
+
+
+@app.command("example")
+def draw_example(
+    folder: Annotated[Path, typer.Argument(help="A new one")],
+    layout: Annotated[
+        str, options.one_of(names_in("data.rendered.own", "WRITERS"))
+    ] = "CSV",
+    count: Annotated[int, typer.Option(min=6, help="Pictures")] = 50,
+) -> None:
+    """Draw balls and trees into a folder, as your own pictures should lie there.
+
+    \b
+    Example: wslib data example balls && make chapter CH=02 DATA=balls PROFILE=smoke
+    """
+    from wslib.data.rendered.own import draw_folder
+
+    draw_folder(folder, layout, count)
+    print(f"{folder}: {count} pictures, {layout}")
+
+
+@app.command("check")
+def check_folder(
+    folder: Annotated[Path, typer.Argument(help="With your own pictures and boxes")],
+    as_json: options.Json = False,
+) -> None:
+    """Say what a folder of your own pictures holds, and what is wrong in it.
+
+    One of three layouts: VOC's, Annotations/*.xml beside JPEGImages/; a folder of
+    pictures for each class, with rows NAME,x1,y1,x2,y2 in a CSV; COCO's JSON. The
+    classes are those of the files. Splits are ImageSets/Main/train.txt, val.txt,
+    test.txt of VOC, train, val and test in the names of COCO's files, or else drawn:
+    then pictures taken in a row should be few. The status is 1 if anything is wrong.
+
+    \b
+    Example: wslib data check path/to/folder
+
+    JSON: folder, layout, pictures, classes {name: {pictures, boxes}}, splits,
+    drawn, problems [...], advice
+    """
+    from wslib.data.own_sets import summarise_folder
+
+    found = summarise_folder(folder)
+    if as_json:
+        print_json(found)
+    else:
+        print(f"{folder}: {found['layout']}, {found['pictures']} pictures")
+        for name, counts in found["classes"].items():
+            text = f"{counts['pictures']:6} pictures {counts['boxes']:6} boxes"
+            print(f"  {name:16}{text}")
+        splits = ", ".join(f"{name} {n}" for name, n in found["splits"].items())
+        print(f"  splits{', drawn' * found['drawn']}: {splits or 'none'}")
+        print(f"  {found['advice']}")
+        print(*found["problems"], sep="\n", end="\n" * bool(found["problems"]))
+        print(f"{len(found['problems'])} problems")
+    if found["problems"]:
+        raise typer.Exit(1)
 
 
 @app.command("list")

@@ -72,9 +72,7 @@ def detect_boxes(
     from wslib.boxes.networks import open_network
     from wslib.boxes.scoring import count_boxes
     from wslib.data.image_sets import ImageSet
-    from wslib.data.voc import check_class
 
-    check_class(class_name)
     if out:
         check_out(out)
     counts = options.parse_counts(rendered)

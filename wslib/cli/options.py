@@ -36,7 +36,11 @@ def list_names(names: Iterable[str]) -> str:
 
 Dataset = Annotated[
     str,
-    one_of(VOC_SETS, help="voc2007 (photographs) or rendered (drawn on this machine)"),
+    one_of(
+        VOC_SETS,
+        help="voc2007 (photographs), rendered (drawn on this machine), or a folder of "
+        "your own pictures, see `wslib data check`",
+    ),
 ]
 Rendered = Annotated[
     str, typer.Option(help="Sizes of the drawn splits: train=300,val=100,test=200")
@@ -47,7 +51,11 @@ Limit = Annotated[
 ]
 ClassName = Annotated[
     str,
-    one_of(names_in("data.voc", "CLASSES"), "--class", help="One of VOC's 20 classes"),
+    one_of(
+        names_in("data.voc", "CLASSES"),
+        "--class",
+        help="One of VOC's 20 classes, or of your own",
+    ),
 ]
 Ious = Annotated[
     list[float],

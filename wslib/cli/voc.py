@@ -81,7 +81,6 @@ def train_detector(
     from wslib.show.pictures import draw_history
 
     path = out / "detector.pt"
-    check_out(path)
     check_size(size)
     trained = {"dataset": dataset, "rendered": rendered, "split": split, "limit": limit}
     trained |= {"backbone": backbone, "size": size, "epochs": epochs, "seed": seed}
@@ -94,6 +93,7 @@ def train_detector(
     held = ImageSet.from_split(dataset, validate, 0, counts) if validate else None
     if held:
         check_apart(images, held)
+    check_out(path)
     with resumable():
         how = (held, trained, batch_size, device)
         history = training.train_detector(path, images, *how)
@@ -106,7 +106,8 @@ def train_detector(
     print(f"{path}: learnt from {len(images)} images of {split}")
     if held:
         network = open_network(path, None, None, device)
-        probabilities = network.probabilities(held.paths, size, batch_size)
+        asked = (held.paths, held.classes, size, batch_size)
+        probabilities = network.probabilities(*asked)
         mean, _ = measure_classes(probabilities, held)
         print(f"mAP {mean:.1f} % on {len(held)} images of {validate}")
 
@@ -141,7 +142,8 @@ def evaluate_classes(
     counts = options.parse_counts(rendered)
     images = ImageSet.from_split(dataset, split, limit, counts)
     network = open_network(detector, checkpoint, class_names, device)
-    probabilities = network.probabilities(images.paths, size, batch_size)
+    asked = (images.paths, images.classes, size, batch_size)
+    probabilities = network.probabilities(*asked)
     mean, frame = measure_classes(probabilities, images)
     about = {"dataset": dataset, "split": split, "images": len(images)}
     if as_json:
@@ -192,7 +194,7 @@ def measure_baselines(
     truth, probabilities = images.ground_truth(class_name), None
     if detector or checkpoint:
         network = open_network(detector, checkpoint, class_names, device)
-        probabilities = network.class_probabilities(images.paths, class_name)
+        probabilities = network.probabilities(images.paths, [class_name])[:, 0]
     baselines = scoring.centre_detections(images, truth, probabilities)
     ious = list(dict.fromkeys(iou))
     frame = scoring.compare_detectors(baselines, truth, ious, protocol)

@@ -42,6 +42,9 @@ Branch = Annotated[
     str | None, typer.Option(help="Commit them to this local branch, beside the tree")
 ]
 Overrides = Annotated[str, typer.Option("--set", help='Such as "seed=1 epochs=5"')]
+Data = Annotated[
+    str, typer.Option(help="Folder of your own pictures, see `wslib data check`")
+]
 Place = Annotated[Path | None, typer.Option("--build", help="Not build/PROFILE")]
 Over = Annotated[str, typer.Option(help='Such as "seed=0,1,2 input_size=224,448"')]
 Limit = Annotated[int, typer.Option(help="More combinations are a mistake")]
@@ -52,6 +55,7 @@ def check_chapters(
     chapters: Chapters,
     profile: Profile = "sample",
     overrides: Overrides = "",
+    data: Data = "",
     place: Place = None,
 ) -> None:
     """Check the parameters of chapters; nothing is executed.
@@ -64,7 +68,15 @@ def check_chapters(
     from wslib.workbook.run import Build, check
 
     build = Build(profile, place=place)
-    check([Chapter(path) for path in chapters], build, parse_overrides(overrides))
+    wanted = [Chapter(path) for path in chapters]
+    check(wanted, build, parse_overrides(overrides), data, _classes_in)
+
+
+def _classes_in(folder: str) -> tuple[str, ...]:
+    """Read the classes of a person's own pictures."""
+    from wslib.data.own_folders import read_own_folder
+
+    return read_own_folder(folder).classes
 
 
 @app.command("run")

@@ -35,11 +35,19 @@ class Pictures:
     """N pictures, none of them decoded, each with one label and at most one box."""
 
     paths: list[Path]
-    labels: np.ndarray  # (N,) int64, indices into LABELS
+    labels: np.ndarray  # (N,) int64, indices into `classes`
     boxes: np.ndarray  # (N, 4) float64 xyxy, pixels of the file; NaN where none
     sizes: np.ndarray  # (N, 2) int64, width and height of each file
     notes: list[str]  # one line for each picture without a box, in their order
     rendered: bool  # drawn by code, not photographed
+    classes: tuple[str, ...] = LABELS
+    source: str = ""  # in words; by default as `__post_init__` has it
+
+    def __post_init__(self) -> None:
+        course = self.classes == LABELS
+        known = "photographs of Caltech-101" if course else "own pictures"
+        known = "rendered pictures" if self.rendered else known
+        object.__setattr__(self, "source", self.source or known)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -67,6 +75,8 @@ class Pictures:
             self.sizes[rows],
             [notes[row] for row in rows if row in notes],
             self.rendered,
+            self.classes,
+            self.source,
         )
 
 
@@ -80,7 +90,7 @@ class Row:
     box: tuple[float, ...]  # x1, y1, x2, y2
 
 
-def read_caltech(root: Path | str) -> Pictures:
+def read_caltech(root: Path | str, classes: Sequence[str] = LABELS) -> Pictures:
     """Read `root`/images/LABEL/NAME with the boxes in `root`/annotations/LABEL.csv.
 
     The rows are `NAME,x1,y1,x2,y2,label`, without a header; empty lines are skipped. A
@@ -94,16 +104,18 @@ def read_caltech(root: Path | str) -> Pictures:
     that is no picture; one line that names file and line.
     """
     root = Path(root)
-    files = [root / "annotations" / f"{label}.csv" for label in LABELS]
+    files = [root / "annotations" / f"{label}.csv" for label in classes]
     pictures = root / "images"
-    return gather([row for file in files for row in _read_rows(file, pictures, True)])
+    rows = [row for f in files for row in _read_rows(f, pictures, True, classes)]
+    return gather(rows, classes)
 
 
-def read_csv(path: Path | str) -> Pictures:
+def read_csv(path: Path | str, classes: Sequence[str] = LABELS) -> Pictures:
     """Read rows as `read_caltech` does from one CSV, whose first column is the path of
     the picture, absolute or relative to the CSV's folder. Errors as `read_caltech`."""
     path = Path(path)
-    return gather(list(_read_rows(path, path.parent.resolve(), False)))
+    rows = _read_rows(path, path.parent.resolve(), False, classes)
+    return gather(list(rows), classes)
 
 
 def write_csv(path: Path | str, pictures: Pictures) -> None:
@@ -118,10 +130,10 @@ def write_csv(path: Path | str, pictures: Pictures) -> None:
         writer = csv.writer(file, lineterminator="\n")
         for picture, label, box in zip(*columns, strict=True):
             name = _relative(picture, path.parent)
-            writer.writerow([name, *map(_number, box), LABELS[label]])
+            writer.writerow([name, *map(_number, box), pictures.classes[label]])
 
 
-def gather(rows: Sequence[Row]) -> Pictures:
+def gather(rows: Sequence[Row], classes: Sequence[str] = LABELS) -> Pictures:
     """The pictures of `rows`, in their order: sizes read from the files' headers, boxes
     that cannot be used left out and noted. Errors of a picture as `read_caltech`."""
     notes, boxes, sizes, seen = [], [], [], set()
@@ -137,11 +149,12 @@ def gather(rows: Sequence[Row]) -> Pictures:
     tops = {path.parents[min(2, len(path.parents) - 1)] for path in seen}
     return Pictures(
         [row.path for row in rows],
-        np.array([LABELS.index(row.label) for row in rows], np.int64),
+        np.array([classes.index(row.label) for row in rows], np.int64),
         np.array(boxes, float).reshape(-1, 4),
         np.array(sizes, np.int64).reshape(-1, 2),
         notes,
         any((top / RENDERED).is_file() for top in tops),
+        tuple(classes),
     )
 
 
@@ -171,7 +184,9 @@ def load_pixels(
     return torch.from_numpy(pixels)
 
 
-def _read_rows(path: Path, folder: Path, by_label: bool) -> Iterator[Row]:
+def _read_rows(
+    path: Path, folder: Path, by_label: bool, classes: Sequence[str]
+) -> Iterator[Row]:
     """The rows that are not empty, of pictures in `folder`, or in its LABEL."""
     count = 0
     try:
@@ -181,7 +196,11 @@ def _read_rows(path: Path, folder: Path, by_label: bool) -> Iterator[Row]:
                 if any(field.strip() for field in fields):
                     count += 1
                     where = f"{path}, line {reader.line_num}"
-                    yield _row(where, list(map(str.strip, fields)), folder, by_label)
+                    row = _row(where, list(map(str.strip, fields)), folder, by_label)
+                    if row.label not in classes:
+                        text = f"label {row.label!r}, expected {', '.join(classes)}"
+                        raise ValueError(f"{where}: {text}")
+                    yield row
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file; expected {COLUMNS}") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -200,8 +219,6 @@ def _row(where: str, fields: list[str], folder: Path, by_label: bool) -> Row:
         raise ValueError(f"{where}: {error}; expected {COLUMNS}") from None
     if any(corners) and not all(map(math.isfinite, box)):
         raise ValueError(f"{where}: the box {box}, expected finite numbers")
-    if label not in LABELS:
-        raise ValueError(f"{where}: label {label!r}, expected {', '.join(LABELS)}")
     path = os.path.normpath(folder / label / name if by_label else folder / name)
     return Row(where, Path(path), label, box)
 

@@ -1,10 +1,17 @@
-"""Open a data set by its name: the real one, or the rendered one in its stead."""
+"""Open a data set by its name: the real one, or the rendered one in its stead.
+
+A path in the place of the name opens a person's own pictures there, see
+`wslib.data.own_folders`.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from wslib.data.caltech import LABELS, Pictures, read_caltech
 from wslib.data.caltech101 import ANNOTATIONS, FOLDERS, IMAGES, read_caltech101
 from wslib.data.folders import data_root, dataset_folder
+from wslib.data.own_sets import OwnPictures, own_pictures
 from wslib.data.rendered.caltech import rendered_caltech
 from wslib.data.rendered.shapes import SOURCES, rendered_shapes
 from wslib.data.rendered.voc import rendered_voc2007
@@ -17,7 +24,8 @@ CALTECH_SETS = ("caltech3", "caltech101", "rendered")
 
 
 def open_voc2007(dataset: str = "voc2007", **rendered) -> VOC2007:
-    """Open the photographs (`voc2007`) or the drawn sample set (`rendered`).
+    """Open the photographs (`voc2007`), the drawn sample set (`rendered`), or the
+    pictures in a folder, of which `rendered` may hold the `seed` of their splits.
 
     The photographs must lie in `$WSLIB_DATA/voc2007/VOCdevkit/VOC2007`. The sample set
     is drawn if it is not there yet; the other arguments are those of
@@ -35,8 +43,15 @@ def open_voc2007(dataset: str = "voc2007", **rendered) -> VOC2007:
             raise ValueError(f"rendered: {unknown}, expected some of {sorted(known)}")
         options = {f"n_{k}" if k in SPLITS else k: v for k, v in rendered.items()}
         return VOC2007(rendered_voc2007(**options))
-    expected = " or ".join(map(repr, VOC_SETS))
-    raise ValueError(f"data set {dataset!r}, expected {expected}")
+    if is_folder(dataset):
+        return OwnPictures(dataset, rendered.get("seed", 0))
+    expected = ", ".join(map(repr, VOC_SETS))
+    raise ValueError(f"data set {dataset!r}, expected {expected} or a folder")
+
+
+def is_folder(dataset: str) -> bool:
+    """Tell whether this is a folder of a person's own pictures, not a name."""
+    return "/" in dataset or "\\" in dataset or Path(dataset).is_dir()
 
 
 def open_shapes(
@@ -77,7 +92,8 @@ def open_caltech(
 ) -> Pictures:
     """Open faces, motorcycles and airplanes: the practical's folders (`caltech3`), the
     same pictures of Caltech-101 (`caltech101`), or a set of the same kind that is drawn
-    here if it is not there yet (`rendered`).
+    here if it is not there yet (`rendered`); or the pictures in a folder, each with its
+    largest object.
 
     The pictures must lie in `$WSLIB_DATA/caltech3` or `$WSLIB_DATA/caltech101`. The
     other arguments are those of `wslib.data.rendered.caltech.rendered_caltech` and mean
@@ -108,8 +124,10 @@ def open_caltech(
         return read_caltech101(root)
     if dataset == "rendered":
         return read_caltech(rendered_caltech(count, seed))
-    *others, last = map(repr, CALTECH_SETS)
-    raise ValueError(f"data set {dataset!r}, expected {', '.join(others)} or {last}")
+    if is_folder(dataset):
+        return own_pictures(dataset)
+    expected = ", ".join(map(repr, CALTECH_SETS))
+    raise ValueError(f"data set {dataset!r}, expected {expected} or a folder")
 
 
 def learn_and_examine(

@@ -16,8 +16,9 @@ from wslib.data.voc import VOC2007
 class ImageSet:
     """The ids and files of N images, and the data set that they are of.
 
-    `dataset`: "voc2007", "rendered", or "files" for images of no data set, whose ids
-    are their paths. `counts`: how many images each split of a rendered set has.
+    `dataset`: "voc2007", "rendered", the path of a person's own folder, or "files" for
+    images of no data set, whose ids are their paths. `counts`: how many images each
+    split of a rendered set has.
     """
 
     dataset: str
@@ -58,8 +59,13 @@ class ImageSet:
         return len(self.ids)
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the columns of `labels`."""
+        return self.voc.classes
+
+    @property
     def labels(self) -> np.ndarray:
-        """The labels, (N, 20) in 1, 0, -1, as `VOC2007.labels`."""
+        """The labels, (N, n) in 1, 0, -1, as `VOC2007.labels`."""
         return self.voc.labels(self.ids)
 
     def ground_truth(self, class_name: str) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,20 +32,22 @@ class Stranger:
         return said == self.label if self.label else None
 
 
-def read_strangers(folder: Path | str, limit: int = 9) -> tuple[list[Stranger], str]:
+def read_strangers(
+    folder: Path | str, limit: int = 9, classes: Sequence[str] = LABELS
+) -> tuple[list[Stranger], str]:
     """The shipped photographs, then the first `limit` pictures below `folder`, by name;
     and a sentence on those that were left out, or "".
 
-    What lies in a folder of the name of a label shows that: `own/face/me.jpg`. A
-    camera's note to turn the picture is obeyed. There need not be a folder.
+    What lies in a folder of the name of a class shows that: `own/face/me.jpg`. A
+    picture that a camera has marked to be turned is turned. Where there is no folder,
+    the sentence says so.
     """
     folder = Path(folder)
     found = [(photograph_path(name), label) for name, label in SHIPPED.items()]
     if folder.is_dir():
         note_dependency(folder)
         files = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS]
-        labels = [p.parent.name if p.parent.name in LABELS else "" for p in files]
-        found += zip(files, labels, strict=True)
+        found += [(path, path.parent.name) for path in files]
     strangers, unreadable = [], []
     for path, label in found[: len(SHIPPED) + limit]:
         try:
@@ -53,7 +56,10 @@ def read_strangers(folder: Path | str, limit: int = 9) -> tuple[list[Stranger], 
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             unreadable.append(path.name)
         else:
-            strangers.append(Stranger(path.name, np.asarray(upright), label))
+            known = label if label in classes else ""
+            strangers.append(Stranger(path.name, np.asarray(upright), known))
+    if not folder.is_dir():
+        return strangers, f"There is no folder `{folder}` with pictures of yours."
     return strangers, _left_out(unreadable, len(found) - len(SHIPPED) - limit)
 
 

@@ -9,7 +9,7 @@ import math
 import os
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +59,14 @@ class VOC2007:
     """The data set below `root`: VOCdevkit, VOCdevkit/VOC2007 or a folder with these.
 
     Files are read when they are asked for, annotations only once. `rendered` is true
-    for a sample set that `wslib.data.rendered.voc` has drawn.
+    for a sample set that `wslib.data.rendered.voc` has drawn; `source` says in words
+    what the pictures are; `classes` names the columns of `labels`.
 
     Raises FileNotFoundError where there is no VOC2007/ImageSets/Main.
     """
+
+    classes: tuple[str, ...] = CLASSES
+    name = "VOC"
 
     def __init__(self, root: Path | str) -> None:
         below = ("", "VOC2007", "VOCdevkit/VOC2007")
@@ -73,6 +77,7 @@ class VOC2007:
             )
         self.root = found[0]
         self.rendered = (self.root / RENDERED).is_file()
+        self.source = "rendered pictures" if self.rendered else "VOC2007 photographs"
         self._annotations: dict[str, Annotation] = {}
 
     def ids(self, split: str, limit: int | None = None) -> list[str]:
@@ -144,7 +149,7 @@ class VOC2007:
         of `CLASSES`, and whose 255 is void. Raises ValueError as `ground_truth`, and
         for a mask that is not a palette image.
         """
-        check_class(name)
+        self.check_class(name)
         path = self.root / "SegmentationClass" / f"{image_id}.png"
         if not path.is_file():
             return None
@@ -155,13 +160,13 @@ class VOC2007:
         return number == 1 + CLASSES.index(name), number == 255
 
     def labels(self, ids: Iterable[str]) -> np.ndarray:
-        """Image labels (N, 20) int8, a column per class of `CLASSES`: 1 present,
+        """Image labels (N, n) int8, a column per class of `classes`: 1 present,
         0 absent, -1 present, but as difficult objects only."""
         ids = list(ids)
-        labels = np.zeros((len(ids), len(CLASSES)), np.int8)
+        labels = np.zeros((len(ids), len(self.classes)), np.int8)
         for row, image_id in zip(labels, ids, strict=True):
             for thing in self.annotation(image_id).objects:
-                k = CLASSES.index(thing.name)
+                k = self.classes.index(thing.name)
                 row[k] = 1 if row[k] == 1 or not thing.difficult else -1
         return labels
 
@@ -172,9 +177,9 @@ class VOC2007:
 
         VOC corners, 1-based and inclusive. Every id has an entry, M may be 0.
         `difficult=False` leaves the difficult objects out. Raises ValueError for a
-        name that is not in `CLASSES`.
+        name that is not in `classes`.
         """
-        check_class(name)
+        self.check_class(name)
         truth = {}
         for image_id in ids:
             rows = [
@@ -185,9 +190,19 @@ class VOC2007:
             truth[image_id] = np.array(rows, float).reshape(-1, 5)  # (M, 5)
         return truth
 
+    def check_class(self, name: str) -> None:
+        """Raise ValueError for a class that these pictures lack."""
+        if name not in self.classes:
+            known = ", ".join(self.classes)
+            raise ValueError(f"no class {name!r}; {self.name} has {known}")
 
-def read_annotation(path: Path, image_path: Path | None = None) -> Annotation:
-    """Read one XML file of VOC.
+
+def read_annotation(
+    path: Path,
+    image_path: Path | None = None,
+    classes: Collection[str] | None = CLASSES,
+) -> Annotation:
+    """Read one XML file of VOC, with objects of any name where `classes` is None.
 
     `difficult` may be missing (then it is false), and so may the size (then it is that
     of the image at `image_path`). The parts of an object are not read. A box that
@@ -201,14 +216,16 @@ def read_annotation(path: Path, image_path: Path | None = None) -> Annotation:
     try:
         tree = ET.parse(path).getroot()
         width, height = _size(tree, image_path)
-        objects = tuple(_object(node, width, height) for node in tree.iter("object"))
+        objects = tuple(_object(node, classes) for node in tree.iter("object"))
+        for thing in objects:
+            check_object(thing, width, height)
     except FileNotFoundError as error:
         named = image_path is not None and str(image_path) in str(error)
         reason = "no size, and no image to take it from" if named else "no such file"
         raise FileNotFoundError(f"{path}: {reason}") from None
     except (ET.ParseError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
-    clipped = [_clip(thing, width, height) for thing in objects]
+    clipped = [clip_object(thing, width, height) for thing in objects]
     if tuple(clipped) != objects:
         warnings.warn(f"{path}: a box left the image and was clipped", stacklevel=2)
     return Annotation(Path(path).stem, width, height, tuple(clipped))
@@ -224,31 +241,33 @@ def _size(tree: ET.Element, image_path: Path | None) -> tuple[int, int]:
     return read_image(image_path).shape[1::-1]
 
 
-def _object(node: ET.Element, width: int, height: int) -> VocObject:
+def _object(node: ET.Element, classes: Collection[str] | None) -> VocObject:
     name = (node.findtext("name") or "").strip()
-    if name not in CLASSES:
+    if not name or (classes is not None and name not in classes):
         raise ValueError(f"object of unknown class {name!r}")
     corners = [node.findtext(f"bndbox/{c}") for c in ("xmin", "ymin", "xmax", "ymax")]
     if None in corners:
         raise ValueError(f"{name} without a complete bndbox")
-    x1, y1, x2, y2 = box = tuple(float(text) for text in corners)
+    box = tuple(float(text) for text in corners)
+    return VocObject(name, box, (node.findtext("difficult") or "0").strip() == "1")
+
+
+def check_object(thing: VocObject, width: int, height: int) -> None:
+    """Raise ValueError for a box that is inverted, not finite or outside an image of
+    width x height pixels."""
+    name, box = thing.name, thing.box
+    x1, y1, x2, y2 = box
     if not all(map(math.isfinite, box)) or x2 < x1 or y2 < y1:
         raise ValueError(f"{name} with the box {box}, expected x1 <= x2, y1 <= y2")
     if x2 < 1 or y2 < 1 or x1 > width or y1 > height:
         raise ValueError(f"{name} with the box {box}, outside {width} x {height}")
-    return VocObject(name, box, (node.findtext("difficult") or "0").strip() == "1")
 
 
-def _clip(thing: VocObject, width: int, height: int) -> VocObject:
+def clip_object(thing: VocObject, width: int, height: int) -> VocObject:
+    """Cut what leaves an image of width x height pixels off the box."""
     x1, y1, x2, y2 = thing.box
     box = (max(x1, 1.0), max(y1, 1.0), min(x2, width), min(y2, height))
     return VocObject(thing.name, tuple(map(float, box)), thing.difficult)
-
-
-def check_class(name: str) -> None:
-    """Raise ValueError for a class that VOC lacks."""
-    if name not in CLASSES:
-        raise ValueError(f"no class {name!r}; VOC has {', '.join(CLASSES)}")
 
 
 @dataclass(frozen=True)

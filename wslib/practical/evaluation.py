@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from wslib.data.caltech import LABELS, Pictures, read_caltech, read_csv
+from wslib.data.own_sets import own_pictures
 from wslib.metrics.bootstrap import Interval
 from wslib.metrics.single_box import GOOD_IOU, by_label, summarise
 from wslib.models.two_heads import TwoHeadNetwork, load_detector
@@ -30,6 +32,7 @@ class MeasuredSet:
     name: str
     frame: pd.DataFrame
     rendered: bool
+    classes: Sequence[str] = LABELS
 
     @property
     def measures(self) -> dict[str, Interval]:
@@ -40,7 +43,7 @@ class MeasuredSet:
     @property
     def labels(self) -> list[dict]:
         """A row for all labels ("all"), and one for each."""
-        return by_label(self.frame, LABELS).to_dict("records")
+        return by_label(self.frame, self.classes).to_dict("records")
 
     @property
     def record(self) -> dict:
@@ -67,18 +70,18 @@ class MeasuredSet:
 
 
 def open_detector(path: Path, device: str) -> tuple[TwoHeadNetwork, dict]:
-    """Open the detector in a file, on a device, with what is known about it. Raises
-    ValueError for other classes than `LABELS`; errors as `load_detector`."""
+    """Open the detector in a file, on a device, with what is known about it: its
+    `classes`, ... Errors as `load_detector`."""
     detector, about = load_detector(path)
-    if about["classes"] != list(LABELS):
-        text = f"its classes are {', '.join(about['classes'])}"
-        raise ValueError(f"{path}: {text}, expected {', '.join(LABELS)}")
     return detector.to(pick_device(device)), about
 
 
-def open_sets(model: Path, paths: Sequence[Path]) -> dict[str, Pictures]:
-    """Open CSVs and folders by name; without any, what lies beside the model. Raises
-    ValueError where nothing does; errors as `read_pictures`."""
+def open_sets(
+    model: Path, paths: Sequence[Path], classes: Sequence[str] = LABELS
+) -> dict[str, Pictures]:
+    """Open CSVs and folders of pictures of these classes by name; without any, what
+    lies beside the model. Raises ValueError where nothing does; errors as
+    `read_pictures`."""
     named = {str(path): path for path in paths}
     if not paths:
         beside = {name: model.with_name(f"{part}.csv") for part, name in PARTS.items()}
@@ -86,12 +89,25 @@ def open_sets(model: Path, paths: Sequence[Path]) -> dict[str, Pictures]:
     if not named:
         text = "no train.csv, val.csv or test.csv beside it; name a CSV or a folder"
         raise ValueError(f"{model}: {text}")
-    return {name: read_pictures(path) for name, path in named.items()}
+    return {name: read_pictures(path, classes) for name, path in named.items()}
 
 
-def read_pictures(path: Path) -> Pictures:
-    """Read the annotated pictures of a CSV, or of a folder."""
-    return read_caltech(path) if path.is_dir() else read_csv(path)
+def read_pictures(path: Path, classes: Sequence[str] = LABELS) -> Pictures:
+    """Read the annotated pictures of a CSV, or of a folder, the practical's or a
+    person's own. Raises ValueError, one line that names it, for a class that is not one
+    of these; errors as its reader."""
+    if not path.is_dir():
+        return read_csv(path, classes)
+    if (path / "annotations" / f"{classes[0]}.csv").is_file():
+        return read_caltech(path, classes)
+    pictures = own_pictures(path)
+    for name in pictures.classes:
+        if name not in classes:
+            text = f"pictures of {name!r}, expected {', '.join(classes)}"
+            raise ValueError(f"{path}: {text}")
+    order = np.array([classes.index(name) for name in pictures.classes])
+    labels = order[pictures.labels]
+    return replace(pictures, labels=labels, classes=tuple(classes))
 
 
 def measure_set(
@@ -106,7 +122,8 @@ def measure_set(
     if examples is None:
         examples = Examples.read(pictures, detector.input_size, f"reading {name}")
     predictions = predict(detector, examples.pixels, mirrored, "predicting")
-    return MeasuredSet(name, compare(predictions, examples), pictures.rendered)
+    frame = compare(predictions, examples)
+    return MeasuredSet(name, frame, pictures.rendered, pictures.classes)
 
 
 def _box_lines(measured: MeasuredSet, labels: Sequence[Mapping]) -> list[str]:

@@ -9,16 +9,52 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from wslib.data.caltech import LABELS, Pictures, read_csv, write_csv
+from wslib.data.caltech import Pictures, read_csv, write_csv
 from wslib.data.duplicates import duplicate_groups
 from wslib.data.splits import stratified_split, subset
 from wslib.models.two_heads import TwoHeadNetwork, about_detector
 from wslib.practical.detector_training import train_detector
 from wslib.practical.evaluation import PARTS
-from wslib.practical.views import Examples
+from wslib.practical.views import AUGMENTATIONS, Examples
 from wslib.runtime.kept import write_json
+from wslib.training.losses import DetectorLoss
 
 ADVICE = "choose another --out, or remove it"
+
+
+def check_training(box_loss: str, augmentation: str, frozen: bool, share: float):
+    """Raise ValueError for what would fail only after the pictures are read."""
+    DetectorLoss(box_loss)
+    allowed = ("none", "mirror") if frozen else AUGMENTATIONS
+    if augmentation not in allowed:
+        text = f"--augmentation {augmentation}{' with --frozen' * frozen}"
+        raise ValueError(f"{text}, expected one of {', '.join(allowed)}")
+    if not 0 < share <= 1:
+        raise ValueError(f"--share {share}, expected above 0 and up to 1")
+
+
+def parse_shares(split: str) -> dict[str, float]:
+    """Read "0.8,0.1,0.1", the shares of train, val and test; that they add up is
+    checked where the split is made. Raises ValueError for another number of them."""
+    try:
+        shares = [float(word) for word in split.split(",")]
+    except ValueError:
+        shares = []
+    if len(shares) != len(PARTS):
+        text = "expected three shares, such as 0.8,0.1,0.1"
+        raise ValueError(f"--split {split}: {text}")
+    return dict(zip(PARTS, shares, strict=True))
+
+
+def choose_options(
+    frozen: bool, pretrained: bool, batch_norm: bool, dropout: float | None
+) -> dict[str, object]:
+    """Name the options of `build_detector` that are not its defaults, as not every
+    network has each of them."""
+    options = {"frozen": True} if frozen else {}
+    options |= {} if pretrained else {"pretrained": False}
+    options |= {} if batch_norm else {"batch_norm": False}
+    return options if dropout is None else {**options, "dropout": dropout}
 
 
 def train_kept(
@@ -38,7 +74,7 @@ def train_kept(
     for part in ("train", "val"):
         desc = f"reading {PARTS[part]}"
         examples[part] = Examples.read(sets[part], detector.input_size, desc)
-    about = {**settings, **about_detector(detector, LABELS)}
+    about = {**settings, **about_detector(detector, pictures.classes)}
     data = (detector, examples["train"], examples["val"])
     seed = settings["seed"]
     history = train_detector(*data, seed=seed, keep=folder, about=about, **training)
@@ -64,7 +100,8 @@ def keep_split(
         write_json(folder / "split.json", settings)
         for name, file in files.items():
             write_csv(file, pictures.take(rows[name]))
-    return {name: read_csv(file) for name, file in files.items()}
+    classes = pictures.classes
+    return {name: read_csv(file, classes) for name, file in files.items()}
 
 
 def _divide(pictures: Pictures, settings: Mapping) -> dict[str, np.ndarray]:

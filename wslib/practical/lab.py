@@ -120,7 +120,7 @@ class Experiments:
         KeyboardInterrupt if it was stopped.
         """
         settings = {**self.settings, **changes}
-        options = {**(options or {})}
+        options = {"num_classes": len(self.classes), **(options or {})}
         train = (
             self.splits["train"] if rows is None else self.splits["train"].take(rows)
         )

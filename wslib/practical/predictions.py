@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,9 @@ from wslib.models.two_heads import TwoHeadNetwork
 from wslib.practical.detector_training import predict
 from wslib.practical.evaluation import read_pictures
 from wslib.practical.views import squares
+from wslib.runtime.progress import progress
 
+BATCH = 32  # pictures that are held at a time
 UNKNOWN = -1  # the label of a picture without an annotation
 CORNERS = ("x1", "y1", "x2", "y2")
 COLUMNS = ("path", "label", "probability", *CORNERS)
@@ -56,16 +58,17 @@ class Prediction:
     true_box: np.ndarray  # NaN where not known
     iou: float  # NaN where no true box is known
     good: bool  # neither is the class wrong, nor is the IoU 0.7 or less
+    classes: Sequence[str] = LABELS
 
     @property
     def captions(self) -> list[str]:
         """The class; and a second one of the truth, if anything of that is known."""
         known = []
         if self.true_label not in (UNKNOWN, self.label):
-            known.append(f"true: {LABELS[self.true_label]}")
+            known.append(f"true: {self.classes[self.true_label]}")
         if not math.isnan(self.iou):
             known.append(f"IoU {self.iou:.2f}")
-        first = f"{LABELS[self.label]} {self.probability:.2f}"
+        first = f"{self.classes[self.label]} {self.probability:.2f}"
         return [first, ", ".join(known)] if known else [first]
 
     @property
@@ -77,12 +80,15 @@ class Prediction:
     @property
     def row(self) -> dict:
         """A row of predictions.csv."""
-        row = {"path": str(self.path), "label": LABELS[self.label]}
+        row = {"path": str(self.path), "label": self.classes[self.label]}
         row["probability"] = round(self.probability, 4)
         corners = np.round(self.box.astype(float), 2).tolist()
         row |= dict(zip(CORNERS, corners, strict=True))
         if self.true_label != UNKNOWN:
-            row |= {"true_label": LABELS[self.true_label], "iou": round(self.iou, 4)}
+            row |= {
+                "true_label": self.classes[self.true_label],
+                "iou": round(self.iou, 4),
+            }
         return row
 
     def shrink(self, longest: int) -> Prediction:
@@ -101,7 +107,9 @@ class Prediction:
         return f"{self.path}: {', '.join(self.captions)}, box {corners}"
 
 
-def gather_targets(paths: Sequence[Path], besides: Path) -> Targets:
+def gather_targets(
+    paths: Sequence[Path], besides: Path, classes: Sequence[str] = LABELS
+) -> Targets:
     """List the pictures of CSVs, of folders with images/ and annotations/, of other
     folders (without what lies in `besides`), and single ones. Raises FileNotFoundError,
     ValueError for a folder without pictures, and the errors of a CSV."""
@@ -109,7 +117,7 @@ def gather_targets(paths: Sequence[Path], besides: Path) -> Targets:
     for path in paths:
         listed = path.suffix.lower() == ".csv" and not path.is_dir()
         if listed or (path / "annotations").is_dir():
-            known = read_pictures(path)
+            known = read_pictures(path, classes)
             inside, its_labels, its_boxes = known.paths, known.labels, known.boxes
             notes += known.notes
         else:
@@ -134,8 +142,22 @@ def check_known(targets: Targets) -> None:
         raise ValueError(f"{file}: {text}")
 
 
+def predict_all(
+    detector: TwoHeadNetwork, targets: Targets, mirrored: bool, about: Mapping
+) -> Iterator[tuple[list[Prediction], list[str]]]:
+    """Yield what `predict_files` returns, for some files at a time; `about` is what
+    the detector's file says of it."""
+    count = len(targets.files)
+    batches = np.array_split(np.arange(count), math.ceil(count / BATCH))
+    for rows in progress(batches, "predicting"):
+        yield predict_files(detector, targets.take(rows), mirrored, about["classes"])
+
+
 def predict_files(
-    detector: TwoHeadNetwork, targets: Targets, mirrored: bool = False
+    detector: TwoHeadNetwork,
+    targets: Targets,
+    mirrored: bool = False,
+    classes: Sequence[str] = LABELS,
 ) -> tuple[list[Prediction], list[str]]:
     """Predict class and box of a batch of files; also return a line for each file that
     cannot be read. `mirrored` as in `predict`."""
@@ -159,7 +181,7 @@ def predict_files(
         *(measured["iou"], good),
         strict=True,
     )
-    return [Prediction(*of_one) for of_one in fields], complaints
+    return [Prediction(*of_one, classes) for of_one in fields], complaints
 
 
 def make_frame(predictions: Sequence[Prediction]) -> pd.DataFrame:

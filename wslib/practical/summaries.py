@@ -190,7 +190,7 @@ def describe_strangers(
         called = f"{article} {said}, with a probability of {p.max():.2f}"
         is_right = stranger.is_right(said)
         if is_right is None:
-            none.append(f"`{stranger.name}`, which shows none of the three, {called}")
+            none.append(f"`{stranger.name}`, which shows none of them, {called}")
         elif is_right:
             right.append(f"the {said} in `{stranger.name}` {called}")
         else:

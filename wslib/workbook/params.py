@@ -6,7 +6,8 @@ A chapter declares its knobs in one flat cell, with types, defaults and comments
     iou_thresholds: list[float] = [0.3, 0.4, 0.5]  # where AP is reported
 
 Values come from `params/<profile>/<chapter>.yml` and from the command line, and are
-checked against the declaration before anything runs.
+checked against the declaration before anything runs. A type may say which values there
+are, `Literal["max", "mean"]`; with `| str` behind it, a folder will do as well.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from __future__ import annotations
 import ast
 import difflib
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -42,18 +43,57 @@ class Knob:
     type: Any
     default: Any
 
+    @property
+    def choices(self) -> tuple:
+        """The values that its type names; none where any will do."""
+        return tuple(_literals(self.type))
+
+    @property
+    def takes_folder(self) -> bool:
+        """Whether a folder may stand in the place of the choices."""
+        return bool(self.choices) and str in get_args(self.type)
+
+    def among(self, values: Sequence[str]) -> Knob:
+        """The same knob for these values alone, the first one in the place of a default
+        that is none of them."""
+        default = self.default if self.default in values else values[0]
+        annotation = f"Literal[{', '.join(map(repr, values))}]"
+        return replace(
+            self, annotation=annotation, type=Literal[tuple(values)], default=default
+        )
+
     def check(self, value: Any, where: str) -> Any:
         """Return `value` as this knob's type; ParameterError names `where` it is from.
 
         No silent conversion, except from int to float: YAML reads `1e-4` as a string.
         """
         try:
-            return TypeAdapter(self.type).validate_python(value, strict=True)
+            value = TypeAdapter(self.type).validate_python(value, strict=True)
         except ValidationError:
-            hint = ' (write "1.0e-4", not "1e-4")' if _looks_like_float(value) else ""
-            raise ParameterError(
-                f"{where}: {self.name} must be {self.annotation}, not {value!r}{hint}"
-            ) from None
+            pass
+        else:
+            known = not self.takes_folder or value in self.choices
+            if known or Path(value).is_dir():
+                return value
+        raise ParameterError(
+            f"{where}: {self.name} must be {self._expected}, not {value!r}"
+            f"{self._hint(value)}"
+        )
+
+    @property
+    def _expected(self) -> str:
+        if not self.choices:
+            return self.annotation
+        kind = "a list of" if get_origin(self.type) is list else "one of"
+        end = ", or a folder that is there" if self.takes_folder else ""
+        return f"{kind} {', '.join(map(str, self.choices))}{end}"
+
+    def _hint(self, value: Any) -> str:
+        for word in value if isinstance(value, list) else [value]:
+            near = difflib.get_close_matches(str(word), map(str, self.choices), 1)
+            if near and near[0] != word:
+                return f"; did you mean {near[0]!r}?"
+        return ' (write "1.0e-4", not "1e-4")' if _looks_like_float(value) else ""
 
 
 def declared_knobs(source: str, where: str) -> dict[str, Knob]:
@@ -132,7 +172,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_overrides(text: str) -> dict[str, Any]:
-    """Read `"eval_limit=50 names=[cat,dog]"`; each value is read as YAML.
+    """Read `"eval_limit=50 names=[cat, dog]"`; each value is read as YAML.
 
     Raises ParameterError for a word without `=` or a value that is not YAML.
     """
@@ -141,7 +181,7 @@ def parse_overrides(text: str) -> dict[str, Any]:
         words = shlex.split(text)
     except ValueError as error:
         raise ParameterError(f"{text!r}: {error} in the overrides") from None
-    for word in words:
+    for word in _whole(words):
         name, equals, value = word.partition("=")
         if not (equals and name.isidentifier()):
             raise ParameterError(f"{word!r}: expected name=value")
@@ -150,6 +190,27 @@ def parse_overrides(text: str) -> dict[str, Any]:
         except yaml.YAMLError:
             raise ParameterError(f"{word!r}: the value is not YAML") from None
     return overrides
+
+
+def _whole(words: list[str]) -> Iterator[str]:
+    """Join the words of a list or a mapping that spaces have parted."""
+    part = ""
+    for word in words:
+        part = f"{part} {word}".strip()
+        if sum(map(part.count, "[{")) <= sum(map(part.count, "]}")):
+            yield part
+            part = ""
+    if part:
+        yield part
+
+
+def _literals(type_: Any) -> Iterator:
+    """Yield the values of each Literal in a type."""
+    if get_origin(type_) is Literal:
+        yield from get_args(type_)
+    else:
+        for inner in get_args(type_):
+            yield from _literals(inner)
 
 
 def _looks_like_float(value: Any) -> bool:

@@ -13,7 +13,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -64,33 +64,66 @@ class Build:
         """Where a run leaves its tables and figures, until it has succeeded."""
         return self.failed(chapter).with_suffix("")
 
+    def aside(self, chapter: Chapter, parameters: dict) -> Path:
+        """Where the results of other parameters wait to be asked for again."""
+        return self.folder / "aside" / f"{chapter.name}-{digest(parameters)}"
+
     def parameter_file(self, chapter: Chapter) -> Path:
         return self.root / "params" / self.profile / f"{chapter.name}.yml"
 
 
-def check(chapters: list[Chapter], build: Build, overrides: dict) -> None:
+def check(
+    chapters: list[Chapter],
+    build: Build,
+    overrides: dict,
+    data: str = "",
+    classes_in: Callable[[str], Sequence[str]] | None = None,
+) -> None:
     """Check the parameters of all `chapters` and write what each will run with to
     `build/<profile>/NAME.json`, touching only the files whose content changes.
 
     An override counts for each chapter that declares it; one that none declares, like
-    any other mistake, raises ParameterError, before any chapter has run.
+    any other mistake, raises ParameterError, before any chapter has run. `data` is a
+    folder for the knob `dataset` of those that take one; `classes_in` reads the classes
+    of a folder, among which the knob `class_name` then chooses.
     """
+    if data and not any(map(_takes_data, chapters)):
+        names = ", ".join(chapter.name for chapter in chapters)
+        raise params.ParameterError(f"DATA={data}: {names} takes no data of one's own")
     for name in overrides:
         if not any(name in chapter.knobs for chapter in chapters):
             allowed = sorted({knob for chapter in chapters for knob in chapter.knobs})
             where = ", ".join(chapter.name for chapter in chapters)
             raise params.ParameterError(params.unknown_name(name, allowed, where))
-    resolved = {chapter: resolve(chapter, build, overrides) for chapter in chapters}
+    resolved = {}
+    for chapter in chapters:
+        mine = {"dataset": data} if data and _takes_data(chapter) else {}
+        resolved[chapter] = resolve(chapter, build, overrides | mine, classes_in)
     for chapter, settings in resolved.items():
         _write_if_changed(build.file(chapter, ".json"), settings)
 
 
-def resolve(chapter: Chapter, build: Build, overrides: dict) -> dict:
-    """Defaults, then the profile's YAML, then the overrides that `chapter` declares."""
-    file, knobs = build.parameter_file(chapter), chapter.knobs
+def _takes_data(chapter: Chapter) -> bool:
+    return "dataset" in chapter.knobs and chapter.knobs["dataset"].takes_folder
+
+
+def resolve(
+    chapter: Chapter,
+    build: Build,
+    overrides: dict,
+    classes_in: Callable[[str], Sequence[str]] | None = None,
+) -> dict:
+    """Defaults, then the profile's YAML, then the overrides that `chapter` declares.
+    `classes_in` as in `check`."""
+    file, knobs = build.parameter_file(chapter), {**chapter.knobs}
     mine = {name: value for name, value in overrides.items() if name in knobs}
+    profile = params.read_yaml(file)
+    folder = {**profile, **mine}.get("dataset")
+    if classes_in and _takes_data(chapter) and Path(str(folder)).is_dir():
+        if "class_name" in knobs:
+            knobs["class_name"] = knobs["class_name"].among(classes_in(folder))
     defaults = {name: knob.default for name, knob in knobs.items()}
-    profile = params.check(params.read_yaml(file), knobs, str(file))
+    profile = params.check(profile, knobs, str(file))
     mine = params.check(mine, knobs, f"{chapter.name}, command line")
     modules = imported_modules(chapter.path, PACKAGE)
     reads_data = any(module.as_posix().endswith(FOLDERS) for module in modules)
@@ -121,9 +154,13 @@ def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
     state = _state(fresh, settings, modules)
     target = build.file(chapter, ".ipynb")
     finished = _read_notebook(target)
-    if finished is not None and _is_current(finished, state):
+    if not _is_current(finished, state):
+        finished = _bring_back(chapter, build, finished, state)
+    if finished is not None:
         notebook = _join(fresh, finished, chapter, settings)
-        print(f"{chapter.name}: same code, new prose; nothing executed", flush=True)
+        same = finished.metadata["wslib"]["blob"] == chapter.blob
+        text = "nothing has changed" if same else "same code, new prose"
+        print(f"{chapter.name}: {text}; nothing executed", flush=True)
     elif not execute:
         return None
     else:
@@ -140,7 +177,7 @@ def is_up_to_date(chapter: Chapter, build: Build) -> bool:
     and data as they are now."""
     file = build.file(chapter, ".json")
     finished = _read_notebook(build.file(chapter, ".ipynb"))
-    if finished is None or not file.is_file():
+    if not file.is_file():
         return False
     settings = json.loads(file.read_text(encoding="utf-8"))
     modules = imported_modules(chapter.path, PACKAGE)
@@ -164,12 +201,40 @@ def _source(settings: dict) -> str:
     return source + " and the command line" if by_hand else source
 
 
-def _is_current(finished: nbformat.NotebookNode, state: dict) -> bool:
+def _is_current(finished: nbformat.NotebookNode | None, state: dict) -> bool:
+    if finished is None:
+        return False
     known = finished.metadata.get("wslib", {})
     return all(known.get(key) == value for key, value in state.items()) and all(
         _signature(path) == signature
         for path, signature in known.get("data_read", {}).items()
     )
+
+
+def _bring_back(
+    chapter: Chapter, build: Build, finished: nbformat.NotebookNode | None, state: dict
+) -> nbformat.NotebookNode | None:
+    """Put the results of other parameters aside. Return the notebook of the wanted ones
+    if they had been put aside and are still those of the `state`, its tables and
+    figures in place again."""
+    known = finished.metadata.get("wslib", {}) if finished else {}
+    if known.get("parameters") not in (None, state["parameters"]):
+        names = [f"{chapter.name}.ipynb", *known.get("files", [])]
+        _copy(names, build.folder, build.aside(chapter, known["parameters"]))
+    place = build.aside(chapter, state["parameters"])
+    other = _read_notebook(place / f"{chapter.name}.ipynb")
+    if not _is_current(other, state):
+        return None
+    _copy(other.metadata["wslib"].get("files", []), place, build.folder)
+    return other
+
+
+def _copy(names: Iterable[str], source: Path, target: Path) -> None:
+    """Copy those of the files that are there."""
+    for name in names:
+        if (source / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, target / name)
 
 
 def _join(fresh, finished, chapter: Chapter, settings: dict):
@@ -201,8 +266,11 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
     executed = nbformat.read(failed, as_version=4)
     _check_complete(executed, chapter, failed)
     executed.metadata.pop("papermill", None)
-    tables = sorted(file.stem for file in build.results(chapter).glob("tables/*.json"))
-    facts = {"data_read": data_read, "device": device, "tables": tables}
+    results = build.results(chapter)
+    tables = sorted(file.stem for file in results.glob("tables/*.json"))
+    files = sorted(str(f.relative_to(results)) for f in results.rglob("*.*"))
+    facts = {"data_read": data_read, "device": device}
+    facts |= {"tables": tables, "files": files}
     executed.metadata["wslib"] = provenance.record(chapter, {**state, **facts}, began)
     print(f"{chapter.name}: executed in {time.time() - began:.0f} s", flush=True)
     return executed
