@@ -16,6 +16,9 @@ export SET OVER DATA
 # One Ctrl-C ends the jobs of srun, which by itself only says that they are running.
 export SLURM_DISABLE_STATUS ?= 1
 
+# CH=2 is CH=02.
+override CH := $(if $(filter 1 2 3 4 5 6 7 8 9,$(CH)),0)$(CH)
+
 WSLIB     := .venv/bin/wslib
 RENDER     = PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE) $(if $(EDITION),--edition $(EDITION))
 BUILD     := build/$(PROFILE)
@@ -35,7 +38,7 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: help report chapter summary record preview sync colab sweep points test lint \
+.PHONY: help report chapter pdf summary record preview sync colab sweep points test lint \
         doctor clean distclean FORCE
 
 help: ## list the targets and the variables
@@ -67,17 +70,26 @@ $(OUT)/workbook.pdf: $(NOTEBOOKS) $(BOOK) $(ENGINE) | .venv/.quarto
 
 # --------------------------------------------------------------------- the chapters
 
-ifneq ($(filter chapter summary record preview sync colab sweep,$(MAKECMDGOALS)),)
-  ifeq ($(CH)$(filter preview sync colab,$(MAKECMDGOALS)),)
-    $(error make $(filter chapter summary record sweep,$(MAKECMDGOALS)) needs CH, such as CH=02)
+ALONE := $(filter chapter pdf summary record sweep,$(MAKECMDGOALS))
+ifeq ($(ALONE:%=$(CH)),)
+  ifneq ($(ALONE),)
+    $(error make $(ALONE) needs CH, such as CH=02)
   endif
+endif
+ifneq ($(CH),)
   ifeq ($(CHAPTERS),)
     $(error no chapter $(CH); there are $(notdir $(basename $(wildcard chapters/*.py))))
+  endif
+  ifneq ($(filter report,$(MAKECMDGOALS)),)
+    $(error make report makes the whole book; of one chapter: make pdf CH=$(CH))
   endif
 endif
 
 chapter: $(NOTEBOOKS) ## run one chapter alone: make chapter CH=02 PROFILE=smoke
 	@echo $(NOTEBOOKS)
+
+pdf: $(NOTEBOOKS) ## one chapter as a PDF and a web page: make pdf CH=04 [EDITION=student]
+	@$(WSLIB) workbook handout $(CHAPTERS) --profile $(PROFILE) $(if $(EDITION),--edition $(EDITION))
 
 summary: $(NOTEBOOKS) ## two pages about one chapter: make summary CH=04 PROFILE=smoke
 	@$(WSLIB) workbook summary $(CHAPTERS) --profile $(PROFILE)

@@ -1,10 +1,12 @@
--- A summary holds a part of its chapter: words for the references to the rest.
+-- A summary holds a part of its chapter, and a chapter alone a part of the book: words for
+-- the references to the rest.
 
 local List = pandoc.List
 local WORDS = { fig = 'a figure', tbl = 'a table', eq = 'an equation', sec = 'a section' }
 
--- `is_here(id)` says whether the summary has it, `in_chapter` has the chapter's labels.
-return function(is_here, in_chapter)
+-- `is_here(id)` says whether it is at hand, `in_chapter` has the labels of a summary's
+-- chapter, `titles` those of other chapters.
+return function(is_here, in_chapter, titles)
   local function label_of(citation)
     local label = citation.id:sub(1, 1):lower() .. citation.id:sub(2)
     return WORDS[label:match('^(%a+)%-.')] and label
@@ -18,7 +20,17 @@ return function(is_here, in_chapter)
   local function inside(citation) return not outside(citation) end
 
   local function place(citation)
-    return in_chapter[label_of(citation)] and 'the chapter' or 'another chapter'
+    local label = label_of(citation)
+    local title = titles[label] and pandoc.utils.stringify(titles[label])
+    if title then return 'the chapter \u{201c}' .. title .. '\u{201d}' end
+    return in_chapter[label] and 'the chapter' or 'another chapter'
+  end
+
+  -- A chapter is named by its title, and else by what is in it.
+  local function thing(citation)
+    local label = label_of(citation)
+    if titles[label] then return place(citation) end
+    return WORDS[label:match('^%a+')] .. ' in ' .. place(citation)
   end
 
   local function begins_sentence(before)
@@ -30,7 +42,7 @@ return function(is_here, in_chapter)
   -- `@fig-x`, with what pandoc takes for a part of it in brackets behind it.
   local function mention(cite, before)
     local first = cite.citations[1]
-    local words = WORDS[label_of(first):match('^%a+')] .. ' in ' .. place(first)
+    local words = thing(first)
     if begins_sentence(before) then words = words:gsub('^%l', string.upper) end
     local rest = List(cite.citations):filter(function(other) return other ~= first end)
     return List({ pandoc.Str(words) })

@@ -411,24 +411,26 @@ local function known_keys(states, meta)
   return keys
 end
 
--- Summaries only: words for what they refer to and do not hold.
+-- Summaries and single chapters: words for what they refer to and do not hold.
 local function elsewhere(meta)
-  local chapter = {}
+  local chapter, titles = {}, meta['chapter-titles'] or {}
   for _, label in ipairs(meta['chapter-labels']) do chapter[stringify(label)] = true end
-  return require('elsewhere')(function(id) return labels[id] or used_ids[id] end, chapter)
+  local function is_here(id) return labels[id] or used_ids[id] end
+  return require('elsewhere')(is_here, chapter, titles)
 end
 
 function Pandoc(doc)
   local meta = doc.meta
   number_depth = tonumber(stringify(meta['number-depth'] or '3'))
   loose = meta.unnumbered
+  chapters = tonumber(stringify(meta['chapters-before'] or '0'))
   format.code_summary = stringify(meta['code-summary'] or 'Code')
   local by_quarto = rawget(_G, 'quarto') ~= nil
   local states = by_quarto and read_quarto(doc.blocks) or doc.blocks:map(read_chapter)
   states = states:map(prepare_chapter)
   local keys, blocks = known_keys(states, meta), List()
   for _, state in ipairs(states) do
-    if loose then state.blocks = state.blocks:walk(elsewhere(meta)) end
+    if meta['chapter-labels'] then state.blocks = state.blocks:walk(elsewhere(meta)) end
     local resolved = state.blocks:walk(resolver(state, keys))
     if state.kept then resolved = outline(resolved) end
     blocks:extend(resolved:walk(emit_floats):walk(emit_rest))

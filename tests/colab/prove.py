@@ -121,7 +121,7 @@ def prove(notebook: Path, base: Path, scratch: Path, options) -> bool:
 
 def switch(notebook, profile: str) -> None:
     """Choose the profile in the form of the first cell."""
-    cell = notebook.cells[0]
+    cell = notebook.cells[1]
     chosen = re.sub(
         r'^profile = "\w+"', f'profile = "{profile}"', cell.source, flags=re.M
     )
@@ -131,7 +131,7 @@ def switch(notebook, profile: str) -> None:
 
 def complete(notebook, venv: Path) -> None:
     """Install what the notebook names before it runs, with the network."""
-    names = re.search(r"^NEEDED = (\{.*?\})$", notebook.cells[0].source, re.M | re.S)
+    names = re.search(r"^NEEDED = (\{.*?\})$", notebook.cells[1].source, re.M | re.S)
     needed = sorted(set(eval(names[1]).values()))
     pip = [python(venv), "-m", "pip", "install", "--quiet", *needed]
     subprocess.run(pip, check=True, env=environment(venv))
@@ -155,7 +155,7 @@ def wrong(folder: Path, before: dict, after: dict) -> str | None:
     if changed:
         return f"changed: {', '.join(changed)}"
     notebook = nbformat.read(folder / "notebook.ipynb", as_version=4)
-    place = re.search(r"^wslib: (/.*)$", texts(notebook.cells[2]), re.M)
+    place = re.search(r"^wslib: (/.*)$", texts(notebook.cells[3]), re.M)
     if not place or Path(place[1]).is_relative_to(ROOT):
         return f"wslib came from {place[1] if place else 'nowhere'}"
     shown = [o for c in notebook.cells for o in c.get("outputs", []) if "data" in o]

@@ -55,11 +55,14 @@ def chapter_of(notebook) -> Chapter:
     return Chapter(ROOT / f"chapters/{name}.py")
 
 
+PARAM = r' #@param (\["[^{}]*\]( \{allow-input: true\})?|\{type:"\w+"\})$'
+
+
 def top(notebook) -> list[str]:
     """The cells of code above the chapter's own."""
     form = next(c for c in notebook.cells if c.metadata.get("tags") == ["parameters"])
     apply = notebook.cells[notebook.cells.index(form) + 1]
-    cells = (notebook.cells[0], notebook.cells[2], form, apply)
+    cells = (notebook.cells[1], notebook.cells[3], form, apply)
     return [cell.source for cell in cells]
 
 
@@ -83,9 +86,11 @@ def test_notebook_is_valid_and_bare(notebook):
             assert cell.outputs == [] and cell.execution_count is None
     assert notebook.metadata["kernelspec"]["name"] == "python3"
     assert notebook.metadata["colab"]["provenance"] == []
-    assert notebook.cells[0].source.startswith("#@title Set up\n")
-    assert len(notebook.cells[0].source.splitlines()) < 75
-    assert notebook.cells[2].metadata == {
+    title, sentence = notebook.cells[0].source.split("\n\n")
+    assert title == f"# {chapter_of(notebook).title}" and "*Run all*" in sentence
+    assert notebook.cells[1].source.startswith("#@title Set up\n")
+    assert len(notebook.cells[1].source.splitlines()) < 75
+    assert notebook.cells[3].metadata == {
         "cellView": "form",  # Colab's
         "jupyter": {"source_hidden": True},
     }
@@ -129,7 +134,7 @@ def test_form_says_what_the_profile_does(notebook):
     lines = [line for line in form.splitlines() if line[:2] != "#@"]
     assert [line.split(" = ")[0] for line in lines] == list(chapter.knobs)
     for line in lines:
-        assert re.search(r' #@param (\["[^{}]*\]|\{type:"\w+"\})$', line), line
+        assert re.search(PARAM, line), line
     assert form.count("#@markdown ") == len(chapter.knobs)
 
 
@@ -507,7 +512,7 @@ def test_notebook_runs_alone_in_an_empty_folder(notebooks, alone, monkeypatch):
     kernel.write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(alone.parent))
     notebook = nbformat.from_dict(json.loads(json.dumps(notebooks[NAMES[0]])))
-    cell = notebook.cells[0]
+    cell = notebook.cells[1]
     cell.source = cell.source.replace('profile = "sample"', 'profile = "smoke"')
     NotebookClient(notebook, timeout=120, kernel_name="alone").execute()
 

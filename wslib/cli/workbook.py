@@ -19,7 +19,7 @@ class Steps(Contents):
     chapters = {
         "What `make report` does": ("check", "run", "render"),
         "While you write": ("preview", "sync"),
-        "For others": ("summary", "colab"),
+        "For others": ("handout", "summary", "colab"),
         "What was measured on real data": ("record", "headline"),
         "What `make sweep` does": ("sweep",),
     }
@@ -44,6 +44,9 @@ Branch = Annotated[
 Overrides = Annotated[str, typer.Option("--set", help='Such as "seed=1 epochs=5"')]
 Data = Annotated[
     str, typer.Option(help="Folder of your own pictures, see `wslib data check`")
+]
+EditionName = Annotated[
+    str, typer.Option("--edition", help="student: no solutions; teacher: with them")
 ]
 Place = Annotated[Path | None, typer.Option("--build", help="Not build/PROFILE")]
 Over = Annotated[str, typer.Option(help='Such as "seed=0,1,2 input_size=224,448"')]
@@ -150,6 +153,21 @@ def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
         summarise(chapter, profile)
 
 
+@app.command("handout")
+def make_handouts(
+    chapters: Chapters, profile: Profile = "sample", edition: EditionName = ""
+) -> None:
+    """Make a PDF and a web page of one chapter that was run.
+
+    \b
+    Example: wslib workbook handout chapters/NN_name.py --edition student
+    """
+    from wslib.workbook.handout import make_handout
+
+    for chapter in chapters:
+        print(*make_handout(chapter, profile, edition), sep="\n")
+
+
 @app.command("record")
 def record_run(
     chapter: Annotated[Path, typer.Argument(help="A chapter that was run")],
@@ -251,12 +269,7 @@ def sync_notebooks(
 
 
 @app.command("render")
-def render_book(
-    profile: Profile = "sample",
-    edition: Annotated[
-        str, typer.Option(help="student: no solutions; teacher: under the exercises")
-    ] = "",
-) -> None:
+def render_book(profile: Profile = "sample", edition: EditionName = "") -> None:
     """Assemble the executed notebooks into the HTML book and the PDF.
 
     In the PDF the solutions of the exercises stand at the end, unless an edition says

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Hashable, Mapping
 from typing import Literal
@@ -34,7 +35,8 @@ class Table:
     units: `{column: "%"}`, shown in the head.
     intervals: `{column: (low, high)}`, names of two other columns, which then don't
         stand by themselves, or two vectors; set small, with the decimals of the value.
-    note: Markdown, in a small line below; the frame's `.attrs["protocol"]` joins it.
+    note: Markdown, in a small line below; the frame's `.attrs["protocol"]` joins it. To
+        that of a table that is saved the build may add a caution, `$WSLIB_CAUTION`.
     markdown: columns whose text is Markdown as it stands, a link for instance.
 
     Raises ValueError for more than seven columns (the index counts), for labels that
@@ -54,7 +56,8 @@ class Table:
         save: bool = True,
         markdown: Collection[Hashable] = (),
     ) -> None:
-        self.name, self.note = name, note
+        caution = os.environ.get("WSLIB_CAUTION") if save and note else None
+        self.name, self.note = name, f"{note} {caution}" if caution else note
         self.protocol = frame.attrs.get("protocol")
         if not re.fullmatch(r"[\w-][\w.-]*", name):
             raise ValueError(f"table name {name!r}: expected letters, digits, - and _")

@@ -33,6 +33,12 @@ class Chapter:
     def name(self) -> str:
         return self.path.stem
 
+    @property
+    def title(self) -> str:
+        """The first heading, or the name where there is none."""
+        found = re.search(r"^# # (.+?) *(?:\{|$)", self.text, re.M)
+        return found[1] if found else self.name
+
     @cached_property
     def text(self) -> str:
         if not self.path.is_file():

@@ -26,6 +26,7 @@ from wslib.workbook.chapter import Chapter
 from wslib.workbook.colab_cells import (
     APPLY,
     CARRIED,
+    FIRST,
     PROSE,
     SET_UP,
     comments_of,
@@ -118,6 +119,7 @@ def make_notebook(chapter: Chapter, course: Course) -> NotebookNode:
     pins = course.root / "requirements.txt"
     needed = needed_packages([chapter.path, *files], pins)
     cells = [
+        new_markdown_cell(FIRST.format(title=chapter.title).rstrip()),
         _set_up(chapter, course, values, known, needed),
         new_markdown_cell(PROSE),
         _carried(packed(files, PACKAGE)),

@@ -5,12 +5,19 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Literal, get_args, get_origin
+from typing import get_origin
 
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.params import Knob
 
 FIELDS = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+FIRST = """\
+# {title}
+
+*Runtime*, *Run all* runs the chapter. Four cells come before it: what it needs, the part
+of `wslib` that it uses (packed, a few MB), its parameters, and the profile that sets them.
+"""
 
 SET_UP = '''\
 #@title Set up
@@ -116,9 +123,10 @@ colab_runtime.fetch(values, KNOWN)
 
 def field(knob: Knob, value) -> str:
     """Write the value of a knob, in one line, and the field that edits it."""
-    choices = get_args(knob.type) if get_origin(knob.type) is Literal else ()
+    choices = () if get_origin(knob.type) is list else knob.choices
     if choices and all(isinstance(choice, str) for choice in choices):
-        return f"{one_line(value)} #@param {one_line(list(choices))}"
+        other = " {allow-input: true}" if knob.takes_folder else ""
+        return f"{one_line(value)} #@param {one_line(list(choices))}{other}"
     kind = FIELDS.get(knob.type, "raw")
     shown = one_line(value) if isinstance(value, str) else repr(value)
     return f'{shown} #@param {{type:"{kind}"}}'

@@ -80,6 +80,7 @@ def metadata(staged: Stage) -> dict:
         "number-depth": str(book.get("number-depth", 3)),
         "bibliography": [str(file.resolve()) for file in book.bibliography],
         "link-citations": True,
+        **book.get("elsewhere", {}),  # of a chapter alone
     }
 
 

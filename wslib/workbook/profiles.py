@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PROFILES = ("smoke", "sample", "full")
+CAUTIONS = {"smoke": "Profile smoke: a few pictures; shows that it runs."}
 CHOICES = ("dataset", "sam", "pretrained")  # parameters that name data and weights
 
 

@@ -30,6 +30,7 @@ from wslib.runtime.kept import digest, move, write_text, written_whole
 from wslib.workbook import params, provenance
 from wslib.workbook.badges import colab_url
 from wslib.workbook.chapter import Chapter, code_cells, code_of
+from wslib.workbook.profiles import CAUTIONS
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # Without it, each kernel warns that others on this machine could listen.
@@ -330,6 +331,7 @@ def _surroundings(chapter: Chapter, build: Build) -> Iterator[tuple[Path, Path]]
         WSLIB_PROGRESS=str(bars.resolve()),
         WSLIB_DATA_NOTES=str(data.resolve()),
         WSLIB_DEVICE_NOTE=str(device.resolve()),
+        WSLIB_CAUTION=CAUTIONS.get(build.profile, ""),
         PYTHONPATH=os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
     )
     jobs = int(os.environ.get("WSLIB_JOBS") or 1)
