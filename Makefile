@@ -27,6 +27,7 @@ CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
 BOOK      := $(wildcard *.qmd) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
+PIP_CPU   := $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 ENGINE    := $(wildcard wslib/cli/__init__.py wslib/cli/workbook.py wslib/workbook/*.py)
 
@@ -39,7 +40,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 .PHONY: help report chapter pdf summary record preview sync colab sweep points test lint \
-        doctor clean distclean FORCE
+        check lab doctor clean distclean FORCE
 
 help: ## list the targets and the variables
 	@echo "usage: make TARGET [PROFILE=smoke|sample|full] [SET=\"name=value ...\"]"; echo
@@ -54,7 +55,8 @@ help: ## list the targets and the variables
 	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
 	  'CH       the chapter, by its number or more of its name: CH=02' \
-	  '-j2      runs chapters side by side'
+	  'TORCH    cpu: at the first run, install the smaller build of PyTorch without CUDA' \
+  '-j2      runs chapters side by side'
 
 # ---------------------------------------------------------------------- the report
 
@@ -160,6 +162,13 @@ test: .venv/.tested ## run the tests
 lint: .venv/.tested ## check the style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
+check: | .venv/.installed ## the form of a chapter, in a second: make check CH=01
+	@$(WSLIB) workbook rules $(CHAPTERS)
+
+lab: .venv/.lab ## JupyterLab, in which a script opens as a notebook
+	@echo "in chapters/: right click on a script, Open With, Notebook; Save writes the script"
+	@exec .venv/bin/jupyter-lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
+
 doctor: ## say what is installed, found and missing
 	@test -x $(WSLIB) || { echo "there is no .venv yet: make report makes it"; false; }
 	@$(WSLIB) doctor
@@ -173,10 +182,15 @@ distclean: ## remove all that was made, .venv too
 .venv/.installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
 	  "this is Python %d.%d, it takes 3.11 or later: make PYTHON=python3.12" % v[:2])'
-	@echo "installing what requirements.txt pins into .venv: some minutes, a few GB"
+	@echo "installing what requirements.txt pins into .venv: some minutes, several GB"
+	@echo "without a GPU: stop it, and say make TORCH=cpu ... for the small build of PyTorch"
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --requirement requirements.txt
+	.venv/bin/python -m pip install $(PIP_CPU) --requirement requirements.txt
 	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+.venv/.lab: requirements-lab.txt .venv/.installed
+	.venv/bin/python -m pip install --requirement requirements-lab.txt
 	@touch $@
 
 .venv/.tested: requirements-test.txt .venv/.installed
@@ -189,5 +203,8 @@ distclean: ## remove all that was made, .venv too
 	  .venv/bin/python -m pip install --quiet --requirement $< >/dev/null 2>&1 || \
 	  echo "Quarto could not be installed; going on with the built-in renderer"
 	@touch $@
+
+.DEFAULT:
+	@echo "there is no target $@; make help lists them"; false
 
 FORCE:

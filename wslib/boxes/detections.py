@@ -58,6 +58,12 @@ class Detections:
         kept = {i: boxes[boxes[:, 4] >= score] for i, boxes in self.boxes.items()}
         return replace(self, boxes=kept)
 
+    def first(self, most: int) -> Detections:
+        """The same with at most so many boxes in an image, those of the best scores."""
+        best = {i: np.argsort(-b[:, 4], kind="stable") for i, b in self.boxes.items()}
+        kept = {i: self.boxes[i][rows[:most]] for i, rows in best.items()}
+        return replace(self, boxes=kept)
+
 
 def save_detections(path: Path | str, detections: Detections) -> None:
     """Write detections as JSON. Raises ValueError, one line that names file and image,

@@ -140,7 +140,9 @@ def choose_images(
     for an image that the detections are not of."""
     for image_id in named:
         if image_id not in detections.boxes:
-            raise ValueError(f"{path}: no image {image_id!r} in it")
+            some = ", ".join([*detections.boxes][:5])
+            text = f"no image {image_id!r} among its {len(detections.boxes)}"
+            raise ValueError(f"{path}: {text}: {some}, ...")
     if named:
         return list(dict.fromkeys(named))
     ids = list(detections.boxes)

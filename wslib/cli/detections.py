@@ -18,7 +18,8 @@ RECIPE = settings_in("boxes.recipe", "DEFAULT_RECIPE")
 
 def detect_boxes(
     images: Annotated[
-        list[Path] | None, typer.Argument(help="Files, instead of a data set's split")
+        list[Path] | None,
+        typer.Argument(help="Files, or folders: the images in them; else a split"),
     ] = None,
     detector: options.DetectorFile = None,
     checkpoint: options.CheckpointFile = None,
@@ -38,9 +39,14 @@ def detect_boxes(
             names_in("boxes.evidence", "KINDS")[::-1], help="Kind of map: {}"
         ),
     ] = None,
-    max_boxes: Annotated[int, typer.Option(min=1, help="Most boxes in an image")] = (
-        RECIPE["max_boxes"]
-    ),
+    max_boxes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Most boxes in an image [default: "
+            f"{RECIPE['max_boxes']} of each map and threshold]",
+        ),
+    ] = None,
     area_power: Annotated[
         float, typer.Option(help="Above 0: larger boxes score higher")
     ] = RECIPE["area_power"],
@@ -71,24 +77,28 @@ def detect_boxes(
     from wslib.boxes.detections import save_detections
     from wslib.boxes.networks import open_network
     from wslib.boxes.scoring import count_boxes
+    from wslib.data.image_files import find_images
     from wslib.data.image_sets import ImageSet
 
     if out:
         check_out(out)
     counts = options.parse_counts(rendered)
     image_set = (
-        ImageSet.from_files(images)
+        ImageSet.from_files(find_images(images))
         if images
         else ImageSet.from_split(dataset, split, limit, counts)
     )
     network = open_network(detector, checkpoint, class_names, device)
-    boxes = {"max_boxes": max_boxes, "area_power": area_power, "masks": masks}
+    most = max_boxes or RECIPE["max_boxes"]
+    boxes = {"max_boxes": most, "area_power": area_power, "masks": masks}
     boxes["second"] = 0.0 if masks else second
     recipe = network.make_recipe(class_name, kind, threshold, **boxes)
     if checkpoint and threshold is None:
         text = f"threshold {recipe.threshold}, as none was given with --threshold"
         print(f"{checkpoint}: {text}", file=sys.stderr)
     detections = network.detect(image_set, class_name, recipe, size, batch_size)
+    if max_boxes:
+        detections = detections.first(max_boxes)
     count = f"{count_boxes(detections.boxes)} {class_name} boxes"
     if out:
         save_detections(out, detections)

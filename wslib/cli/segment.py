@@ -11,8 +11,20 @@ import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in
-from wslib.cli.console import check_out, print_json, save_figure, write_json
+from wslib.cli.console import (
+    check_out,
+    print_json,
+    print_notes,
+    save_figure,
+    write_json,
+)
 from wslib.models.published import SAMS
+
+LOW = 0.5  # a score below which a mask is not to be trusted
+TINY = (
+    "low scores: sam_tiny learnt from drawn pictures; for photographs "
+    "`wslib sam fetch vit_b`, then the same command with --sam vit_b"
+)
 
 Images = Annotated[
     list[Path],
@@ -25,7 +37,8 @@ Target = Annotated[
 Model = Annotated[
     Path | None,
     typer.Option(
-        help="A classifier: best.pt of `wslib voc train`, or saved by a chapter "
+        help="A classifier: best.pt, which `wslib voc train --epochs 5` writes, or one "
+        "saved by a chapter "
         "[default: EfficientNet-Lite0, ImageNet's 1000 classes]"
     ),
 ]
@@ -72,7 +85,11 @@ def segment_images(
     points and box in pixels, x to the right, labels (1 on the object, 0 beside it), the
     class with its probability, and the IoU that SAM expects (score).
 
-    The pixels are taken as they are stored; a camera's note to turn them is not obeyed.
+    The pixels are taken as they are stored: a photograph that a camera has only marked
+    to be turned stays on its side.
+
+    sam_tiny learnt from drawn pictures (`wslib sam card`). For photographs fetch a
+    published SAM, and name it: `wslib sam fetch vit_b`, then `--sam vit_b`.
 
     \b
     Example: wslib segment cat.jpg --target "Egyptian cat" --out masks
@@ -108,6 +125,8 @@ def segment_images(
             _print_line(image, explained, text, mask)
     if as_json:
         print_json(rows)
+    if sam == "sam_tiny" and any(row["score"] < LOW for row in rows):
+        print_notes([TINY])
 
 
 def map_images(
@@ -175,14 +194,15 @@ def _plan(images: Sequence[Path], out: Path, endings: Sequence[str]) -> dict:
 
 def _read_each(planned: dict[Path, list[Path]]) -> Iterator[tuple]:
     """Read each image, (H, W, 3) uint8, as it is stored: on those pixels masks are
-    measured. A camera's note that is not obeyed is named on standard error."""
+    measured. One that lies on its side is named on standard error."""
     from wslib.data.image_files import is_turned
     from wslib.data.images import read_image
 
     for path, results in planned.items():
         pixels = read_image(path)
         if is_turned(path):
-            text = "a note to turn it is not obeyed; turn its pixels if it lies"
+            text = "the camera marked it to be turned, and it is taken as it is stored"
+            text += "; if it lies on its side, turn it and save it"
             print(f"wslib: {path}: {text}", file=sys.stderr)
         yield path, pixels, results
 

@@ -18,7 +18,7 @@ class Steps(Contents):
 
     chapters = {
         "What `make report` does": ("check", "run", "render"),
-        "While you write": ("preview", "sync"),
+        "While you write": ("preview", "sync", "rules"),
         "For others": ("handout", "summary", "colab"),
         "What was measured on real data": ("record", "headline"),
         "What `make sweep` does": ("sweep",),
@@ -80,6 +80,27 @@ def _classes_in(folder: str) -> tuple[str, ...]:
     from wslib.data.own_folders import read_own_folder
 
     return read_own_folder(folder).classes
+
+
+@app.command("rules")
+def check_form(chapters: SomeChapters = None) -> None:
+    """Say where chapters break the rules of their form; nothing is executed.
+
+    Lines of 88 characters, functions of 12, captions that end in a full stop, at most
+    three cells of code in a row: `make test` holds the same rules.
+
+    \b
+    Example: wslib workbook rules chapters/NN_name.py
+    """
+    from wslib.workbook.chapter import Chapter
+    from wslib.workbook.rules import find_faults
+
+    paths = chapters or sorted(Path("chapters").glob("*.py"))
+    faults = [fault for path in paths for fault in find_faults(Chapter(path))]
+    print(*faults, sep="\n", end="\n" * bool(faults))
+    print(f"{len(paths)} chapters, {len(faults)} faults")
+    if faults:
+        raise typer.Exit(1)
 
 
 @app.command("run")

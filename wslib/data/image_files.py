@@ -10,32 +10,33 @@ from pathlib import Path
 from PIL import Image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+BUILD = Path("build")  # below which results are written, unless --out says where
 ORIENTATION = 0x0112  # in EXIF; 1 is upright
 KEPT = "and is not replaced; choose another --out"
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
     """List files, and of folders the images right in them by the endings of their
-    names, each once. Raises FileNotFoundError, and ValueError for a folder without
-    images."""
+    names, each once. Raises FileNotFoundError, and ValueError where there are only
+    folders without images."""
     images: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in SUFFIXES]
-            if not inside:
-                raise ValueError(f"{path}: no images in this folder")
-            images += inside
+            inside = sorted(path.iterdir())
+            images += [p for p in inside if p.suffix.lower() in SUFFIXES]
         elif path.is_file():
             images.append(path)
         else:
             raise FileNotFoundError(f"{path}: no such image")
+    if not images:
+        raise ValueError(f"{', '.join(map(str, paths))}: no images in this folder")
     return list(dict.fromkeys(images))
 
 
 def find_pictures(path: Path, besides: Path) -> list[Path]:
     """List a file, or the pictures in a folder and all folders below, without what lies
-    in the folder `besides`. Raises FileNotFoundError, and ValueError for a folder
-    without pictures."""
+    in the folder `besides` or in `build`, where results are written. Raises
+    FileNotFoundError, and ValueError for a folder without pictures."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -44,7 +45,7 @@ def find_pictures(path: Path, besides: Path) -> list[Path]:
         file
         for file in sorted(path.rglob("*"))
         if file.suffix.lower() in SUFFIXES and file.is_file()
-        if besides.resolve() not in file.resolve().parents
+        if not {besides.resolve(), BUILD.resolve()} & {*file.resolve().parents}
     ]
     if not inside:
         raise ValueError(f"{path}: no pictures in this folder, nor below it")

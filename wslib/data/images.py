@@ -23,8 +23,8 @@ def read_image(path: Path | str) -> np.ndarray:
     """Read an image file as (H, W, 3) uint8 RGB.
 
     Grey, palette, CMYK and 16-bit pictures are converted and transparency is dropped.
-    The pixels are those of the file: a camera's note in EXIF to turn the picture is
-    not obeyed, as boxes are measured on the stored pixels.
+    The pixels are those of the file: a picture that EXIF marks to be turned is not
+    turned, as boxes are measured on the stored pixels.
 
     Raises FileNotFoundError, or ValueError for a file that is no image, is truncated
     or is larger than Pillow's limit; one line that names the file.

@@ -34,8 +34,7 @@ def list_data_sets() -> list[DataSetState]:
             if one.instead and (root / one.instead).is_file():
                 other = root / one.instead
                 rows.append((name, None, other, f"in its stead: {other}"))
-    if (root / "caltech3").is_dir():  # the practical's; nothing can fetch it
-        rows.append(("caltech3", None, root / "caltech3", _caltech3(root / "caltech3")))
+    rows.append(("caltech3", None, root / "caltech3", _caltech3(root / "caltech3")))
     return [DataSetState(*row[:3], row[3].startswith(COMPLETE), row[3]) for row in rows]
 
 
@@ -62,6 +61,8 @@ def _caltech3(folder: Path) -> str:
     is missing."""
     from wslib.data.caltech import LABELS
 
+    if not folder.is_dir():
+        return "not here; the practical's own, which cannot be fetched"
     for label in LABELS:
         if not (folder / "annotations" / f"{label}.csv").is_file():
             return f"incomplete: {folder / 'annotations' / label}.csv: not found"

@@ -288,10 +288,11 @@ def load_detector(path: Path | str) -> tuple[TwoHeadNetwork, dict]:
         content = {**content["run"], "model": content.get("model")}
     with naming(path):
         if content.get("format") != FORMAT:
-            raise ValueError(f"no detector: its format is {content.get('format')!r}")
+            text = f"format {content.get('format')!r}, expected {FORMAT!r}"
+            raise ValueError(f"not written by `wslib caltech train`: {text}")
         for key, kind in KINDS.items():
             if not isinstance(content.get(key), kind):
-                raise ValueError(f"a detector without its {key}")
+                raise ValueError(f"not written by `wslib caltech train`: no {key!r}")
         detector = _without_download(content["network"], content["options"])
         about_detector(detector, content["classes"])
         load_weights(detector, content.pop("model", None))

@@ -15,8 +15,8 @@ FIELDS = {bool: "boolean", int: "integer", float: "number", str: "string"}
 FIRST = """\
 # {title}
 
-*Runtime*, *Run all* runs the chapter. Four cells come before it: what it needs, the part
-of `wslib` that it uses (packed, a few MB), its parameters, and the profile that sets them.
+*Runtime*, *Run all* runs the chapter. Four cells come before it: what it needs; the
+part of `wslib` that it uses, packed; its parameters; the profile that sets them.
 """
 
 SET_UP = '''\

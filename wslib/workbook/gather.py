@@ -72,6 +72,8 @@ def _compare(sweep: Sweep, results: list[dict], settings: str) -> None:
     if len(sweep.over.get(SEED, [])) > 1:
         tables.append(_table_of_means(frame, knobs, numbers, note))
     print(*tables, sep="\n\n")
+    if len(frame) > 1 and len(frame[numbers].drop_duplicates()) == 1:
+        print(f"\nnone of these numbers changes with {', '.join(knobs)}")
     picture = draw(frame, knobs, numbers)
     parts = [f"# Sweep of `{sweep.chapter.name}`", *map(Table._repr_markdown_, tables)]
     text = "\n\n".join([*parts, f"![](figures/{picture.path.name})"])

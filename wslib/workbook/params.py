@@ -181,7 +181,7 @@ def parse_overrides(text: str) -> dict[str, Any]:
         words = shlex.split(text)
     except ValueError as error:
         raise ParameterError(f"{text!r}: {error} in the overrides") from None
-    for word in _whole(words):
+    for word in whole(words):
         name, equals, value = word.partition("=")
         if not (equals and name.isidentifier()):
             raise ParameterError(f"{word!r}: expected name=value")
@@ -192,7 +192,7 @@ def parse_overrides(text: str) -> dict[str, Any]:
     return overrides
 
 
-def _whole(words: list[str]) -> Iterator[str]:
+def whole(words: list[str]) -> Iterator[str]:
     """Join the words of a list or a mapping that spaces have parted."""
     part = ""
     for word in words:

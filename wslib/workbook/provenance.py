@@ -65,11 +65,26 @@ def state_facts(notebook: nbformat.NotebookNode, colab: str | None = None) -> No
     device = "" if run["device"] == NO_DEVICE else f" ({run['device']})"
     facts = (
         f"Ran in {_duration(run['seconds'])} on {run['machine']}{device}, "
-        f"profile *{run['profile']}*, {run['date'][:10]}."
+        f"profile *{run['profile']}*, {run['date'][:10]}.{_by_hand(run)}"
         + (f" [Open in Colab]({colab})" if colab else "")
     )
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n::: {{.run-facts}}\n{facts}\n:::\n{rest}"
+
+
+def _by_hand(run: dict) -> str:
+    """Say what was set for this run alone, and on whose pictures it was."""
+    by_hand = [name for name, who in run["set_by"].items() if who == "command line"]
+    values = {name: run["parameters"][name] for name in by_hand}
+    folder = values.pop("dataset", "")
+    text = (
+        f" The pictures are those in the folder *{Path(folder).name}*" if folder else ""
+    )
+    text += ", whatever the text says of others." if folder else ""
+    if values:
+        shown = ", ".join(f"`{name}={value}`" for name, value in values.items())
+        text += f" Set by hand: {shown}."
+    return text
 
 
 def _duration(seconds: float) -> str:

@@ -120,9 +120,9 @@ def resolve(
     mine = {name: value for name, value in overrides.items() if name in knobs}
     profile = params.read_yaml(file)
     folder = {**profile, **mine}.get("dataset")
-    if classes_in and _takes_data(chapter) and Path(str(folder)).is_dir():
-        if "class_name" in knobs:
-            knobs["class_name"] = knobs["class_name"].among(classes_in(folder))
+    is_own = _takes_data(chapter) and Path(str(folder)).is_dir()
+    if is_own and classes_in and "class_name" in knobs:
+        knobs["class_name"] = knobs["class_name"].among(classes_in(folder))
     defaults = {name: knob.default for name, knob in knobs.items()}
     profile = params.check(profile, knobs, str(file))
     mine = params.check(mine, knobs, f"{chapter.name}, command line")
@@ -133,6 +133,7 @@ def resolve(
         "profile": build.profile,
         "parameters": {**defaults, **profile, **mine},
         "set_by": {
+            **({"class_name": "the folder"} if knobs != chapter.knobs else {}),
             **dict.fromkeys(profile, "profile"),
             **dict.fromkeys(mine, "command line"),
         },

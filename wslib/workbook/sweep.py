@@ -146,7 +146,7 @@ def parse_over(text: str) -> dict[str, list]:
         raise params.ParameterError(f"{text!r}: {error} in OVER") from None
     if not words:
         raise params.ParameterError('OVER is empty; expected such as OVER="seed=0,1,2"')
-    for word in words:
+    for word in params.whole(words):
         name, equals, values = word.partition("=")
         if not (equals and name.isidentifier() and values):
             raise params.ParameterError(f"OVER: {word!r}: expected name=value,value")

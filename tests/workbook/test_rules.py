@@ -1,0 +1,71 @@
+"""The form of chapters: each rule says where it is broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from wslib.workbook.chapter import Chapter
+from wslib.workbook.rules import find_faults
+
+GOOD = """\
+# %% [markdown]
+# # One {#sec-one}
+#
+# You will learn. @fig-a and @tbl-b. What we saw. What failed. Exercises in a callout.
+
+# %% tags=["parameters"]
+seed: int = 0  # of nothing
+
+# %%
+#| label: fig-a
+#| fig-cap: "A figure that is there."
+1
+
+# %%
+#| label: tbl-b
+#| tbl-cap: "A table that is there."
+def two():
+    return 2
+"""
+
+
+def faults(tmp_path, text):
+    path = tmp_path / "01_one.py"
+    path.write_text(text)
+    return [fault.removeprefix(f"{path}:") for fault in find_faults(Chapter(path))]
+
+
+def test_a_chapter_in_form_has_none(tmp_path):
+    assert faults(tmp_path, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('is there."\n1', 'is there"\n1', "10: fig-a: the caption is no sentence"),
+        ("{#sec-one}", "", "1: opens with no title"),
+        ("  # of nothing", "", "7: seed has no comment"),
+        ("@tbl-b", "b", "15: tbl-b: no sentence refers to it, as @tbl-b"),
+        ("fig-a\n#| fig", "tbl-b\n#| tbl", "15: tbl-b: used twice"),
+        ("What failed.", "", "20: nowhere says: what failed"),
+        (
+            "    return 2",
+            "    return 2\n" + 12 * "    # more\n" + "    3",
+            "two is longer",
+        ),
+        (
+            "    return 2",
+            "    return 2  # " + 90 * "x",
+            "18: 104 characters, at most 88",
+        ),
+        ("\n1\n", "\n# %%\n1\n# %%\n1\n", "more than 3 cells of code without a word"),
+        ("\n1\n", "\nclass A:\n    b = 1\n", "class A belongs into wslib"),
+        ("\n1\n", "\nget_ipython()\n", "12: a magic or a shell line"),
+        ("def two():", "def two(:", "not a chapter"),
+        ("\n#| label: fig-a", "", "1: fewer than two figures or tables"),
+    ],
+)
+def test_a_fault_is_named_with_its_line(tmp_path, old, new, said):
+    assert old in GOOD
+    found = faults(tmp_path, GOOD.replace(old, new))
+    assert any(said in fault for fault in found), found
