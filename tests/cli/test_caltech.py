@@ -159,7 +159,7 @@ def test_a_share_of_the_training_set_and_the_other_options(caltech):
     assert len(read_csv("c/train.csv")) == 3  # one of each label
     assert len(read_csv("c/val.csv")) == 3
     detector, about = load_detector("c/best.pt")
-    told = {"batch_norm": False, "dropout": 0.0, "input_size": 64}
+    told = {"batch_norm": False, "dropout": 0.0, "input_size": 64, "num_classes": 3}
     assert about["options"] == told and about["bfloat16"] and detector.bfloat16
     assert (about["share"], about["box_loss"], about["views"]) == (0.4, "l1", "crop")
     assert about["dataset"] == "caltech3" and about["seed"] == 3
@@ -412,11 +412,11 @@ BAD = [
     ("eval no.pt", "no.pt: no such checkpoint"),
     ("eval classifier.pt a/val.csv", "classifier.pt: no detector: its format is 'ws"),
     ("eval other.pt a/val.csv", "other.pt: no detector: its format is None"),
-    ("eval dogs.pt a/val.csv", "dogs.pt: its classes are dog, cat, expected face, mo"),
+    ("eval dogs.pt a/val.csv", "val.csv, line 1: label 'face', expected dog, cat"),
     ("eval alone.pt", "alone.pt: no train.csv, val.csv or test.csv beside it"),
     ("eval a/best.pt no.csv", "no.csv: no such file"),
     ("eval a/best.pt empty.csv", "empty.csv: no rows, expected NAME,x1,y1,x2,y2,label"),
-    ("eval a/best.pt bare", "no such file; expected NAME"),
+    ("eval a/best.pt bare", "bare: no boxes here; expected Annotations/*.xml"),
     ("predict classifier.pt a/val.csv", "classifier.pt: no detector: its format is"),
     ("predict a/best.pt no.jpg", "no.jpg: no such picture, folder or CSV"),
     ("predict a/best.pt bare", "bare: no pictures in this folder, nor below it"),

@@ -1,6 +1,7 @@
 """`wslib data`: what people type, and what they read."""
 
 import io
+import json
 import shutil
 import sys
 
@@ -44,7 +45,7 @@ def roomy(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
-@pytest.mark.parametrize("command", ["fetch", "list"])
+@pytest.mark.parametrize("command", ["fetch", "list", "check", "example"])
 def test_help_gives_an_example(wslib, command):
     status, printed = wslib(f"data {command} --help")
     assert status == 0 and f"Example: wslib data {command}" in printed
@@ -131,7 +132,9 @@ def test_list_what_is_not_here(wslib, tmp_path):
         f"cifar10           {root / 'cifar10' / 'cifar-10-batches-bin'}\n"
         "  not here\n"
         f"caltech101        {root / 'caltech101'}\n"
-        "  not here\n",
+        "  not here\n"
+        f"caltech3          {root / 'caltech3'}\n"
+        "  not here; the practical's own, which cannot be fetched\n",
     )
 
 
@@ -169,3 +172,24 @@ def test_list_shapes_and_cifar10(wslib, tmp_path):
     said = wslib("data list")[1]
     assert f"\n  incomplete: {root}/synthetic_shapes/masks/val/a.png: not fo" in said
     assert "test_batch.bin: 3,072 bytes, expected a multiple of 3,073\n  in i" in said
+
+
+def test_an_example_is_right_and_a_fault_in_it_is_named(wslib, tmp_path):
+    folder = tmp_path / "balls"
+    assert wslib(f"data example {folder} --layout VOC --count 8") == (
+        0,
+        f"{folder}: 8 pictures, VOC\n",
+    )
+    status, said = wslib(f"data check {folder}")
+    assert status == 0 and said.startswith(f"{folder}: VOC, 8 pictures\n")
+    assert "\n  ball                 4 pictures      4 boxes\n" in said
+    assert "\n  splits, drawn: train " in said and said.endswith("\n0 problems\n")
+    (folder / "JPEGImages" / "000.jpg").unlink()
+    status, said = wslib(f"data check {folder}")
+    assert status == 1 and said.endswith("\n1 problems\n")
+    assert "\n" + str(folder / "Annotations" / "000.xml") + ": no such picture" in said
+    assert json.loads(wslib(f"data check {folder} --json")[1])["layout"] == "VOC"
+    assert wslib(f"data example {folder}") == (
+        f"wslib: {folder}: not empty; choose another folder",
+        "",
+    )

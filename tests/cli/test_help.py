@@ -45,7 +45,7 @@ def check(line: str) -> None:
     for param in command.params:
         value, items = context.params[param.name], param.shell_complete(context, "")
         allowed = [item.value for item in items if item.type == "plain"]
-        if allowed and isinstance(value, str):
+        if allowed and isinstance(value, str) and "path/to" not in value:
             assert value in allowed, f"{line}: {value}"
 
 

@@ -278,7 +278,7 @@ def test_no_image_is_written_over_and_no_result_twice(wslib, tmp_path):
     assert told == "a.png/a_cam.png: below a file, expected below a folder"
 
 
-def test_a_note_to_turn_the_picture_is_told_and_not_obeyed(
+def test_a_picture_that_is_marked_to_be_turned_is_named_and_not_turned(
     wslib, tmp_path, model, disc, hot, monkeypatch
 ):
     exif = Image.Exif()
@@ -289,7 +289,8 @@ def test_a_note_to_turn_the_picture_is_told_and_not_obeyed(
     monkeypatch.setattr(sys, "stderr", told)
     assert wslib(f"segment a.jpg b.jpg --model {model}")[0] == 0
     assert told.getvalue() == (
-        "wslib: a.jpg: a note to turn it is not obeyed; turn its pixels if it lies\n"
+        "wslib: a.jpg: taken as it is stored, though a camera marked it to be turned; "
+        "if it lies on its side, turn it and save it\n"
     )
     assert read_image("build/segment/a_mask.png").shape == (40, 60, 3)
 

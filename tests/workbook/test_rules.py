@@ -47,7 +47,7 @@ def test_a_chapter_in_form_has_none(tmp_path):
         ("  # of nothing", "", "7: seed has no comment"),
         ("@tbl-b", "b", "15: tbl-b: no sentence refers to it, as @tbl-b"),
         ("fig-a\n#| fig", "tbl-b\n#| tbl", "15: tbl-b: used twice"),
-        ("What failed.", "", "20: nowhere says: what failed"),
+        ("What failed.", "", "18: nowhere says: what failed"),
         (
             "    return 2",
             "    return 2\n" + 12 * "    # more\n" + "    3",
@@ -56,7 +56,7 @@ def test_a_chapter_in_form_has_none(tmp_path):
         (
             "    return 2",
             "    return 2  # " + 90 * "x",
-            "18: 104 characters, at most 88",
+            "18: 106 characters, at most 88",
         ),
         ("\n1\n", "\n# %%\n1\n# %%\n1\n", "more than 3 cells of code without a word"),
         ("\n1\n", "\nclass A:\n    b = 1\n", "class A belongs into wslib"),

@@ -178,6 +178,48 @@ def test_override_that_changes_nothing_runs_nothing(project):
     assert project.notebook("01_one").metadata.wslib.set_by == {"seed": "command line"}
 
 
+def test_results_of_other_settings_are_kept(project):
+    """With tables and figures: the plain ones come back, and so do the others."""
+    table = 'from wslib.show.tables import Table\nTable(D({"n": [limit]}), "n")\n'
+    text = f"\n# %%\nfrom pandas import DataFrame as D\n{table}"
+    project.edit("chapters/02_two.py", "\n# %%\nnumbers", f"{text}\n# %%\nnumbers")
+    shown = project.root / "build/smoke/tables/n.csv"
+    for words, rows in (((), "3"), (("SET=limit=5",), "5")):
+        assert EXECUTED in project.make("chapter", "CH=02", *words).stdout
+        assert shown.read_text() == f"n\n{rows}\n"
+    for words, rows in (((), "3"), (("SET=limit=5",), "5")):
+        done = project.make("chapter", "CH=02", *words)
+        assert EXECUTED not in done.stdout and "nothing executed" in done.stdout
+        assert shown.read_text() == f"n\n{rows}\n"
+    project.edit("chapters/02_two.py", "range(limit)", "range(limit + 1)")
+    assert EXECUTED in project.make("chapter", "CH=02").stdout
+
+
+def test_lists_may_have_spaces_and_chapters_one_digit(project):
+    project.edit(
+        "chapters/01_one.py", "scale:", "names: list[str] = []  # none\nscale:"
+    )
+    done = project.make("chapter", "CH=1", "SET=names=[a, b] seed=3")
+    assert done.returncode == 0, done.stdout
+    known = project.notebook("01_one").metadata.wslib.parameters
+    assert (known["names"], known["seed"]) == (["a", "b"], 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("report CH=01", "make report makes the whole book; of one chapter: make pdf"),
+        ("report CH=99", "no chapter 99; there are 01_one 02_two"),
+        ("pdf", "make pdf needs CH, such as CH=02"),
+        ("raport", "there is no target raport; make help lists them"),
+        ("chapter CH=01 DATA=x", "DATA=x: 01_one takes no data of one's own"),
+    ],
+)
+def test_what_make_cannot_do_is_said_in_a_line(project, words, said):
+    done = project.make(*words.split())
+    assert done.returncode and said in done.stdout, done.stdout
+
+
 def test_relative_import_is_followed(project):
     project.write("wslib/deep.py", "NUMBER = 42\n")
     project.write(

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from wslib.boxes.detections import Detections
@@ -19,6 +20,7 @@ from wslib.boxes.evidence import KINDS, gather_evidence
 from wslib.boxes.explainer import check_size
 from wslib.boxes.maps import ClassMaps, class_maps
 from wslib.boxes.recipe import DEFAULT_RECIPE, Recipe
+from wslib.boxes.scoring import measure_classes
 from wslib.cam import GradCAM
 from wslib.data.image_sets import ImageSet
 from wslib.data.images import read_image
@@ -206,6 +208,14 @@ def open_network(
         return DenseNetwork(detector, pick_device(device))
     names = [name.strip() for name in classes.split(",")] if classes else None
     return PlainNetwork(checkpoint, names, pick_device(device))
+
+
+def classify_set(
+    network: VocNetwork, images: ImageSet, size: int | None, batch_size: int
+) -> tuple[float, pd.DataFrame]:
+    """Measure with `measure_classes` what a network says of a set of images."""
+    asked = (images.paths, images.classes, size, batch_size)
+    return measure_classes(network.probabilities(*asked), images)
 
 
 @torch.no_grad()

@@ -141,8 +141,7 @@ def choose_images(
     for image_id in named:
         if image_id not in detections.boxes:
             some = ", ".join([*detections.boxes][:5])
-            text = f"no image {image_id!r} among its {len(detections.boxes)}"
-            raise ValueError(f"{path}: {text}: {some}, ...")
+            raise ValueError(f"{path}: no image {image_id!r} in it; it has {some}, ...")
     if named:
         return list(dict.fromkeys(named))
     ids = list(detections.boxes)

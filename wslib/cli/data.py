@@ -64,10 +64,10 @@ def draw_example(
     ] = "CSV",
     count: Annotated[int, typer.Option(min=6, help="Pictures")] = 50,
 ) -> None:
-    """Draw balls and trees into a folder, as your own pictures should lie there.
+    """Draw balls and trees into a new folder, as an example of one.
 
     \b
-    Example: wslib data example balls && make chapter CH=02 DATA=balls PROFILE=smoke
+    Example: wslib data example balls --layout COCO
     """
     from wslib.data.rendered.own import draw_folder
 

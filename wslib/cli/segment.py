@@ -201,8 +201,8 @@ def _read_each(planned: dict[Path, list[Path]]) -> Iterator[tuple]:
     for path, results in planned.items():
         pixels = read_image(path)
         if is_turned(path):
-            text = "the camera marked it to be turned, and it is taken as it is stored"
-            text += "; if it lies on its side, turn it and save it"
+            text = "taken as it is stored, though a camera marked it to be turned; "
+            text += "if it lies on its side, turn it and save it"
             print(f"wslib: {path}: {text}", file=sys.stderr)
         yield path, pixels, results
 

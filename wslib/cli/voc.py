@@ -75,8 +75,7 @@ def train_detector(
     """
     from wslib.boxes import training
     from wslib.boxes.explainer import check_size
-    from wslib.boxes.networks import open_network
-    from wslib.boxes.scoring import measure_classes
+    from wslib.boxes.networks import classify_set, open_network
     from wslib.data.image_sets import ImageSet, check_apart
     from wslib.show.pictures import draw_history
 
@@ -106,9 +105,7 @@ def train_detector(
     print(f"{path}: learnt from {len(images)} images of {split}")
     if held:
         network = open_network(path, None, None, device)
-        asked = (held.paths, held.classes, size, batch_size)
-        probabilities = network.probabilities(*asked)
-        mean, _ = measure_classes(probabilities, held)
+        mean, _ = classify_set(network, held, size, batch_size)
         print(f"mAP {mean:.1f} % on {len(held)} images of {validate}")
 
 
@@ -134,17 +131,14 @@ def evaluate_classes(
 
     JSON: dataset, split, images, mAP, AP {class: percent}
     """
-    from wslib.boxes.networks import open_network
-    from wslib.boxes.scoring import measure_classes
+    from wslib.boxes.networks import classify_set, open_network
     from wslib.data.image_sets import ImageSet
     from wslib.show.tables import number_table
 
     counts = options.parse_counts(rendered)
     images = ImageSet.from_split(dataset, split, limit, counts)
     network = open_network(detector, checkpoint, class_names, device)
-    asked = (images.paths, images.classes, size, batch_size)
-    probabilities = network.probabilities(*asked)
-    mean, frame = measure_classes(probabilities, images)
+    mean, frame = classify_set(network, images, size, batch_size)
     about = {"dataset": dataset, "split": split, "images": len(images)}
     if as_json:
         classes = dict(zip(frame["class"], frame["AP"], strict=True))
@@ -244,12 +238,11 @@ def propose_boxes(
     JSON: dataset, split, images, objects, longest or proposals, protocol,
     recall [{count, recall IOU, AR, boxes}]
     """
-    from wslib.boxes.boxes import to_voc
     from wslib.data.image_sets import ImageSet
-    from wslib.data.proposal_files import check_name, read_proposals, write_proposals
+    from wslib.data.proposal_files import check_name, write_proposals
     from wslib.metrics.proposals import measure_recall
     from wslib.show.tables import Table
-    from wslib.weak.proposals import propose
+    from wslib.weak.proposals import find_proposals, reached
 
     if out:
         check_name(out)
@@ -258,16 +251,11 @@ def propose_boxes(
     counts = options.parse_counts(rendered)
     images = ImageSet.from_split(dataset, split, limit, counts, present=not file)
     with resumable():
-        proposals = (
-            read_proposals(file, images.ids)
-            if file
-            else propose(images.ids, images.paths, longest)
-        )
+        proposals = find_proposals(file, images.ids, images.paths, longest)
     if out:
         write_proposals(out, proposals)
     truth = images.objects()
-    corners = {i: to_voc(boxes) for i, boxes in proposals.items()}
-    frame = measure_recall(corners, truth, count, iou)
+    frame = reached(proposals, truth, count, iou)
     about = {"dataset": dataset, "split": split, "images": len(images)}
     about["objects"] = sum(int((boxes[:, 4] == 0).sum()) for boxes in truth.values())
     about |= {"proposals": str(file)} if file else {"longest": longest}

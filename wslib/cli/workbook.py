@@ -84,7 +84,7 @@ def _classes_in(folder: str) -> tuple[str, ...]:
 
 @app.command("rules")
 def check_form(chapters: SomeChapters = None) -> None:
-    """Say where chapters break the rules of their form; nothing is executed.
+    """Say where chapters break the rules of their form.
 
     Lines of 88 characters, functions of 12, captions that end in a full stop, at most
     three cells of code in a row: `make test` holds the same rules.

@@ -288,8 +288,7 @@ def load_detector(path: Path | str) -> tuple[TwoHeadNetwork, dict]:
         content = {**content["run"], "model": content.get("model")}
     with naming(path):
         if content.get("format") != FORMAT:
-            text = f"format {content.get('format')!r}, expected {FORMAT!r}"
-            raise ValueError(f"not written by `wslib caltech train`: {text}")
+            raise ValueError(f"no detector: its format is {content.get('format')!r}")
         for key, kind in KINDS.items():
             if not isinstance(content.get(key), kind):
                 raise ValueError(f"not written by `wslib caltech train`: no {key!r}")

@@ -7,18 +7,22 @@ half-open. The proposals of an image file are found once and kept.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import PIL
 
+from wslib.boxes.boxes import to_voc
 from wslib.data.folders import derived_root
 from wslib.data.images import read_image, resize_image
+from wslib.data.proposal_files import read_proposals
 from wslib.metrics.overlap import box_iou
+from wslib.metrics.proposals import measure_recall
 from wslib.runtime.kept import hash_file, keyed, read_kept, written_whole
 from wslib.runtime.progress import progress
 
@@ -108,6 +112,25 @@ def most_confident(boxes: np.ndarray, n: int) -> np.ndarray:
         raise ValueError(f"{n} boxes, expected 1 or more")
     boxes = _checked(boxes)
     return boxes[np.argsort(-boxes[:, 4], kind="stable")[:n]]
+
+
+def find_proposals(
+    file: Path | None, ids: Sequence[str], paths: Sequence[Path], longest: int
+) -> dict[str, np.ndarray]:
+    """Read the saved proposals of these images, or find them with `propose`."""
+    return read_proposals(file, ids) if file else propose(ids, paths, longest)
+
+
+def reached(
+    proposals: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray],
+    counts: Sequence[int],
+    ious: Sequence[float],
+) -> pd.DataFrame:
+    """Measure with `measure_recall` what proposals reach of the true boxes, which are
+    in VOC corners."""
+    corners = {i: to_voc(boxes) for i, boxes in proposals.items()}
+    return measure_recall(corners, truth, counts, ious)
 
 
 def propose(

@@ -1,0 +1,66 @@
+"""Data of one's own in a chapter: a folder in the place of a name, and its classes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from wslib.workbook.chapter import Chapter
+from wslib.workbook.params import ParameterError
+from wslib.workbook.run import Build, check
+
+CELL = """\
+# %% tags=["parameters"]
+from typing import Literal
+
+seed: int = 0  # of all
+dataset: Literal["drawn", "voc"]{folder} = "drawn"  # or a folder
+class_name: Literal["dog", "cat"] = "dog"  # what is to be found
+"""
+
+
+@pytest.fixture
+def chapters(tmp_path):
+    """One that takes a folder, and one that does not."""
+    for name, folder in {"02_own": " | str", "04_other": ""}.items():
+        path = tmp_path / "chapters" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(CELL.replace("{folder}", folder))
+        params = tmp_path / "params" / "smoke" / f"{name}.yml"
+        params.parent.mkdir(exist_ok=True, parents=True)
+        params.write_text("dataset: voc\n")
+    (tmp_path / "balls").mkdir()
+    return [Chapter(path) for path in sorted((tmp_path / "chapters").iterdir())]
+
+
+def settings(chapters, root, overrides=(), data=""):
+    build = Build("smoke", root)
+    check(chapters, build, dict(overrides), data, lambda folder: ("ball", "tree"))
+    files = [build.file(chapter, ".json") for chapter in chapters]
+    return [json.loads(file.read_text()) for file in files]
+
+
+def test_a_folder_counts_where_it_is_taken_and_brings_its_classes(chapters, tmp_path):
+    folder = str(tmp_path / "balls")
+    own, other = settings(chapters, tmp_path, data=folder)
+    assert own["parameters"]["dataset"] == folder
+    assert own["parameters"]["class_name"] == "ball"
+    assert own["set_by"]["class_name"] == "the folder"
+    assert other["parameters"] == {"seed": 0, "dataset": "voc", "class_name": "dog"}
+    chosen = settings(chapters[:1], tmp_path, {"class_name": "tree"}, folder)[0]
+    assert chosen["parameters"]["class_name"] == "tree"
+
+
+def test_what_is_not_allowed_is_refused_with_what_is(chapters, tmp_path):
+    folder = str(tmp_path / "balls")
+    for overrides, data, text in (
+        ({"class_name": "kat"}, "", "one of dog, cat, not 'kat'; did you mean 'cat'?"),
+        ({"class_name": "dog"}, folder, "class_name must be one of ball, tree, not"),
+        ({}, folder + "s", "dataset must be one of drawn, voc, or a folder that is th"),
+        ({"dataset": "vco"}, "", "not 'vco'; did you mean 'voc'?"),
+    ):
+        with pytest.raises(ParameterError, match=text.replace("?", r"\?")):
+            settings(chapters[:1], tmp_path, overrides, data)
+    with pytest.raises(ParameterError, match="DATA=x: 04_other takes no data of one's"):
+        settings(chapters[1:], tmp_path, data="x")
