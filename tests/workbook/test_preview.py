@@ -220,6 +220,7 @@ def test_page_pictures_and_state():
         assert first["version"] != version
         assert state == {
             "running": "01 is running ...", "share": 0.5, "problem": "two\nlines",
+            "changed": "",
         }  # fmt: skip
         page, headers = get(url)
         assert page.startswith(b"<body>Say </body> twice<script data-version=")
@@ -477,7 +478,8 @@ def test_sentence_and_caption_are_joined_and_the_report_is_left(session, book, c
     version = session.live.state.version
     page = saved(session, book, "chapters/02_two.py", "So it ends", "Here it ends")
     assert "Here it ends" in page and not session.job
-    assert session.live.state == State(session.live.state.version)
+    state = session.live.state
+    assert state == State(state.version, changed="sec-two")
     assert session.live.state.version != version
     page = saved(session, book, "chapters/01_one.py", "A picture.", "A *new* picture.")
     assert "A <em>new</em> picture." in page and not session.job
@@ -668,7 +670,12 @@ def page():
 def test_in_a_browser(book, page):
     command = Command(book)
     try:
-        page.goto(command.address() + "#sec-far")
+        address = command.address()
+        page.goto(address)
+        page.wait_for_function("document.querySelector('main section')")
+        book.edit("chapters/02_two.py", "So it ends", "So it may end")
+        page.wait_for_function("location.hash == '#sec-two'")  # not on the preface
+        page.goto(address + "#sec-far")
         page.get_by_text("Line 30").wait_for(state="attached")
         page.wait_for_function("scrollY > 100")
         page.mouse.wheel(0, 400)

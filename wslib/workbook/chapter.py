@@ -39,6 +39,12 @@ class Chapter:
         found = re.search(r"^# # (.+?) *(?:\{|$)", self.text, re.M)
         return found[1] if found else self.name
 
+    @property
+    def label(self) -> str:
+        """The label of the first heading, such as `sec-dogs`; "" without one."""
+        found = re.search(r"^# # .*\{#(sec-[\w-]+)", self.text, re.M)
+        return found[1] if found else ""
+
     @cached_property
     def text(self) -> str:
         if not self.path.is_file():

@@ -74,7 +74,12 @@
       setTimeout(ask, 100);  // milliseconds
       return;
     }
-    remember();
+    // Who has not gone anywhere yet is taken to the chapter that is being written.
+    if (state.changed && location.hash.length < 2 && scrollY < 9) {
+      location.hash = state.changed;
+    } else {
+      remember();
+    }
     history.scrollRestoration = "manual";
     location.reload();
   };

@@ -129,6 +129,9 @@ class Preview:
             self.attempt("book", self.read_book)
             self.watch = Watch(self.root, self.patterns)
         look, make = needs(changed, self.build.profile, self.rules())
+        for name in look:
+            with suppress(Exception):  # it is half written, or gone
+                self.live.tell(changed=self.chapter(name).label)
         make |= set(self.names) - known
         make |= {name for name in look if self.needs_run(name)}
         if make:

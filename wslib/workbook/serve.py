@@ -26,12 +26,14 @@ TRIES = 20  # ports, from the first one on
 
 @dataclass(frozen=True)
 class State:
-    """News for the browser: the `share` of what is `running` is from 0 to 1."""
+    """News for the browser: the `share` of what is `running` is from 0 to 1; `changed`
+    is the label of the chapter that was last saved."""
 
     version: str = ""
     running: str = ""
     share: float | None = None
     problem: str = ""
+    changed: str = ""
 
 
 class Live:
