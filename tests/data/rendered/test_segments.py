@@ -1,15 +1,19 @@
 """Pictures to learn segmentation from: their masks are where the things are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from wslib.data.backgrounds import RESERVED
 from wslib.data.rendered.drawn import segments as module
 from wslib.data.rendered.drawn.segments import (
+    ALL,
     GRID,
     LEAST,
     PHOTOGRAPHS,
     SIZE,
+    WITHOUT_SHAPES,
     draw_segments,
     ground,
     random_outline,
@@ -143,3 +147,24 @@ def test_the_photographs_of_the_tests_are_never_read(monkeypatch):
     names = [path.name for path in read]
     assert set(names) <= set(PHOTOGRAPHS) and not kept_back & set(names)
     assert len(names) == len(set(names)) >= 9  # each is read once
+
+
+def test_without_shapes_nothing_is_seen_through_and_no_outline_is_regular(monkeypatch):
+    drawn = []
+
+    def noting(kind):
+        return lambda rng: drawn.append(kind.__name__) or kind(rng)
+
+    style = replace(WITHOUT_SHAPES, kinds=[noting(k) for k in WITHOUT_SHAPES.kinds])
+    monkeypatch.setattr(module, "filling", lambda rng, beneath: 0.0)
+    monkeypatch.setattr(module, "as_a_camera", lambda rng, view: view)
+    for seed in range(60):
+        one = draw_segments(np.random.default_rng(seed), style)
+        cells = one.picture.reshape(GRID, 2, GRID, 2, 3).max((1, 3, 4))
+        assert (cells[one.covers.max(0) == 255] == 0).all()  # black, and opaque
+    assert set(drawn) == {"_blob", "_angular", "_arch"}
+
+
+def test_all_kinds_are_the_default():
+    one, other = (draw_segments(np.random.default_rng(3), s) for s in (None, ALL))
+    assert np.array_equal(one.picture, other.picture)
