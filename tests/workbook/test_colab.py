@@ -27,7 +27,8 @@ from wslib.workbook.colab_payload import needed_packages, packed
 from wslib.workbook.document import split_options
 from wslib.workbook.params import ParameterError
 from wslib.workbook.repository import git
-from wslib.workbook.run import Build, resolve
+from wslib.workbook.run import Build
+from wslib.workbook.settings import resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [path.stem for path in sorted(ROOT.glob("chapters/*.py"))]

@@ -8,7 +8,8 @@ import pytest
 
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.params import ParameterError
-from wslib.workbook.run import Build, check
+from wslib.workbook.run import Build
+from wslib.workbook.settings import check
 
 CELL = """\
 # %% tags=["parameters"]

@@ -22,7 +22,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_output
 
-from wslib.workbook import run
+from wslib.workbook import run, settings
 from wslib.workbook.book import RenderError
 from wslib.workbook.chapter import Chapter, code_cells
 from wslib.workbook.job import Job
@@ -122,7 +122,7 @@ def book(written, monkeypatch):
     chapters = [
         Chapter(written.root / f"chapters/{n}.py") for n in ("01_one", "02_two")
     ]
-    run.check(chapters, build, {})
+    settings.check(chapters, build, {})
     with monkeypatch.context() as context:
         context.setattr("papermill.execute_notebook", pretend)
         for name in CHANGED:

@@ -68,7 +68,8 @@ def check_chapters(
     """
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.params import parse_overrides
-    from wslib.workbook.run import Build, check
+    from wslib.workbook.run import Build
+    from wslib.workbook.settings import check
 
     build = Build(profile, place=place)
     wanted = [Chapter(path) for path in chapters]

@@ -202,7 +202,8 @@ def _gather(found: OwnFolder, boxes: Sequence[Box], empty: Iterable[Path] = ()) 
             continue
         things = tuple(_usable(found, marked, *size))
         if things or not marked:
-            name = path.relative_to(found.root).as_posix()
+            inside = path.is_relative_to(found.root)
+            name = (path.relative_to(found.root) if inside else path).as_posix()
             found.add(name, path, Annotation(name, *size, things))
 
 

@@ -23,7 +23,8 @@ from wslib.runtime.kept import digest
 from wslib.workbook import params
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.results import read_specification
-from wslib.workbook.run import Build, check
+from wslib.workbook.run import Build
+from wslib.workbook.settings import check
 
 
 @dataclass(frozen=True)
