@@ -24,7 +24,7 @@ from wslib.data.rendered.drawn.sprites import (
 from wslib.data.rendered.voc import write_annotation
 from wslib.data.voc import Annotation, VocObject
 
-THINGS = ("ball", "tree")
+THINGS = {"ball": clutter.ball, "tree": clutter.tree}
 
 
 def _draw(label: str, rng: np.random.Generator) -> tuple[np.ndarray, tuple]:
@@ -32,7 +32,7 @@ def _draw(label: str, rng: np.random.Generator) -> tuple[np.ndarray, tuple]:
     half-open."""
     w, h = int(rng.integers(200, 260)), int(rng.integers(160, 220))
     d = Drawing()
-    getattr(clutter, label)(d.at(0, 0, 1), rng)
+    THINGS[label](d.at(0, 0, 1), rng)
     low, high = d.extent()
     scale = rng.uniform(0.35, 0.8) * min(w, h) / (high - low).max()
     picture = paint_with_detail(rng, d, scale, "gravel", 0.4)
@@ -67,7 +67,7 @@ def _write_coco(folder: Path, rows: list) -> None:
         image = {"id": k, "file_name": path.name, "width": w, "height": h}
         content["images"].append(image)
         box = [x1, y1, x2 - x1, y2 - y1]
-        number = THINGS.index(label)
+        number = [*THINGS].index(label)
         item = {"id": k, "image_id": k, "category_id": number, "bbox": box}
         content["annotations"].append(item)
     (folder / "boxes.json").write_text(json.dumps(content))
@@ -91,7 +91,7 @@ def draw_folder(folder: Path, layout: str, count: int = 50, seed: int = 0) -> Pa
     below, write = WRITERS[layout]
     rows = []
     for k in range(count):
-        label = THINGS[k % 2]
+        label = [*THINGS][k % 2]
         pixels, box = _draw(label, np.random.default_rng([seed, k]))
         path = folder / (below or label) / f"{k:03d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
