@@ -25,6 +25,13 @@ def made(boxes=None, **other):
     return Detections(boxes=BOXES if boxes is None else boxes, **fields)
 
 
+def test_the_first_boxes_are_those_of_the_best_scores():
+    first = made().first(1)
+    assert first.boxes["000002"].tolist() == [BOXES["000002"][0].tolist()]
+    assert first.boxes["000001"].shape == (0, 5)
+    assert len(made().first(9).boxes["000002"]) == 2
+
+
 def test_all_comes_back_to_the_last_digit_and_in_order(tmp_path):
     path = tmp_path / "new" / "dogs.json"
     save_detections(path, made())

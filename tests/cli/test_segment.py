@@ -15,6 +15,7 @@ from torch import nn
 
 from wslib import cli
 from wslib.boxes.explainer import Explainer, ImageExplanation
+from wslib.cli import segment
 from wslib.data.images import read_image
 from wslib.models.checkpoints import save_classifier
 from wslib.models.classifiers import build_classifier
@@ -293,6 +294,21 @@ def test_a_picture_that_is_marked_to_be_turned_is_named_and_not_turned(
         "if it lies on its side, turn it and save it\n"
     )
     assert read_image("build/segment/a_mask.png").shape == (40, 60, 3)
+
+
+def test_low_scores_of_sam_tiny_say_what_it_learnt_from(
+    wslib, tmp_path, model, disc, hot, monkeypatch
+):
+    picture(tmp_path / "a.jpg")
+    for low, times in ((0.5, 0), (0.9, 1)):
+        monkeypatch.setattr(segment, "LOW", low)
+        told = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", told)
+        assert wslib(f"segment a.jpg --model {model}")[0] == 0
+        assert told.getvalue().count("sam_tiny learnt from drawn pictures") == times
+    assert "`wslib sam fetch vit_b`, then the same command with --sam vit_b" in (
+        told.getvalue()
+    )
 
 
 # ---------------------------------------------------------------------- the classifier

@@ -31,6 +31,7 @@ def names(paths) -> list[str]:
 def test_images_right_in_a_folder_each_once(files):
     paths = [Path("x.png"), Path("in"), Path("in/a.png")]
     assert names(find_images(paths)) == ["x.png", "in/a.png", "in/b.JPG"]
+    assert names(find_images([*paths, Path("empty")]))[0] == "x.png"
     with pytest.raises(ValueError, match="empty: no images in this folder"):
         find_images([Path("empty")])
     with pytest.raises(FileNotFoundError, match="y.png: no such image"):
@@ -41,6 +42,10 @@ def test_pictures_in_all_folders_below_but_one(files):
     found = names(find_pictures(Path("in"), Path("out")))
     assert found == ["in/a.png", "in/b.JPG", "in/deep/c.webp"]
     assert names(find_pictures(Path("in"), Path("in/deep"))) == found[:2]
+    Path("build/cam").mkdir(parents=True)
+    Path("build/cam/a_cam.png").write_bytes(Path("in/a.png").read_bytes())
+    found = names(find_pictures(Path("."), Path("out")))
+    assert "in/a.png" in found and not any("build" in name for name in found)
     assert names(find_pictures(Path("in/notes.txt"), Path("out"))) == ["in/notes.txt"]
     with pytest.raises(ValueError, match="empty: no pictures in this folder"):
         find_pictures(Path("empty"), Path("out"))

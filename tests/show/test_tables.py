@@ -127,6 +127,14 @@ def test_note_and_protocol_stand_below():
     assert cells(table)[0] == ["", "0.3"]
 
 
+def test_a_caution_of_the_build_joins_the_note_of_what_is_saved(build, monkeypatch):
+    monkeypatch.setenv("WSLIB_CAUTION", "A few pictures.")
+    frame = pd.DataFrame({"x": [1]})
+    assert Table(frame, "t", note="Data: some.").note == "Data: some. A few pictures."
+    assert Table(frame, "t", note="Recorded.", save=False).note == "Recorded."
+    assert Table(frame, "t").note is None
+
+
 def test_seven_columns_fit_and_eight_do_not():
     seven = pd.DataFrame([range(7)], columns=list("abcdefg"))
     assert len(cells(Table(seven, "t"))[0]) == 7

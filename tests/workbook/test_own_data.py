@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.params import ParameterError
+from wslib.workbook.provenance import state_facts
 from wslib.workbook.run import Build
 from wslib.workbook.settings import check
 
@@ -65,3 +67,24 @@ def test_what_is_not_allowed_is_refused_with_what_is(chapters, tmp_path):
             settings(chapters[:1], tmp_path, overrides, data)
     with pytest.raises(ParameterError, match="DATA=x: 04_other takes no data of one's"):
         settings(chapters[1:], tmp_path, data="x")
+
+
+def test_the_line_below_the_title_says_whose_pictures_they_are(tmp_path):
+    (tmp_path / "balls").mkdir()
+    values = {"dataset": str(tmp_path / "balls"), "seed": 3, "rate": 1}
+    run = {"device": "cpu", "seconds": 1, "machine": "M", "profile": "smoke"}
+    run |= {"date": "2026-11-28", "parameters": values}
+    for names, said in (
+        (
+            ["dataset"],
+            " The pictures are those in the folder *balls*, whatever the text",
+        ),
+        (["seed"], " Set by hand: `seed=3`."),
+        ([], "2026-11-28.\n"),
+    ):
+        run["set_by"] = {"rate": "profile", **dict.fromkeys(names, "command line")}
+        notebook = new_notebook(cells=[new_markdown_cell("# T\n\nText.")])
+        notebook.metadata["wslib"] = run
+        state_facts(notebook)
+        assert said in notebook.cells[0].source
+        assert str(tmp_path) not in notebook.cells[0].source

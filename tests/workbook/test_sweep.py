@@ -256,6 +256,15 @@ def test_failed_points_are_named_and_the_others_kept(root):
     assert list(table(sweep.folder, "means")["n"]) == [2, 1]
 
 
+def test_a_knob_that_changes_nothing_is_named(root, capsys):
+    for score, said in ((lambda v: 7.0, True), (lambda v: 7.0 + v["seed"], False)):
+        sweep = sweep_of("seed=0,1")
+        finish(sweep, score)
+        gather(sweep)
+        text = "none of these numbers changes with seed"
+        assert (text in capsys.readouterr().out) is said
+
+
 def test_nothing_is_gathered_of_nothing(root):
     sweep = sweep_of(f"seed={','.join(map(str, range(7)))}")
     finish(sweep, lambda v: None)

@@ -76,11 +76,11 @@ def _by_hand(run: dict) -> str:
     """Say what was set for this run alone, and on whose pictures it was."""
     by_hand = [name for name, who in run["set_by"].items() if who == "command line"]
     values = {name: run["parameters"][name] for name in by_hand}
-    folder = values.pop("dataset", "")
-    text = (
-        f" The pictures are those in the folder *{Path(folder).name}*" if folder else ""
-    )
-    text += ", whatever the text says of others." if folder else ""
+    text, folder = "", Path(str(values.get("dataset", "")))
+    if "dataset" in values and folder.is_dir():
+        del values["dataset"]
+        text = f" The pictures are those in the folder *{folder.resolve().name}*"
+        text += ", whatever the text says of others."
     if values:
         shown = ", ".join(f"`{name}={value}`" for name, value in values.items())
         text += f" Set by hand: {shown}."
