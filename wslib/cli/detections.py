@@ -82,11 +82,10 @@ def detect_boxes(
 
     if out:
         check_out(out)
-    counts = options.parse_counts(rendered)
     image_set = (
         ImageSet.from_files(find_images(images))
         if images
-        else ImageSet.from_split(dataset, split, limit, counts)
+        else options.open_split(dataset, rendered, split, limit)
     )
     network = open_network(detector, checkpoint, class_names, device)
     most = max_boxes or RECIPE["max_boxes"]

@@ -105,3 +105,12 @@ def parse_counts(rendered: str) -> dict[str, int]:
         if not isinstance(count, int):
             raise ValueError(f"--rendered {name}={count}: expected a whole number")
     return counts
+
+
+def open_split(
+    dataset: str, rendered: str, split: str, limit: int = 0, present: bool = True
+):
+    """Open the split that the options name, see `ImageSet.from_split`."""
+    from wslib.data.image_sets import ImageSet
+
+    return ImageSet.from_split(dataset, split, limit, parse_counts(rendered), present)

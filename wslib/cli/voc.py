@@ -76,7 +76,7 @@ def train_detector(
     from wslib.boxes import training
     from wslib.boxes.explainer import check_size
     from wslib.boxes.networks import classify_set, open_network
-    from wslib.data.image_sets import ImageSet, check_apart
+    from wslib.data.image_sets import check_apart
     from wslib.show.pictures import draw_history
 
     path = out / "detector.pt"
@@ -87,9 +87,8 @@ def train_detector(
     if training.is_trained(path, trained):
         print(f"{path}: trained already; remove it to train again")
         return
-    counts = options.parse_counts(rendered)
-    images = ImageSet.from_split(dataset, split, limit, counts)
-    held = ImageSet.from_split(dataset, validate, 0, counts) if validate else None
+    images = options.open_split(dataset, rendered, split, limit)
+    held = options.open_split(dataset, rendered, validate) if validate else None
     if held:
         check_apart(images, held)
     check_out(path)
@@ -132,11 +131,9 @@ def evaluate_classes(
     JSON: dataset, split, images, mAP, AP {class: percent}
     """
     from wslib.boxes.networks import classify_set, open_network
-    from wslib.data.image_sets import ImageSet
     from wslib.show.tables import number_table
 
-    counts = options.parse_counts(rendered)
-    images = ImageSet.from_split(dataset, split, limit, counts)
+    images = options.open_split(dataset, rendered, split, limit)
     network = open_network(detector, checkpoint, class_names, device)
     mean, frame = classify_set(network, images, size, batch_size)
     about = {"dataset": dataset, "split": split, "images": len(images)}
@@ -180,11 +177,9 @@ def measure_baselines(
     """
     from wslib.boxes import scoring
     from wslib.boxes.networks import open_network
-    from wslib.data.image_sets import ImageSet
     from wslib.show.tables import number_table
 
-    counts = options.parse_counts(rendered)
-    images = ImageSet.from_split(dataset, split, limit, counts, present=False)
+    images = options.open_split(dataset, rendered, split, limit, present=False)
     truth, probabilities = images.ground_truth(class_name), None
     if detector or checkpoint:
         network = open_network(detector, checkpoint, class_names, device)
@@ -238,7 +233,6 @@ def propose_boxes(
     JSON: dataset, split, images, objects, longest or proposals, protocol,
     recall [{count, recall IOU, AR, boxes}]
     """
-    from wslib.data.image_sets import ImageSet
     from wslib.data.proposal_files import check_name, write_proposals
     from wslib.metrics.proposals import measure_recall
     from wslib.show.tables import Table
@@ -248,8 +242,7 @@ def propose_boxes(
         check_name(out)
         check_out(out)
     measure_recall({}, {}, count, iou)  # checks them before anything is searched
-    counts = options.parse_counts(rendered)
-    images = ImageSet.from_split(dataset, split, limit, counts, present=not file)
+    images = options.open_split(dataset, rendered, split, limit, present=not file)
     with resumable():
         proposals = find_proposals(file, images.ids, images.paths, longest)
     if out:
