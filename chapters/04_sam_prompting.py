@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Segmentation without clicks {#sec-prompting}
 #
 # A promptable segmenter cuts out whatever a person clicks on. Here nobody clicks. A
@@ -135,7 +135,7 @@ named = classify_images(network, val.pixels, size).argmax(1) == val.labels
 #| echo: false
 Markdown(f"It names **{100 * named.mean():.1f} %** of the pictures of `val` rightly.")
 
-# %% [markdown] tags=["summary"]
+# %% [markdown] tags=["summary", "slide"]
 # ## Grad-CAM (*GradCAM task*)
 #
 # Grad-CAM (@sec-gradcam) needs two things of one layer: its output $A$ from the way
@@ -145,7 +145,7 @@ Markdown(f"It names **{100 * named.mean():.1f} %** of the pictures of `val` righ
 # (@eq-gradcam).
 
 
-# %%
+# %% tags=["slide"]
 #| code-fold: false
 import torch.nn.functional as F
 
@@ -267,7 +267,7 @@ Markdown(
 # %% [markdown]
 # @fig-shape-maps has the maps of some test pictures, made by the class above.
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-shape-maps
 #| fig-cap: "Grad-CAM of the first test pictures of each kind, for the class that the
 #|   classifier says (above each map), with the true outlines. Warm places are where it
@@ -365,7 +365,7 @@ Markdown(
 # So the decoder gives three masks, and for each the IoU that it expects. Who cannot
 # choose takes the mask with the highest score (@fig-three).
 
-# %%
+# %% tags=["slide"]
 #| label: fig-three
 #| fig-cap: "The three masks of one click, with the IoU that each is expected to have.
 #|   Of a plain shape they differ little. A photograph of a cup of coffee is nothing
@@ -579,7 +579,7 @@ measured = {
     for name, each in found.items()
 }
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: tbl-test
 #| tbl-cap: "The course's measures on the test split, with 95 % intervals: hit rate;
 #|   distance in pixels and in sizes of the object (the square root of its area); IoU;
@@ -786,7 +786,7 @@ Markdown(
 # @fig-shape-random has six test pictures drawn at random, and the six worst.
 
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-shape-random
 #| fig-cap: "Above: drawn at random. Below: the worst. Each with what is there, the IoU,
 #|   and what the classifier says is there, of which map and mask are. Dashed: the true

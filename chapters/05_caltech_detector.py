@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # What boxes would have bought: the Caltech practical {#sec-caltech}
 #
 # The chapters before this one found boxes that nobody had drawn. Here somebody has
@@ -113,7 +113,7 @@ source = "rendered pictures" if pictures.rendered else "photographs of Caltech-1
 middle = mean_boxes(train.labels, train.boxes)  # (3, 4)
 blind = measure_boxes(truth[0], middle[truth[0]], *truth)
 
-# %%
+# %% tags=["slide"]
 #| label: fig-caltech
 #| fig-cap: "Pictures of the test set with the true box (dashed) and the mean box of the
 #|   class in the training set: orange where its IoU with the true one is above 0.7,
@@ -190,7 +190,7 @@ squares_apart = torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([[2.0, 0, 3, 1]])
 assert torch.allclose(giou(*squares_apart), generalised_iou(*squares_apart))
 f"two unit squares, one apart: GIoU {giou(*squares_apart).item():.3f}"
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The loss of both heads, for the true class $y$ and the true box $t$, is
 # $$L = -\log \frac{e^{z_y}}{\sum_k e^{z_k}} + \lambda\,(1 - \text{GIoU}(b, t)).$$
 # The four sigmoids know nothing of each other, so their corners are sorted first. A
@@ -704,7 +704,7 @@ answers = {
 }
 measured = {name: answer.measure(truth) for name, answer in answers.items()}
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: tbl-practical
 #| tbl-cap: "Everybody on the test set: mean average precision of the three classes at
 #|   IoU 0.5, mean IoU and accuracy with 95 % intervals over pictures, and over
@@ -769,7 +769,7 @@ percent_table(frame, "caltech-haar", note, {"box loss": ".2f"})
 kinds, frame = summaries.sort_errors(answers, measured, truth[1])
 Table(frame, "caltech-errors", note=f"Data: {source}, test, {len(test)} pictures.")
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-best-boxes
 #| fig-cap: "From the lowest IoU to the highest: the best network (above), boxes from
 #|   labels (middle) and HOG templates (below). Dashed: the true box; solid: what was
@@ -790,7 +790,7 @@ gallery("test", [k for _, k in shown], boxes, right, titles, "caltech-best-boxes
 # Pictures in the folder `own` join them, with a truth if they lie in `own/face`,
 # `own/motorcycle` or `own/airplane`.
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-own
 #| fig-cap: "Photographs from elsewhere: what the best network calls them, how sure it
 #|   is, and its box. Vermilion: a wrong class, or a thing that is none of the three."
