@@ -160,6 +160,11 @@ function typst.facts(div)
   return List({ raw_block('#facts[') }) .. div.content .. { raw_block(']') }
 end
 
+-- A page for the teacher.
+function typst.teacher(div)
+  return List({ raw_block('#teacher[') }) .. div.content .. { raw_block(']') }
+end
+
 function typst.callout(div, kind, title)
   local head = List({ raw('#callout("' .. kind .. '", [') }) .. title .. { raw('], [') }
   return List({ pandoc.Plain(head) }) .. div.content .. { raw_block('])') }

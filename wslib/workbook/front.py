@@ -1,0 +1,76 @@
+"""What the build puts at the front of the book: its picture, its times, its version.
+
+A page asks for each by a comment of its own line, such as `<!-- times -->`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import yaml
+
+from wslib.workbook.document import Document
+from wslib.workbook.provenance import duration
+from wslib.workbook.repository import origin
+from wslib.workbook.stage import Stage
+
+CITATION = "CITATION.cff"
+PACE = 200  # words a minute
+TITLE = re.compile(r"^# .*\{#(sec-[\w-]+)", re.MULTILINE)
+FENCED = re.compile(r"^(`{3,}).*?^\1`*[ \t]*$", re.MULTILINE | re.DOTALL)
+NO_PROSE = re.compile(r"^(?:\||:::|!\[).*$|\$\$.*?\$\$", re.MULTILINE | re.DOTALL)
+
+
+def fill(staged: Stage) -> Stage:
+    """The book with what the build knows in the place of each mark."""
+    asked = {"cover": _cover, "times": _times, "version": _version}
+    marks = {f"<!-- {name} -->": made for name, made in asked.items()}
+    documents = []
+    for document in staged.documents:
+        text = document.markdown
+        for mark, made in marks.items():
+            if mark in text:
+                text = text.replace(mark, made(staged))
+        documents.append(replace(document, markdown=text))
+    return replace(staged, documents=documents)
+
+
+def reading_minutes(document: Document) -> int:
+    """How long its prose takes to read, code, tables and formulas apart."""
+    prose = NO_PROSE.sub("", FENCED.sub("", document.markdown))
+    return max(1, round(len(re.findall(r"[\w'’-]+", prose)) / PACE))
+
+
+def _cover(staged: Stage) -> str:
+    return next((d.cover for d in staged.documents if d.cover), "")
+
+
+def _times(staged: Stage) -> str:
+    """A table of the chapters that were run."""
+    lines = ["| Chapter | Reading | Running |", "|:--|--:|--:|"]
+    for document in staged.documents:
+        label = TITLE.search(document.markdown)
+        if label and document.seconds is not None:
+            read = f"{reading_minutes(document)} min"
+            lines.append(f"| @{label[1]} | {read} | {duration(document.seconds)} |")
+    caption = (
+        f": Times. Reading: the words of the chapter, {PACE} a minute, without code, "
+        f"tables and formulas. Running: this run, profile `{staged.run['profile']}`."
+    )
+    return "\n".join([*lines, "", f"{caption} {{#tbl-times}}"])
+
+
+def _version(staged: Stage) -> str:
+    """The line by which to cite this very book, from `CITATION.cff`."""
+    text = (staged.book.root / CITATION).read_text(encoding="utf-8")
+    work, run = yaml.safe_load(text), staged.run
+    names = ", ".join(author["name"] for author in work["authors"])
+    commit = f", commit {run['commit']}" if run["commit"] else ""
+    facts = [
+        f"{names} ({run['date'][:4]})",
+        f"*{work['title']}*",
+        f"Version {work['version']}{commit}, profile `{run['profile']}`",
+        origin(staged.book.root),
+    ]
+    return ". ".join(filter(None, facts)) + "."
