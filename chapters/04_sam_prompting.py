@@ -68,6 +68,8 @@ from wslib.show.tables import Table
 #| fig-cap: "Pictures of the test split with the outlines of the true masks. Squares and
 #|   diamonds differ by a turn, and some shapes have nearly the colour of what lies
 #|   behind them."
+#| fig-alt: "Five small photograph crops in a row, each with one half-transparent
+#|   coloured shape and a dashed outline around it."
 device = pick_device(device)
 shapes = open_shapes(dataset, **counts, seed=seed)
 train, val, test = (shapes.load(split, counts[split]) for split in counts)
@@ -272,6 +274,8 @@ Markdown(
 #| fig-cap: "Grad-CAM of the first test pictures of each kind, for the class that the
 #|   classifier says (above each map), with the true outlines. Warm places are where it
 #|   saw the evidence."
+#| fig-alt: "Two rows of five pictures. Above, each shape; below, the same pictures
+#|   under a heat map, with the dashed outline of the shape."
 pictures = test.pixels[first].to(device) / 255
 pictures = network.normalize(F.interpolate(pictures, size, mode="bilinear"))
 maps = GradCAM(network, layers)(pictures)  # (5, *size)
@@ -320,6 +324,8 @@ def centre_of_mass(L, t):
 #| label: fig-shape-points
 #| fig-cap: "One map of val, six prompts. Discs are foreground points, crosses are
 #|   background points. All come from the map alone."
+#| fig-alt: "Six copies of one picture under its heat map, with one disc, one disc, one
+#|   disc, several discs, a disc and four crosses, and a box."
 from functools import partial
 
 from wslib.prompting.points import mask_box, mask_point, prompt_box, spread_peaks
@@ -370,6 +376,8 @@ Markdown(
 #| fig-cap: "The three masks of one click, with the IoU that each is expected to have.
 #|   Of a plain shape they differ little. A photograph of a cup of coffee is nothing
 #|   like what sam_tiny was trained on."
+#| fig-alt: "Three copies of a drawn shape and three of a cup of coffee, each with a
+#|   click and the outline of one of its masks."
 from skimage.data import coffee
 
 from wslib.models.sam import sam_predictor
@@ -761,6 +769,8 @@ Markdown(text)
 #| fig-cap: "Left: expected and measured IoU of all masks on the test split, in ten bins
 #|   of the score; on the dashed line the score is honest. Right: how the IoU of the
 #|   chosen masks is distributed."
+#| fig-alt: "Left, a line of measured IoU against score beside a dashed diagonal. Right,
+#|   a histogram of the IoU of the chosen masks."
 gap, bins = calibration(*every_mask(found["foreground"], test.masks))
 fig, axes = figures.new_figure(1, 2, height=2.0)
 axes[0, 0].plot([0, 1], [0, 1], "--", color=figures.GREY, linewidth=0.8)
@@ -791,6 +801,8 @@ Markdown(
 #| fig-cap: "Above: drawn at random. Below: the worst. Each with what is there, the IoU,
 #|   and what the classifier says is there, of which map and mask are. Dashed: the true
 #|   outline; solid: the mask, vermilion where its IoU is below 0.65."
+#| fig-alt: "Two rows of six small pictures under heat maps, with dashed true outlines,
+#|   solid outlines of masks, and the click of each."
 def mark(axis, answer, mask, good):
     figures.draw_mask(axis, mask, "true")
     figures.draw_mask(axis, answer.mask, "found" if good else "wrong")
@@ -832,6 +844,47 @@ Table(
     note=f"{cifar.source()} Segmenter: {known.get(there_sam, there_sam)}.",
     save=False,
 )
+
+# %% [markdown]
+# ## On a photograph
+#
+# The same chain takes a photograph of any size. The classifier is now the network of
+# @sec-gradcam, with the thousand names of ImageNet. Its map gives a box and a point,
+# and both together are the prompt. @fig-cover, the first figure of this book, shows a
+# photograph on which every step succeeds, and was chosen for that. `sam_tiny` was not
+# trained on photographs of objects: of the cat of @sec-gradcam it cuts out patches.
+
+# %% tags=["cover"]
+#| label: fig-cover
+#| fig-cap: "The way of this book: a photograph, the heat map of a classifier that was
+#|   asked for the cup, the box and the point that the map gives, and the mask that a
+#|   segmenter cuts out for them. Nobody drew a box or a mask of this cup."
+#| fig-alt: "Four copies of a photograph of a cup of coffee: plain; under a heat map
+#|   that is bright on the cup; with a box around the cup; with the outline of the cup."
+#| echo: false
+from wslib.boxes.boxes import boxes_from_heatmap
+from wslib.data.images import resize_batch, resize_image
+from wslib.data.photographs import read_photo
+from wslib.models.classifiers import imagenet_classes
+
+photo = read_photo("coffee")
+imagenet = build_classifier(backbone, seed=seed).to(device)
+pixels = torch.from_numpy(photo.pixels.copy()).permute(2, 0, 1)[None]  # (1, 3, H, W)
+image = imagenet.normalize(resize_batch(pixels.to(device), (320, 320)))
+asked_for = [imagenet_classes().index(photo.name)]
+L = GradCAM(imagenet, [imagenet.target_layer])(image, asked_for)[0]
+L = resize_image(L, *photo.pixels.shape[1::-1])
+box, point = boxes_from_heatmap(L, 0.3)[0, :4], centre_of_mass(L, 0.3)[None]
+answer = prompter.prompt(
+    prompter.encode(photo.pixels), Prompt(point, np.ones(1, int), box)
+)
+titles = ["photograph", "map", "box and point", "mask"]
+maps = [None, L, None, None]
+fig, axes = figures.image_grid([photo.pixels] * 4, titles, 4, heatmaps=maps)
+figures.draw_boxes(axes[2], found=[box])
+figures.draw_points(axes[2], point)
+figures.draw_mask(axes[3], answer.mask)
+figures.Picture(fig, "sam-cover")
 
 # %% [markdown]
 # ## What we saw

@@ -118,6 +118,8 @@ blind = measure_boxes(truth[0], middle[truth[0]], *truth)
 #| fig-cap: "Pictures of the test set with the true box (dashed) and the mean box of the
 #|   class in the training set: orange where its IoU with the true one is above 0.7,
 #|   vermilion where it is not."
+#| fig-alt: "Five pictures of faces, motorcycles and an airplane, each with a dashed
+#|   true box and the solid mean box of its class."
 
 
 def gallery(split, chosen, boxes, right, titles, name):
@@ -259,6 +261,9 @@ unlucky = lab.train("simple", seed, desc="stopped", options=size, **stopped)
 #|   pictures, with dropout, and on the validation set. Right: the validation accuracy
 #|   of the last model, had the training stopped there, and of the best model so far.
 #|   The dotted line is the end of the unlucky training."
+#| fig-alt: "Two panels over the epochs. Left, the losses on the training pictures and
+#|   on the validation set. Right, the accuracy of the last and of the best model,
+#|   with a dotted line at the unlucky stop."
 panels = {
     "loss": {"train": (x, history["class_loss"]), "val": (x, history["val_loss"])},
     "accuracy on val (%)": {"last": (x, last), "best so far": (x, so_far)},
@@ -305,6 +310,8 @@ Markdown(
 #| fig-cap: "The first network on the validation set: the pictures whose true class has
 #|   the lowest probability, with what the network says and the softmax of its logits,
 #|   and the true class below. The box is the true one."
+#| fig-alt: "Five validation pictures with the true box; above each, what the network
+#|   says, how sure it is, and the truth."
 
 
 def said(p):  # (3,) probabilities
@@ -411,6 +418,8 @@ few = f"{len(tiny_rows['train'])} pictures"
 #| fig-cap: "Left: validation loss with and without dropout and batch norm. Middle and
 #|   right: training on next to nothing. The training loss falls as the few pictures are
 #|   learnt by heart; the validation loss shows whether anything else is learnt."
+#| fig-alt: "Three panels over the epochs: validation loss of four networks, then loss
+#|   and accuracy on the few training pictures and on the validation set."
 x = scant.history["epoch"]
 columns = (
     {"class_loss": "train", "val_loss": "val"},
@@ -531,6 +540,8 @@ percent_table(frame, "caltech-network-labels", f"Data: {source}.")
 #| fig-cap: "The first training of each network: the loss of both heads on the
 #|   validation set, the box's part of the training loss, and the mean IoU on the
 #|   validation set. The grey line is the mean box of the true class."
+#| fig-alt: "Three panels over the epochs with a line for each network: loss on the
+#|   validation set, box loss, and IoU with a grey line for the mean box."
 columns = {"val_loss": "loss on val", "box_loss": "box loss", "val_iou": "IoU on val"}
 panels = {
     words: {n: (t.history["epoch"], t.history[column]) for n, t in leaders.items()}
@@ -774,6 +785,8 @@ Table(frame, "caltech-errors", note=f"Data: {source}, test, {len(test)} pictures
 #| fig-cap: "From the lowest IoU to the highest: the best network (above), boxes from
 #|   labels (middle) and HOG templates (below). Dashed: the true box; solid: what was
 #|   found, in vermilion where the class is wrong or the IoU is not above 0.7."
+#| fig-alt: "Three rows of five pictures, from a poor box to a good one, each with a
+#|   dashed true box and a solid box that was found."
 three = ("best", by_labels, "HOG + SVM")
 shown = [(name, k) for name in three for k in summaries.spread(measured[name], 5)]
 boxes = np.stack([answers[name].boxes[k] for name, k in shown])
@@ -794,6 +807,8 @@ gallery("test", [k for _, k in shown], boxes, right, titles, "caltech-best-boxes
 #| label: fig-own
 #| fig-cap: "Photographs from elsewhere: what the best network calls them, how sure it
 #|   is, and its box. Vermilion: a wrong class, or a thing that is none of the three."
+#| fig-alt: "An astronaut, a motorcycle and a cup of coffee, each with a solid box and
+#|   the class that the network gives it."
 strangers, left_out = read_strangers(own)
 images = [stranger.image for stranger in strangers]
 pixels = squares(images, stored_size)
