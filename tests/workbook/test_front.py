@@ -30,7 +30,7 @@ def staged(tmp_path) -> Stage:
         "# Preface\n\n<!-- times -->\n\n<!-- cover -->\n\n<!-- version -->\n"
     )
     first = Document("# A {#sec-a}\n\n" + "word " * 500, "2026-11-28 10:00", 75.2)
-    second = Document("# B {#sec-b}\n", "2026-11-27 10:00", 3.0, cover="![](a.png)")
+    second = Document("# B {#sec-b}\n", "2026-11-27 10:00", 3.0, cover="::: {#fig-a}\nA\n:::")
     return Stage(Book(tmp_path, "smoke", {}), tmp_path, pages, [front, first, second])
 
 
@@ -38,7 +38,7 @@ def test_each_mark_is_filled(staged):
     text = fill(staged).documents[0].markdown
     assert "| @sec-a | 3 min | 1 min 15 s |\n| @sec-b | 1 min | 3 s |" in text
     assert "200 a minute" in text and "`smoke`. {#tbl-times}" in text
-    assert "\n\n![](a.png)\n\n" in text and "<!--" not in text
+    assert "\n\n::: {#fig-a .here}\nA\n:::\n\n" in text and "<!--" not in text
     assert "\nA, B (2026). *Boxes: none*. Version 0.2, profile `smoke`.\n" in text
 
 
@@ -57,6 +57,7 @@ def test_chapters_that_did_not_run_have_no_times(staged):
         ("word " * 1000, 5),
         ("", 1),
         ("word\n" * 600 + "```` {.python}\n" + "code\n" * 600 + "````\n", 3),
+        ("| a |\n::: {.a}\n" + "word " * 400 + "\n\n| b |\n", 2),
         ("| cell " * 900 + "|\n::: {.a b}\n$$\n" + "x " * 900 + "\n$$\n", 1),
     ],
 )

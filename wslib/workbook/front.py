@@ -19,7 +19,7 @@ CITATION = "CITATION.cff"
 PACE = 200  # words a minute
 TITLE = re.compile(r"^# .*\{#(sec-[\w-]+)", re.MULTILINE)
 FENCED = re.compile(r"^(`{3,}).*?^\1`*[ \t]*$", re.MULTILINE | re.DOTALL)
-NO_PROSE = re.compile(r"^(?:\||:::|!\[).*$|\$\$.*?\$\$", re.MULTILINE | re.DOTALL)
+NO_PROSE = re.compile(r"^(?:\||:::|!\[).*$|(?s:\$\$.*?\$\$)", re.MULTILINE)
 
 
 def fill(staged: Stage) -> Stage:
@@ -43,7 +43,9 @@ def reading_minutes(document: Document) -> int:
 
 
 def _cover(staged: Stage) -> str:
-    return next((d.cover for d in staged.documents if d.cover), "")
+    """The picture that a chapter made for it, in its place on paper as well."""
+    found = next((d.cover for d in staged.documents if d.cover), "")
+    return found.replace("}", " .here}", 1)
 
 
 def _times(staged: Stage) -> str:
