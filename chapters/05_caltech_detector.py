@@ -11,7 +11,8 @@
 # - to train a network with two heads, one for the class and one for the box;
 # - to choose an epoch on a validation set, and when that choice matters;
 # - what data, depth, dropout, batch norm and pretraining are worth, with intervals;
-# - how good boxes from labels alone, from older detectors and from no look at all are;
+# - how good the boxes are that come from labels alone, from older detectors, and from
+#   no look at the picture;
 # - why 100 % on the test set says nothing about other pictures.
 #
 # **Course, data and time.** The chapter follows Practical 1 of *Computer Vision and
@@ -58,8 +59,8 @@ device: str = "auto"  # cpu, cuda, or the better one that is there
 # [Items 1.1 and 3.3.]{.small} Each picture has one row in a CSV: file, x1, y1, x2, y2,
 # label. Boxes become ratios of the picture's width and height, so that a network may
 # see the picture at any size. The split is drawn class by class. Near duplicates (a
-# copy, a mirror image, the next frame) go to the same side, and the intervals below
-# draw them together.
+# copy, a mirror image, the next frame) go to the same part of the split, and the
+# intervals below resample them together.
 
 # %%
 import numpy as np
@@ -155,7 +156,8 @@ Markdown(
 # [Items 3.1 to 3.5.]{.small} The `SimpleDetector` has three convolutions of 32, 64 and
 # 64 channels, each with batch norm, ReLU and a pooling of 4 by 4. Two small stacks of
 # linear layers read the same numbers $v$: one, with dropout, gives a logit $z_k$ for
-# each class; the other, without, four sigmoids $b = (x_1, y_1, x_2, y_2)$.
+# each class; the other, without dropout, gives four sigmoids
+# $b = (x_1, y_1, x_2, y_2)$.
 
 # %%
 #| code-fold: false
@@ -168,9 +170,9 @@ with torch.no_grad():
 {"A": tuple(A.shape), "v": tuple(v.shape), "z": tuple(z.shape), "b": tuple(b.shape)}
 
 # %% [markdown]
-# What is measured is the overlap: IoU, the area that two boxes share over the area that
-# they cover together. Its slope is 0 for boxes that do not touch. The generalised IoU
-# [@rezatofighi2019] mends that with the smallest box $C$ around both:
+# Overlap is measured by IoU, the area that two boxes share, divided by the area that
+# they cover together. Its gradient is 0 for boxes that do not touch. The generalised
+# IoU [@rezatofighi2019] mends that with the smallest box $C$ around both:
 # $$\text{GIoU}(a, b) = \frac{|a \cap b|}{|a \cup b|} - \frac{|C| - |a \cup b|}{|C|}.$$
 
 
@@ -195,8 +197,9 @@ f"two unit squares, one apart: GIoU {giou(*squares_apart).item():.3f}"
 # %% [markdown] tags=["slide"]
 # The loss of both heads, for the true class $y$ and the true box $t$, is
 # $$L = -\log \frac{e^{z_y}}{\sum_k e^{z_k}} + \lambda\,(1 - \text{GIoU}(b, t)).$$
-# The four sigmoids know nothing of each other, so their corners are sorted first. A
-# picture without a usable box teaches the class alone. This is an epoch of training:
+# The four sigmoids know nothing of each other, so their corners are sorted first. From
+# a picture without a usable box the network learns the class alone. This is an epoch of
+# training:
 
 
 # %%
@@ -234,8 +237,8 @@ Markdown(
 # highest accuracy on the validation set; among equals the lowest loss decides. The
 # *last* model is what is left when training stops. At a constant rate a short training
 # is the beginning of a long one, so @fig-first-curves shows the last model for every
-# length at once, and @tbl-first also stops where it is worst, after the first quarter
-# and before the end.
+# length at once. @tbl-first adds a training that stops in the worst epoch between the
+# first quarter and the end.
 
 # %%
 #| code-fold: false
@@ -290,7 +293,7 @@ percent_table(frame, "caltech-first", note)
 lowest, end = history["val_loss"].min(), history["val_loss"].iloc[-1]
 turn = "rises again" if end > 1.2 * lowest else "hardly rises again"
 gap = frame["test"]["unlucky, best"] - frame["test"]["unlucky, last"]
-lottery = "with the last model, when to stop is a lottery"
+lottery = "with the last model, the result depends on when one stops"
 Markdown(
     f"Had the training stopped after epoch {worst_stop}, the last model would have "
     f"been {behind.max():.1f} points below the best one on the validation set, and "
@@ -301,8 +304,8 @@ Markdown(
 )
 
 # %% [markdown]
-# [Item 1.4.]{.small} @fig-first-failures shows the validation pictures that the first
-# network is worst at. `wslib caltech predict MODEL CSV --only-failures` shows the
+# [Item 1.4.]{.small} @fig-first-failures shows the validation pictures on which the
+# first network is worst. `wslib caltech predict MODEL CSV --only-failures` shows the
 # failures on any set.
 
 # %%
@@ -392,10 +395,10 @@ Markdown(
 )
 
 # %% [markdown]
-# [Items 1.9.2 and 1.9.3.]{.small} Batch norm is there to train fast and steadily,
-# dropout to learn less by heart. @tbl-without leaves out either and both. Its last row
-# goes as far as the practical does: neither, next to nothing to learn from, and nearly
-# all pictures in the test set (@fig-without).
+# [Items 1.9.2 and 1.9.3.]{.small} Batch norm makes training fast and steady; dropout
+# makes it harder to learn pictures by heart. @tbl-without leaves out one of them, and
+# both. Its last row goes as far as the practical does: neither of them, very few
+# training pictures, and nearly all others in the test set (@fig-without).
 
 # %%
 #| code-fold: false
@@ -416,8 +419,8 @@ few = f"{len(tiny_rows['train'])} pictures"
 # %%
 #| label: fig-without
 #| fig-cap: "Left: validation loss with and without dropout and batch norm. Middle and
-#|   right: training on next to nothing. The training loss falls as the few pictures are
-#|   learnt by heart; the validation loss shows whether anything else is learnt."
+#|   right: training on very few pictures. The training loss falls as the few pictures
+#|   are learnt by heart; the validation loss shows whether anything else is learnt."
 #| fig-alt: "Three panels over the epochs: validation loss of four networks, then loss
 #|   and accuracy on the few training pictures and on the validation set."
 x = scant.history["epoch"]
@@ -480,7 +483,7 @@ Markdown(
 # EfficientNet-Lite0, cut after its fifth stage of seven, where the map is still fine.
 # The last two can begin with the weights of ImageNet. All learn both heads at once.
 # Their learning rate falls to 0 along half a cosine: the last epochs hardly differ.
-# @tbl-networks and @tbl-network-labels say what they cost and can do.
+# @tbl-networks and @tbl-network-labels say what they cost and how good they are.
 
 
 # %%
@@ -512,7 +515,7 @@ leaders = {name: group[0] for name, group in compared.items()}
 #|   that are learnt, seconds for an epoch of training, the epoch that was chosen; and
 #|   on the test set cross-entropy and accuracy with 95 % intervals."
 others = {
-    "map": ["x".join(map(str, map_shape(t.detector))) for t in leaders.values()],
+    "map": ["×".join(map(str, map_shape(t.detector))) for t in leaders.values()],
     "learnt": [t.parameters / 1e6 for t in leaders.values()],
     "epoch": [np.median([t.seconds for t in group]) for group in compared.values()],
     "chosen": [", ".join(str(t.best_epoch) for t in g) for g in compared.values()],
@@ -569,8 +572,8 @@ Markdown(
 #
 # [Items 3.4, 3.5 and 3.7.]{.small} The practical takes the distance of the four
 # numbers, L1 or squared, as the loss of the box. The upper rows of @tbl-choices compare
-# that with GIoU on the first network. In the row *no box loss* the second head is as it
-# began: it says a box about the middle of the picture and has learnt nothing.
+# that with GIoU on the first network. In the row *no box loss* the second head has
+# learnt nothing: its box is about the middle of the picture, as it was before training.
 #
 # The lower rows take a pretrained network. It can be *frozen*: its maps are computed
 # once and only the heads learn. Or all of it is *trained*. And its map can be *pooled*
@@ -639,12 +642,12 @@ Markdown(
 # %% [markdown]
 # ## What the boxes bought
 #
-# Now the question of the chapter. Three rivals of the two heads:
+# This is the question of the chapter. The two heads have three rivals:
 #
-# **Labels only.** A pretrained network learns the classes alone. Its map is pooled, so
-# that Grad-CAM is at home (@sec-gradcam), and its box lies around the Grad-CAM map of
-# the class that it says. Drawn boxes of the training set choose the threshold, and
-# nothing else.
+# **Labels only.** A pretrained network learns the classes alone. Its map is pooled
+# before the head, as in @sec-gradcam, and its box encloses the Grad-CAM map of the
+# class that it says. Drawn boxes of the training set choose the threshold, and nothing
+# else.
 
 # %%
 #| code-fold: false
@@ -662,8 +665,9 @@ from_labels = map_boxes(heat["test"], threshold)  # (N, h, w) -> (N, 4)
 # %% [markdown]
 # [Part 4.]{.small} **Haar cascades** [@viola2001] compare sums of rectangles, and give
 # up a window at the first test that it fails. OpenCV ships some that were trained on
-# faces; there are none for the other classes. Their square and Caltech's box of a face
-# are two conventions, so a second version fits the corners on training faces.
+# faces; there are none for the other classes. Their square and Caltech's box around a
+# face follow different conventions, so a second version fits the corners to training
+# faces.
 #
 # **HOG templates** [@dalal2005] describe each cell of 8 by 8 pixels by the histogram of
 # its edges' directions. A support vector machine learns a template for each class,
@@ -690,9 +694,9 @@ classic = {n: summaries.Answer.of_detectors(d, sizes) for n, d in found.items()}
 
 # %% [markdown]
 # **The best network** is a pretrained one that is trained whole and sees the map,
-# larger pictures, and more epochs. @tbl-practical has everybody: mean average precision
-# as in @sec-weak, IoU, and the loss of a box that the networks learnt from,
-# $1 - \text{GIoU}$.
+# larger pictures, and more epochs. @tbl-practical compares all methods: mean average
+# precision as in @sec-weak, IoU, and $1 - \text{GIoU}$, the box loss by which the
+# networks learn.
 
 # %%
 best = lab.train(backbone, seed, desc="best", options=large, epochs=best_epochs)
@@ -717,7 +721,7 @@ measured = {name: answer.measure(truth) for name, answer in answers.items()}
 
 # %% tags=["summary", "slide"]
 #| label: tbl-practical
-#| tbl-cap: "Everybody on the test set: mean average precision of the three classes at
+#| tbl-cap: "All methods on the test set: mean average precision of the three classes at
 #|   IoU 0.5, mean IoU and accuracy with 95 % intervals over pictures, and over
 #|   trainings where there are several; how often the IoU is above 0.7; the box loss."
 every_run = {name: tests.get(name, [frame]) for name, frame in measured.items()}
@@ -775,8 +779,8 @@ percent_table(frame, "caltech-haar", note, {"box loss": ".2f"})
 
 # %%
 #| label: tbl-caltech-errors
-#| tbl-cap: "What is wrong on the test set, in pictures; of each network the first
-#|   training."
+#| tbl-cap: "Errors on the test set, counted in pictures; for each network, those of its
+#|   first training."
 kinds, frame = summaries.sort_errors(answers, measured, truth[1])
 Table(frame, "caltech-errors", note=f"Data: {source}, test, {len(test)} pictures.")
 
@@ -882,7 +886,7 @@ Markdown(f"{marks}\n\n[{run.source()}]{{.small}}")
 # as the practical wants it, so a single validation picture can decide for an epoch with
 # worse boxes. Part 1 looks at the test set as often as the practical asks, so its test
 # numbers are no examination. The split keeps near duplicates together, but not
-# different photographs of one person. No network was searched for its best settings.
+# different photographs of one person. No network had its settings tuned.
 
 # %% [markdown]
 # ## The practical, item by item {#sec-caltech-items}

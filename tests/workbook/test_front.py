@@ -30,7 +30,8 @@ def staged(tmp_path) -> Stage:
         "# Preface\n\n<!-- times -->\n\n<!-- cover -->\n\n<!-- version -->\n"
     )
     first = Document("# A {#sec-a}\n\n" + "word " * 500, "2026-11-28 10:00", 75.2)
-    second = Document("# B {#sec-b}\n", "2026-11-27 10:00", 3.0, cover="::: {#fig-a}\nA\n:::")
+    cover = "::: {#fig-a}\nA\n:::"
+    second = Document("# B {#sec-b}\n", "2026-11-27 10:00", 3.0, cover=cover)
     return Stage(Book(tmp_path, "smoke", {}), tmp_path, pages, [front, first, second])
 
 
