@@ -107,6 +107,11 @@ def test_a_chapter_that_was_not_run(project):
         make_slides(CHAPTER, "smoke", project.root)
 
 
+def test_a_chapter_that_is_not_in_the_book(project):
+    with pytest.raises(RenderError, match="03_c.py: the book at smoke has no such ch"):
+        make_slides(Path("chapters/03_c.py"), "smoke", project.root)
+
+
 def test_make_slides_runs_what_is_missing(project):
     project.edit(
         "chapters/01_one.py", "# %% [markdown]", '# %% [markdown] tags=["slide"]'

@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pypandoc
 import yaml
 from nbformat import NotebookNode
@@ -26,7 +25,7 @@ from nbformat import NotebookNode
 from wslib.runtime.kept import write_bytes
 from wslib.workbook import quarto
 from wslib.workbook.book import Book, RenderError, load_book
-from wslib.workbook.chapter import Chapter, without_code
+from wslib.workbook.chapter import Chapter, read_executed, without_code
 from wslib.workbook.colab_prose import write_prose
 from wslib.workbook.document import split_options
 
@@ -67,20 +66,14 @@ def _notebooks(book: Book, chapter: Path) -> dict[str, NotebookNode]:
     for page in (Path(page.file) for page in book.pages):
         script = book.root / "chapters" / f"{page.stem}.py"
         if page.stem == chapter.stem:
-            notebooks[page.stem] = _executed(book.root / page, chapter, book.profile)
+            notebooks[page.stem] = read_executed(book.root / page, book.profile)
         elif page.suffix == ".ipynb" and script.is_file():
             notebooks[page.stem] = Chapter(script).without_results()
+    if chapter.stem not in notebooks:
+        raise RenderError(f"{chapter}: the book at {book.profile} has no such chapter")
     for notebook in notebooks.values():
         notebook.cells = [_shown(cell) for cell in notebook.cells]
     return notebooks
-
-
-def _executed(file: Path, chapter: Path, profile: str) -> NotebookNode:
-    try:
-        return nbformat.read(file, as_version=4)
-    except FileNotFoundError:
-        run = f"make chapter CH={chapter.stem.split('_')[0]} PROFILE={profile}"
-        raise FileNotFoundError(f"{file}: is not there; run `{run}` first") from None
 
 
 def _is_tagged(cell: NotebookNode) -> bool:
