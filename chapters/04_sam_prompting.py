@@ -695,8 +695,8 @@ losses = {link: f"{value:.1f}".replace("-", "−") for link, value in lost.items
 text = (
     f"Of the {100 - step[0]:.1f} points that are missing, {losses['name']} are lost by "
     f"{words['name']}; {losses['place']} by {words['place']}; and {losses['mask']} by "
-    f"{words['mask']}. Of the last, a better choice among its "
-    f"three masks would win {chosen:.1f}."
+    f"{words['mask']}. Of these last, a better choice among its three masks would win "
+    f"{chosen:.1f}."
 )
 if len(limits) == 7:
     said, true = limits["hit rate"].iloc[[5, 6]]

@@ -375,7 +375,7 @@ ways = {"epochs": equal_epochs, "steps": equal_steps}
 frame = summaries.compare_shares(ways, *drawn, apart)
 kept = [len(subset(train.labels, share)) for share in shares] + [len(train)]
 frame.insert(0, "pictures", kept)
-note = f"{share_runs} trainings each, of all pictures one. Data: {source}, test."
+note = f"Trainings: {share_runs} of each share, one of all. Data: {source}, test."
 percent_table(frame, "caltech-shares", note)
 
 # %%
@@ -383,7 +383,7 @@ percent_table(frame, "caltech-shares", note)
 low, count_of = frame.iloc[0], int(frame["pictures"].iloc[0])
 by_heart = low["on train, steps"]
 Markdown(
-    f"With {count_of} pictures the network has {low['equal epochs']:.1f} % after "
+    f"With {count_of} pictures the accuracy is {low['equal epochs']:.1f} % after "
     f"{epochs} epochs, {low['equal steps']:.1f} % after {steps} steps, and with all of "
     f"them {frame['equal epochs'].iloc[-1]:.1f} %. After equal steps it is right on "
     f"{by_heart:.0f} % of its {count_of} pictures: "
