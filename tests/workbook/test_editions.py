@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,3 +140,20 @@ def test_without_exercises_the_page_stands_at_the_end(staged):
     note.parent.mkdir(parents=True)
     note.write_text(NOTE, encoding="utf-8")
     assert texts(for_web(staged, "teacher"))[1].startswith("# Cats\n\n::: {.teacher}\n")
+
+
+def test_make_report_for_a_teacher_and_for_a_student(project):
+    project.write("report/teacher/01.qmd", "**Afterwards** one may read @sec-two.\n")
+    for edition in ("teacher", "student"):
+        done = project.make("report", f"EDITION={edition}")
+        assert done.returncode == 0, done.stdout
+        folder = project.root / f"report/_output/smoke-{edition}"
+        html = (folder / "index.html").read_text("utf-8")
+        assert ("Afterwards" in html) == (edition == "teacher")
+        assert (folder / "workbook.pdf").read_bytes()[:5] == b"%PDF-"
+    html = (project.root / "report/_output/smoke-teacher/index.html").read_text("utf-8")
+    page = re.search(
+        r'<section [^>]*class="[^"]*\bteacher\b.*?</section>', html, re.DOTALL
+    )[0]
+    assert "For the teacher" in page and "Chapter\u00a02" in page
+    assert re.search(r"this\s+run\s+took\s+\d+ s\.", page)
