@@ -38,7 +38,7 @@ def staged(tmp_path) -> Stage:
 def test_each_mark_is_filled(staged):
     text = fill(staged).documents[0].markdown
     assert "| @sec-a | 3 min | 1 min 15 s |\n| @sec-b | 1 min | 3 s |" in text
-    assert "200 a minute" in text and "`smoke`. {#tbl-times}" in text
+    assert "200 a minute" in text and "this run, profile `smoke`.]{.small}" in text
     assert "\n\n::: {#fig-a .here}\nA\n:::\n\n" in text and "<!--" not in text
     assert "\nA, B (2026). *Boxes: none*. Version 0.2, profile `smoke`.\n" in text
 

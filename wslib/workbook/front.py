@@ -49,18 +49,19 @@ def _cover(staged: Stage) -> str:
 
 
 def _times(staged: Stage) -> str:
-    """A table of the chapters that were run."""
+    """A table of the chapters that were run. It has no number: those of the preface
+    would shift the numbers of the next page in one renderer, and not in the other."""
     lines = ["| Chapter | Reading | Running |", "|:--|--:|--:|"]
     for document in staged.documents:
         label = TITLE.search(document.markdown)
         if label and document.seconds is not None:
             read = f"{reading_minutes(document)} min"
             lines.append(f"| @{label[1]} | {read} | {duration(document.seconds)} |")
-    caption = (
-        f": Times. Reading: the words of the chapter, {PACE} a minute, without code, "
-        f"tables and formulas. Running: this run, profile `{staged.run['profile']}`."
+    note = (
+        f"[Reading: the words of the chapter, {PACE} a minute, without code, tables "
+        f"and formulas. Running: this run, profile `{staged.run['profile']}`.]{{.small}}"
     )
-    return "\n".join([*lines, "", f"{caption} {{#tbl-times}}"])
+    return "\n".join([*lines, "", note])
 
 
 def _version(staged: Stage) -> str:
