@@ -57,9 +57,10 @@ def _times(staged: Stage) -> str:
         if label and document.seconds is not None:
             read = f"{reading_minutes(document)} min"
             lines.append(f"| @{label[1]} | {read} | {duration(document.seconds)} |")
+    profile = f"profile `{staged.run['profile']}`"
     note = (
         f"[Reading: the words of the chapter, {PACE} a minute, without code, tables "
-        f"and formulas. Running: this run, profile `{staged.run['profile']}`.]{{.small}}"
+        f"and formulas. Running: this run, {profile}.]{{.small}}"
     )
     return "\n".join([*lines, "", note])
 
