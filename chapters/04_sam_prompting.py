@@ -851,8 +851,8 @@ Table(
 #
 # The same chain takes a photograph of any size. The classifier is now the network of
 # @sec-gradcam, with the thousand names of ImageNet. Its map gives a box and a point,
-# and both together are the prompt. @fig-cover, the first figure of this book, shows a
-# photograph on which every step succeeds, and was chosen for that. `sam_tiny` was not
+# and both together are the prompt. @fig-cover, with which the book opens, shows a
+# photograph that was chosen because every step succeeds on it. `sam_tiny` was not
 # trained on photographs of objects: of the cat of @sec-gradcam it cuts out patches.
 
 # %% tags=["cover"]
