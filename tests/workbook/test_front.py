@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from wslib.workbook.book import Book, Page
+from wslib.workbook.book import Book, Page, RenderError
 from wslib.workbook.document import Document, read_document
 from wslib.workbook.front import fill, reading_minutes
 from wslib.workbook.stage import Stage
@@ -45,6 +45,16 @@ def test_each_mark_is_filled(staged):
 
 def test_pages_without_marks_stay(staged):
     assert fill(staged).documents[1:] == staged.documents[1:]
+
+
+@pytest.mark.parametrize("text", ["", "title: A", "- B", "{", CITE.replace("0.2", "")])
+def test_a_citation_that_is_not_fit(staged, text):
+    (staged.book.root / "CITATION.cff").write_text(text, encoding="utf-8")
+    with pytest.raises(RenderError, match="^CITATION.cff: expected title, version, au"):
+        fill(staged)
+    (staged.book.root / "CITATION.cff").unlink()
+    with pytest.raises(RenderError, match="^CITATION.cff: expected"):
+        fill(staged)
 
 
 def test_chapters_that_did_not_run_have_no_times(staged):

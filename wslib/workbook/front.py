@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import yaml
 
+from wslib.workbook.book import RenderError
 from wslib.workbook.document import Document
 from wslib.workbook.provenance import duration
 from wslib.workbook.repository import origin
@@ -23,7 +25,8 @@ NO_PROSE = re.compile(r"^(?:\||:::|!\[).*$|(?s:\$\$.*?\$\$)", re.MULTILINE)
 
 
 def fill(staged: Stage) -> Stage:
-    """The book with what the build knows in the place of each mark."""
+    """The book with what the build knows in the place of each mark. Raises RenderError
+    for a `CITATION.cff` that is asked for and not fit."""
     asked = {"cover": _cover, "times": _times, "version": _version}
     marks = {f"<!-- {name} -->": made for name, made in asked.items()}
     documents = []
@@ -66,9 +69,8 @@ def _times(staged: Stage) -> str:
 
 
 def _version(staged: Stage) -> str:
-    """The line by which to cite this very book, from `CITATION.cff`."""
-    text = (staged.book.root / CITATION).read_text(encoding="utf-8")
-    work, run = yaml.safe_load(text), staged.run
+    """The line by which to cite this very book."""
+    work, run = _citation(staged.book.root), staged.run
     names = ", ".join(author["name"] for author in work["authors"])
     commit = f", commit {run['commit']}" if run["commit"] else ""
     facts = [
@@ -78,3 +80,16 @@ def _version(staged: Stage) -> str:
         origin(staged.book.root),
     ]
     return ". ".join(filter(None, facts)) + "."
+
+
+def _citation(root: Path) -> dict:
+    """Read `CITATION.cff`. Raises RenderError, one line, where it is not there, or has
+    not what a citation needs."""
+    try:
+        work = yaml.safe_load((root / CITATION).read_text(encoding="utf-8"))
+        facts = work["title"], work["version"], [a["name"] for a in work["authors"]]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        facts = (None,)
+    if not all(facts):
+        raise RenderError(f"{CITATION}: expected title, version, authors with names")
+    return work
