@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from wslib.models import localizers
 from wslib.models.checkpoints import fingerprint
 from wslib.models.classifiers import IMAGENET_MEAN_STD
-from wslib.models.features import FeatureMaps
+from wslib.models.features import FeatureMaps, ImageFiles
 from wslib.training.runs import Run
 from wslib.weak import runs as module
 from wslib.weak.localizer_training import locate
@@ -239,6 +240,65 @@ def test_a_label_that_nobody_knows(run):
     assert np.isfinite(run(train=(train, unknown)).history["loss"]).all()
 
 
+# The features trained along
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Images in files that are lit, red for class 0 and green for class 1."""
+    rng, paths = np.random.default_rng(0), []
+    for k, labels in enumerate(LABELS):
+        pixels = rng.integers(0, 40, (50, 60, 3))
+        pixels[20:40, 10:50, :2] += 200 * labels
+        paths.append(tmp_path / f"im{k}.png")
+        Image.fromarray(pixels.astype(np.uint8)).save(paths[-1])
+    return ImageFiles([path.stem for path in paths], paths, 64)
+
+
+def course_run(files, count=2, **changes):
+    """As the course trains, but for the weights, which are drawn."""
+    watched = ImageFiles(files.ids[:count], files.paths[:count], files.size)
+    data = {"train": (files, LABELS), "examine": (files, LABELS)}
+    how = {"backbone": "alexnet", "pretrained": False, "optimizer": "sgd"}
+    how |= {"watched": (watched, [0, 1][:count]), "epochs": 2, "learning_rate": 0.01}
+    return run_localizer(
+        **{"pooling": "average", "batch_size": 4, **how, **data, **changes}
+    )
+
+
+def test_images_in_place_of_maps_train_the_features_along(files):
+    run = course_run(files)
+    drawn = localizers.build_localizer("alexnet", 2, "average", pretrained=False)
+    for layers in ("features", "head"):
+        before, after = (
+            getattr(net, layers)[0].weight for net in (drawn, run.localizer)
+        )
+        assert before.shape == after.shape and not torch.equal(before, after)
+    assert run.history["learning_rate"].tolist() == [0.01, 0.01]
+    assert run.snapshots.at(2).shape == (2, 2, 3, 3)  # places of 64 x 64 pixels
+    assert run.located.sizes.tolist() == [[60, 50]] * COUNT
+    again = locate(run.localizer, files)
+    np.testing.assert_array_equal(run.located.logits, again.logits)
+    mirrored = locate(run.localizer, files, flip=False)
+    assert not np.array_equal(mirrored.logits, again.logits)
+
+
+def test_images_that_change_are_another_run(files, build):
+    course_run(files)
+    Image.new("RGB", (60, 50)).save(files.paths[3])
+    course_run(ImageFiles(files.ids, files.paths, files.size))
+    course_run(ImageFiles(files.ids, files.paths, 96))
+    assert len(folders(build)) == 3
+
+
+def test_the_maps_of_files_are_shown_to_a_tracker(files, monkeypatch):
+    pictures = []
+    record(monkeypatch, pictures)
+    course_run(files, tracker="tensorboard")
+    assert [name for name, *_ in pictures] == ["map/im0", "map/im1"] * 2
+    assert {picture.shape for _, picture, _ in pictures} == {(50, 60, 3)}
+
+
 # Kept
 
 
@@ -270,10 +330,9 @@ def test_the_seed_changes_the_training(run):
 
 
 def test_the_seed_draws_the_first_weights_and_the_order_of_a_localizer(monkeypatch):
-    drawn, real = [], module.map_batches
-    monkeypatch.setattr(
-        module, "map_batches", lambda *args: drawn.append(args[-1]) or real(*args)
-    )
+    drawn, real = [], module.localizer_batches
+    note = lambda *args: drawn.append(args[-1]) or real(*args)  # noqa: E731
+    monkeypatch.setattr(module, "localizer_batches", note)
     runs = [localizer_run(seed=seed, learning_rate=1e-9) for seed in (0, 1)]
     assert drawn == [0, 1]
     one, other = (run.localizer.head[0].weight for run in runs)
@@ -292,6 +351,8 @@ OTHER_LOCALIZERS = {
     "batch": {"batch_size": 5},
     "bfloat16": {"bfloat16": True},
     "seed": {"seed": 1},
+    "optimizer": {"optimizer": "sgd"},
+    "weights": {"pretrained": False},
     "backbone": {"backbone": "tiny as well"},
     "maps": {"train": (some_maps(digest="others"), LABELS)},
     "labels": {"train": (some_maps(), 1 - LABELS)},
