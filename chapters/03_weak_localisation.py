@@ -641,7 +641,8 @@ detections = {
 # How good is a list of boxes? We take average precision at IoU 0.5 in the protocol of
 # VOC2007, which passes over difficult objects, and *CorLoc* [@deselaers2012], the share
 # of the images with a class whose first box is right. CorLoc is often published for
-# training images; here it is that of images that were not trained on.
+# training images; here it is that of images that were not trained on. What they are for
+# both detectors is in @tbl-weak-systems, beside others.
 
 
 # %%
@@ -666,9 +667,8 @@ of_images = 100 * mean_average_precision(image_scores, eval_labels)[0]
 Markdown(
     f"The first box of a class that is there covers {alone:.0f} % of the image on "
     f"average without a look around, and **{around:.0f} %** with one: "
-    f"{'more of the whole' if around > alone else 'no more of the whole'}. What that "
-    f"is worth is in @tbl-weak-systems. As a classifier of images, by $y_c$, WSDDN has "
-    f"an mAP of {of_images:.1f} %."
+    f"{'more of the whole' if around > alone else 'no more of the whole'}. As a "
+    f"classifier of images, by $y_c$, WSDDN has an mAP of {of_images:.1f} %."
 )
 
 # %% [markdown]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -23,6 +25,7 @@ from wslib.weak.proposal_features import ProposalFeatures
 from wslib.weak.runs import (
     EpochSnapshots,
     keep_array,
+    map_pictures,
     read_array,
     run_localizer,
     run_wsddn,
@@ -30,6 +33,7 @@ from wslib.weak.runs import (
 from wslib.weak.wsddn_training import measure_images, score_proposals
 
 COUNT, P, D = 10, 4, 3
+OPTIONAL = "optional: requirements-trackers.txt"
 LABELS = np.array([[k % 2, k // 2 % 2] for k in range(COUNT)])
 
 
@@ -570,6 +574,68 @@ def test_a_tracker_is_shown_the_maps(monkeypatch):
         y, x = np.unravel_index(place.argmax(), place.shape)
         lit = np.argwhere(picture[..., 0] == 255).mean(0)
         assert abs(lit - [10 * y + 5, 10 * x + 5]).max() < 8
+
+
+def pictures_of(run, epoch: int) -> dict[str, np.ndarray]:
+    return dict(map_pictures(run.snapshots.at(epoch), some_maps(2, seed=2), [0, 1]))
+
+
+def test_event_files_of_tensorboard_hold_what_the_chapter_sends(build):
+    """Opened as TensorBoard itself opens them: the curves of both kinds of training,
+    and the maps of the watched images after each epoch, to the pixel."""
+    pytest.importorskip("tensorboard", reason=OPTIONAL)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    runs = {"localizer-average": localizer_run, "wsddn": wsddn_run}
+    for name, run in runs.items():
+        run = run(tracker="tensorboard")
+        (folder,) = (build / "tracking").glob(f"{name}-*")
+        record = EventAccumulator(str(folder)).Reload()
+        curves = record.Tags()["scalars"]
+        assert {"epoch", *curves} == set(run.history)
+        for curve in curves:
+            events = record.Scalars(curve)
+            assert [event.step for event in events] == [1, 2, 3]
+            values = [event.value for event in events]
+            np.testing.assert_array_equal(values, np.float32(run.history[curve]))
+        names = record.Tags()["images"]
+        assert names == (["map/im0", "map/im1"] if name != "wsddn" else [])
+        for picture in names:
+            for event in record.Images(picture):
+                shown = Image.open(io.BytesIO(event.encoded_image_string))
+                sent = pictures_of(run, event.step)[picture]
+                np.testing.assert_array_equal(np.asarray(shown), sent)
+            assert event.step == 3
+
+
+def test_event_files_of_wandb_hold_what_the_chapter_sends(build, monkeypatch):
+    """Opened as wandb opens them for its server: curves, and pictures as files."""
+    pytest.importorskip("wandb", reason=OPTIONAL)
+    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.sdk.internal.datastore import DataStore
+
+    for name in ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(build / "wandb"))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run = localizer_run(tracker="wandb")
+    (folder,) = (build / "tracking").glob("localizer-average-*/wandb/offline-run-*")
+    (file,) = folder.glob("*.wandb")
+    store, rows = DataStore(), []
+    store.open_for_scan(str(file))
+    while data := store.scan_data():
+        items = Record.FromString(bytes(data)).history.item
+        told = {
+            "/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in items
+        }
+        rows += [told] if told else []
+    curves = [row for row in rows if "loss" in row]
+    for column, values in run.history.items():
+        assert [row[column] for row in curves] == values.tolist(), column
+    for epoch in (1, 2, 3):
+        for name, sent in pictures_of(run, epoch).items():
+            (told,) = [r[name] for r in rows if name in r and r["epoch"] == epoch]
+            shown = Image.open(folder / "files" / told["path"])
+            np.testing.assert_array_equal(np.asarray(shown), sent)
 
 
 def test_the_history_has_what_the_training_steps_saw(monkeypatch):
