@@ -214,8 +214,8 @@ by_chance = 100 * (eval_labels == 1).mean(0)[class_ap >= 0].mean()
 Markdown(
     f"The mean over the classes, **mAP**, is **{100 * mean_ap:.1f} %** (without the "
     f"surest place {100 * mean_alone:.1f} %); the {class_name} has "
-    f"{100 * class_ap[target]:.1f} %. Lists in random order would score about the share "
-    f"of images with the class, {by_chance:.1f} % on average. Data: {source}."
+    f"{100 * class_ap[target]:.1f} %. Lists in random order would score about the "
+    f"share of images with the class, {by_chance:.1f} % on average. Data: {source}."
 )
 
 # %% [markdown]
@@ -608,7 +608,8 @@ Table(
 #| fig-cap: "Precision against recall, at the lowest and the highest IoU. All rest on
 #|   the same classifier: what lies between the curves is what the maps add."
 #| fig-alt: "Two panels of precision against recall. Curves start high on the left, fall
-#|   in steps, and end before all objects are found; at the higher IoU they end earlier."
+#|   in steps, and end before all objects are found; at the higher IoU they end
+#|   earlier."
 ends = (iou_thresholds[0], iou_thresholds[-1])
 fig, axes = figures.new_figure(1, 2, height=2.0, sharey=True)
 for axis, iou in zip(axes.flat, ends, strict=True):
@@ -824,8 +825,8 @@ def gallery(ids, name, notes=()):
 #| label: fig-random
 #| fig-cap: "Ten images drawn at random from those that hold the class, or all where
 #|   there are fewer."
-#| fig-alt: "Ten pictures with heat maps, dashed true boxes, and solid boxes: some around
-#|   the whole animal, some around a part, some around two at once."
+#| fig-alt: "Ten pictures with heat maps, dashed true boxes, and solid boxes: some
+#|   around the whole animal, some around a part, some around two at once."
 generator = np.random.default_rng(seed)
 ten = generator.choice(with_dog, min(10, len(with_dog)), replace=False)
 gallery([str(i) for i in ten], "voc-random")
@@ -953,17 +954,17 @@ Markdown(
 #   here, the two are the same up to a constant (@sec-gradcam). Grad-CAM
 #   [@selvaraju2017] works with any differentiable ending and at any layer; the second
 #   map of this chapter uses that freedom, and looks from the posteriors.
-# - *Why this detector?* Each of its steps is measured alone in @tbl-steps, and only what
-#   gained was kept. The map says where, and the probability how sure. A relative
+# - *Why this detector?* Each of its steps is measured alone in @tbl-steps, and only
+#   what gained was kept. The map says where, and the probability how sure. A relative
 #   threshold makes maps of confident and of hesitant images comparable, and the mass of
 #   a component ranks crumbs last. One threshold serves the whole set: the best of *each
 #   image* would need its truth (a row of @tbl-oracles).
-# - *What are recall and average precision?* Recall is the share of the objects that were
-#   found, precision the share of the boxes that are right, and average precision the
-#   area below the envelope of precision as a function of recall (@tbl-example).
+# - *What are recall and average precision?* Recall is the share of the objects that
+#   were found, precision the share of the boxes that are right, and average precision
+#   the area below the envelope of precision as a function of recall (@tbl-example).
 # - *How would you improve it?* In the order of the losses of @tbl-errors and
-#   @tbl-oracles. *Extent*: prompt a segmenter with the map's points (@sec-prompting), or
-#   fine-tune the features. *Merged* animals: boxes that part neighbours, such as
+#   @tbl-oracles. *Extent*: prompt a segmenter with the map's points (@sec-prompting),
+#   or fine-tune the features. *Merged* animals: boxes that part neighbours, such as
 #   proposals (@sec-weak). *False images*: a better classifier.
 #
 # ## Exercises

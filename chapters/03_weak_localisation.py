@@ -149,8 +149,8 @@ made = ", ".join(proposal_files) or "the search above"
 Markdown(
     f"Image {example} (counted from 0) of `{train_split}` holds: "
     f"**{', '.join(sorted(set(names)))}**. It has {len(scored)} proposals, of {made}. "
-    f"The scores of the ten best go from {scored[0]:.3g} to {scored[:10][-1]:.3g}, those "
-    f"of all down to {scored[-1]:.3g}."
+    f"The scores of the ten best go from {scored[0]:.3g} to {scored[:10][-1]:.3g}, "
+    f"those of all down to {scored[-1]:.3g}."
 )
 
 # %% [markdown]
@@ -975,24 +975,25 @@ Markdown(
 # ## What failed, and what would improve it
 #
 # Features that are trained along, as in both papers, would help; ours are ImageNet's,
-# but for the localizers of `SET="params/03_course.yml"`, and WSDDN's always. A second stage may learn from WSDDN's best boxes as if they were true [@tang2017]. Our
-# trial of it, on features of an earlier state, made the boxes worse: taken inside of a
-# box, they tell a head from a body, but not a part from a whole. Groups stay merged, as
-# nothing in an image label says *how many*. That WSDDN looks around, at which features,
-# and its learning rate were chosen on training images of VOC2007 that were set aside.
+# but for the localizers of `SET="params/03_course.yml"`, and WSDDN's always. A second
+# stage may learn from WSDDN's best boxes as if they were true [@tang2017]. Our trial of
+# it, on features of an earlier state, made the boxes worse: taken inside of a box, they
+# tell a head from a body, but not a part from a whole. Groups stay merged, as nothing
+# in an image label says *how many*. That WSDDN looks around, at which features, and its
+# learning rate were chosen on training images of VOC2007 that were set aside.
 #
 # ## The course's questions
 #
 # - *Why take the most confident proposals?* There are too many, and their score is all
 #   that is known of them before a class is (@fig-weak-example). @tbl-weak-proposals
 #   says how many objects the first ones reach.
-# - *Why does the loss drop first?* Nearly all labels are 0, and saying so needs no image
-#   (@fig-weak-steps).
+# - *Why does the loss drop first?* Nearly all labels are 0, and saying so needs no
+#   image (@fig-weak-steps).
 # - *Why does max pooling light up parts?* Its gradient touches one place a class and
 #   image, and one telling place is enough to end the training (@fig-weak-gradient).
-# - *What does average pooling change?* Every place has its share of the gradient, so the
-#   map has to find more than one telling place; what that is worth for localisation is
-#   in @tbl-weak-pooling.
+# - *What does average pooling change?* Every place has its share of the gradient, so
+#   the map has to find more than one telling place; what that is worth for localisation
+#   is in @tbl-weak-pooling.
 #
 # ## Exercises
 #
