@@ -277,7 +277,8 @@ def test_what_is_located_is_what_the_localizer_says(trained):
     with torch.no_grad():
         given = Maps(maps.batch(range(COUNT)))
         logits, places = localizer(given), framed(localizer.places(given))
-    assert located.ids == maps.ids and located.sizes is maps.sizes
+    assert located.ids == maps.ids
+    np.testing.assert_array_equal(located.sizes, maps.sizes)
     assert located.logits.dtype == np.float32 and located.places.dtype == np.float16
     assert located.places.shape == (COUNT, 2, H, W)
     np.testing.assert_allclose(located.logits, logits, rtol=1e-5, atol=1e-5)

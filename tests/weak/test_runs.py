@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import struct
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -608,11 +611,25 @@ def test_event_files_of_tensorboard_hold_what_the_chapter_sends(build):
             assert event.step == 3
 
 
+def records_of_wandb(data: bytes) -> Iterator[bytes]:
+    """The records of a .wandb file: LevelDB's log format, after a head of 7 bytes."""
+    at, record, block = 7, b"", 2**15
+    while at + 7 <= len(data):
+        if block - at % block < 7:  # no room for the head of a part
+            at += block - at % block
+            continue
+        size, kind = struct.unpack("<4xHB", data[at : at + 7])
+        record += data[at + 7 : at + 7 + size]
+        at += 7 + size
+        if kind in (1, 4):  # the whole of it, or its last part
+            yield record
+            record = b""
+
+
 def test_event_files_of_wandb_hold_what_the_chapter_sends(build, monkeypatch):
-    """Opened as wandb opens them for its server: curves, and pictures as files."""
+    """Curves in its log of records, and the maps as files, to the pixel."""
     pytest.importorskip("wandb", reason=OPTIONAL)
     from wandb.proto.wandb_internal_pb2 import Record
-    from wandb.sdk.internal.datastore import DataStore
 
     for name in ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
         monkeypatch.setenv(name, str(build / "wandb"))
@@ -620,21 +637,21 @@ def test_event_files_of_wandb_hold_what_the_chapter_sends(build, monkeypatch):
     run = localizer_run(tracker="wandb")
     (folder,) = (build / "tracking").glob("localizer-average-*/wandb/offline-run-*")
     (file,) = folder.glob("*.wandb")
-    store, rows = DataStore(), []
-    store.open_for_scan(str(file))
-    while data := store.scan_data():
-        items = Record.FromString(bytes(data)).history.item
-        told = {
-            "/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in items
-        }
-        rows += [told] if told else []
+    deadline, records = time.monotonic() + 20, []
+    while not any(r.HasField("exit") for r in records):  # which another process writes
+        assert time.monotonic() < deadline
+        records = [Record.FromString(r) for r in records_of_wandb(file.read_bytes())]
+    rows = [
+        {"/".join(i.nested_key): json.loads(i.value_json) for i in record.history.item}
+        for record in records
+    ]
     curves = [row for row in rows if "loss" in row]
     for column, values in run.history.items():
         assert [row[column] for row in curves] == values.tolist(), column
     for epoch in (1, 2, 3):
         for name, sent in pictures_of(run, epoch).items():
-            (told,) = [r[name] for r in rows if name in r and r["epoch"] == epoch]
-            shown = Image.open(folder / "files" / told["path"])
+            (told,) = [r for r in rows if f"{name}/path" in r and r["epoch"] == epoch]
+            shown = Image.open(folder / "files" / told[f"{name}/path"])
             np.testing.assert_array_equal(np.asarray(shown), sent)
 
 
