@@ -148,7 +148,8 @@ scored = proposals[shown_id][:, 4]
 made = ", ".join(proposal_files) or "the search above"
 Markdown(
     f"Image {example} (counted from 0) of `{train_split}` holds: "
-    f"**{', '.join(sorted(set(names)))}**. It has {len(scored)} proposals, of {made}. "
+    f"**{', '.join(sorted(set(names)))}**. It has {len(scored)} proposals, "
+    f"from {made}. "
     f"The scores of the ten best go from {scored[0]:.3g} to {scored[:10][-1]:.3g}, "
     f"those of all down to {scored[-1]:.3g}."
 )
@@ -378,7 +379,7 @@ figures.Picture(fig, "weak-steps", vector=True)
 #| echo: false
 Markdown(
     f"Guessing 1/2 costs {np.log(2):.3f}, the class frequencies cost **{blind:.3f}**, "
-    f"{1 - blind / np.log(2):.0%} less. The first steps cost "
+    f"{100 * (1 - blind / np.log(2)):.0f} % less. The first steps cost "
     + ", ".join(f"{loss[0]:.2f} ({pooling})" for pooling, loss in steps.items())
     + f"; {int((share < 1e-5).sum())} of the {len(CLASSES)} classes are in no image."
 )
