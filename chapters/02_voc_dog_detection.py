@@ -962,10 +962,11 @@ Markdown(
 # - *What are recall and average precision?* Recall is the share of the objects that
 #   were found, precision the share of the boxes that are right, and average precision
 #   the area below the envelope of precision as a function of recall (@tbl-example).
-# - *How would you improve it?* In the order of the losses of @tbl-errors and
-#   @tbl-oracles. *Extent*: prompt a segmenter with the map's points (@sec-prompting),
-#   or fine-tune the features. *Merged* animals: boxes that part neighbours, such as
-#   proposals (@sec-weak). *False images*: a better classifier.
+# - *How would you improve it?* In the order of the losses in @tbl-errors and in
+#   @tbl-oracles: by a segmenter that the map's points prompt (@sec-prompting), or
+#   features that are fine-tuned, for the *extent*; by boxes that part neighbours, such
+#   as proposals (@sec-weak), where animals are *merged*; by a better classifier against
+#   *false images*.
 #
 # ## Exercises
 #

@@ -260,11 +260,11 @@ figures.Picture(fig, "weak-gradient", vector=True)
 # 10. *Validation*: the same on images that were not trained on, after each epoch.
 #     Nothing is chosen by it; the last epoch counts.
 #
-# The course's own settings are a file: `make chapter CH=03 PROFILE=full
-# SET="params/03_course.yml"` trains AlexNet with its features, by gradient descent at a
-# rate of 0.01, for 30 epochs of max and 45 of average pooling; in steps, the first two
-# of the 30 are those of question 1.3. The course also tries
-# `SET="params/03_course.yml localizer_rate=0.1"`.
+# The course's own settings are in a file, for any profile: with
+# `SET="params/03_course.yml"` AlexNet is trained with its features, by gradient descent
+# at a rate of 0.01, over 30 epochs of max and 45 of average pooling. In steps, the
+# first two of the 30 are those of question 1.3. A word more, `localizer_rate=0.1`,
+# tries the course's other rate.
 
 # %%
 from wslib.models.classifiers import build_classifier
