@@ -303,7 +303,7 @@ Markdown(
 )
 
 # %% [markdown]
-# We train all three poolings alike. After each epoch we keep the maps of four images,
+# We train the poolings alike. After each epoch we keep the maps of four images,
 # two of training and two of evaluation: of each split the first of two classes that is
 # wider than high, holds no other class, and has an object on at least a tenth of it.
 
@@ -333,16 +333,12 @@ watched_ids, targets = map(list, zip(*watched, strict=True))
 train_data = (seen_by_localizers(train_ids), train_labels)
 eval_data = (seen_by_localizers(eval_ids), eval_labels)
 data = train_data, eval_data, (seen_by_localizers(watched_ids), targets)
-settings = {
-    "learning_rate": localizer_rate,
-    "optimizer": localizer_optimizer,
-    **weights,
-}
-settings |= {"backbone": localizer_backbone, "bfloat16": bfloat16, "tracker": tracker}
-settings |= {"seed": seed, "device": device if localizer_trained == "all" else "cpu"}
+settings = {"backbone": localizer_backbone, "learning_rate": localizer_rate, **weights}
+settings |= {"optimizer": localizer_optimizer, "bfloat16": bfloat16, "seed": seed}
+settings |= {"device": device if localizer_trained == "all" else "cpu"}
 localizers = {
-    pooling: run_localizer(pooling, *data, epochs=epochs, **settings)
-    for pooling, epochs in localizer_epochs.items()
+    pooling: run_localizer(pooling, *data, epochs=n, tracker=tracker, **settings)
+    for pooling, n in localizer_epochs.items()
 }
 
 # %% [markdown]
