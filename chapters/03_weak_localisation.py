@@ -593,6 +593,7 @@ def wsddn_scores(x_cls, x_det):
 # classes (that of the localizers was the mean).
 
 # %%
+from wslib.metrics.overlap import box_iou
 from wslib.weak.proposal_features import keep_proposal_features
 from wslib.weak.runs import run_wsddn
 from wslib.weak.wsddn_training import detect_proposals
@@ -610,11 +611,9 @@ wsddn = run_wsddn(*data, contrast=True, **settings)
 # for each class on its own, and drops what overlaps a better one by more than the knob
 # `nms_iou`:
 
+
 # %%
 #| code-fold: false
-from wslib.metrics.overlap import box_iou
-
-
 def suppress(boxes, scores, overlap):
     kept = []
     for p in scores.argsort(descending=True, stable=True):  # boxes (P, 4), scores (P,)
@@ -712,7 +711,7 @@ figures.Picture(fig, "weak-wsddn-curves", vector=True)
 
 # %% [markdown]
 # @fig-weak-first-last shows the two best boxes of a class after the first and after the
-# last epoch.
+# last epoch, in pictures that are drawn at random from those that are wider than high.
 
 
 # %% tags=["summary"]
@@ -731,8 +730,10 @@ def mark(axis, image_id, name, boxes):
 
 
 pairs = [(eval_ids[k], CLASSES[c]) for k, c in np.argwhere(eval_labels == 1)]
-picked = np.random.default_rng(seed).choice(len(pairs), min(5, len(pairs)), False)
-cases = [pairs[k] for k in picked]
+notes = {i: voc.annotation(i) for i in eval_ids}
+wide = [(i, name) for i, name in pairs if notes[i].width > notes[i].height]
+picked = np.random.default_rng(seed).choice(len(wide), min(5, len(wide)), False)
+cases = [wide[k] for k in picked]
 ends = (min(at_epoch), max(at_epoch))
 titles = [f"{name}, epoch {epoch}" for epoch in ends for _, name in cases]
 fig, axes = figures.image_grid([voc.image(i) for i, _ in cases] * 2, titles, len(cases))
@@ -976,14 +977,12 @@ Markdown(
 # stage may learn from WSDDN's best boxes as if they were true [@tang2017]. Our trial of
 # it, on features of an earlier state, made the boxes worse: taken inside of a box, they
 # tell a head from a body, but not a part from a whole. Groups stay merged, as nothing
-# in an image label says *how many*. That WSDDN looks around, at which features, and its
-# learning rate were chosen on training images of VOC2007 that were set aside.
+# in an image label says *how many*.
 #
 # ## The course's questions
 #
 # - *Why take the most confident proposals?* There are too many, and their score is all
-#   that is known of them before a class is (@fig-weak-example). @tbl-weak-proposals
-#   says how many objects the first ones reach.
+#   that is known of them before a class is (@fig-weak-example, @tbl-weak-proposals).
 # - *Why does the loss drop first?* Nearly all labels are 0, and saying so needs no
 #   image (@fig-weak-steps).
 # - *Why does max pooling light up parts?* Its gradient touches one place a class and
@@ -1051,8 +1050,8 @@ check_exercise(which_proposal, ((f, around, W), expected), ((f, f, W), thirds))
 # 2. Put a linear layer before the streams and regularise it:
 #    `SET="hidden=128 spatial=1"`. Do the first boxes change?
 # 3. Set `nms_iou=0.2`, then 0.6. Which of mAP and CorLoc can't change, and why?
-# 4. With the network, take the course's own features: `SET="localizer_backbone=alexnet
-#    input_size=512"`.
+# 4. With the network, train as the course does, `SET="params/03_course.yml"`. What do
+#    features that are trained along change?
 #
 # ::: {.callout-tip title="Solutions" collapse="true"}
 # 1. The recall of the proposals. mAP may even rise: fewer boxes, fewer false ones.
@@ -1060,5 +1059,6 @@ check_exercise(which_proposal, ((f, around, W), expected), ((f, f, W), thirds))
 #    their scores, of which NMS then keeps one. See @tbl-weak-systems for what it
 #    is worth.
 # 3. CorLoc: the first box of a class is never suppressed.
-# 4. The maps have 29 by 29 places. See @tbl-weak-pooling for what AlexNet is worth.
+# 4. They can follow what the pooling rewards. Compare @fig-weak-epochs, with maps of 29
+#    by 29 places, and how far the splits lie apart in @tbl-weak-train-val.
 # :::
