@@ -26,7 +26,7 @@ OUT       := report/_output/$(PROFILE)$(if $(EDITION),-$(EDITION))
 CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py)))
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
-BOOK      := $(wildcard *.qmd) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
+BOOK      := $(wildcard *.qmd CITATION.cff) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.* report/teacher/*)
 PIP_CPU   := $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 ENGINE    := $(wildcard wslib/cli/__init__.py wslib/cli/workbook.py wslib/workbook/*.py)
@@ -39,8 +39,8 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: help report chapter pdf summary record preview sync colab sweep points test lint \
-        check lab doctor clean distclean FORCE
+.PHONY: help report chapter pdf summary slides record preview sync colab sweep points \
+        test lint check lab doctor clean distclean FORCE
 
 help: ## list the targets and the variables
 	@echo "usage: make TARGET [PROFILE=smoke|sample|full] [SET=\"name=value ...\"]"; echo
@@ -48,9 +48,10 @@ help: ## list the targets and the variables
 	  awk -F@ '{printf "%-12s%s\n", $$1, $$2}'
 	@echo; printf '%s\n' \
 	  'PROFILE  smoke: minutes; sample (default): no network needed; full: the real data' \
-	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"' \
+	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"; also in' \
+	  '         a file, as those of a course: SET="params/03_course.yml"' \
 	  'DATA     a folder of your own pictures for chapters 2, 3, 5: wslib data check FOLDER' \
-  'EDITION  student: the book without solutions; teacher: with them below exercises' \
+	  'EDITION  student: no solutions; teacher: with them, and with goals and times' \
 	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
 	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
@@ -96,6 +97,9 @@ pdf: $(NOTEBOOKS) ## one chapter as a PDF and a web page: make pdf CH=04 [EDITIO
 summary: $(NOTEBOOKS) ## two pages about one chapter: make summary CH=04 PROFILE=smoke
 	@$(WSLIB) workbook summary $(CHAPTERS) --profile $(PROFILE)
 
+slides: $(NOTEBOOKS) | .venv/.quarto ## slides of each chapter, one HTML file [CH=04]
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook slides $(CHAPTERS) --profile $(PROFILE)
+
 record: $(NOTEBOOKS) ## keep a run on real data: make record CH=02 PROFILE=full NAME=unseen LOOKS=never
 	@$(WSLIB) workbook record $(CHAPTERS) --profile $(PROFILE) --name "$(NAME)" \
 	  --looks "$(LOOKS)" --set "$$SET"
@@ -110,7 +114,7 @@ $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
 $(BUILD)/%.json: $(CHECKED)
 	@test -f $@ || { rm -f $<; echo "$@ is gone; run make again"; false; }
 
-$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml) $(ENGINE) $(BUILD)/.settings \
+$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml params/*.yml) $(ENGINE) $(BUILD)/.settings \
             | .venv/.installed
 	@$(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) --set "$$SET" \
 	  --data "$$DATA" --build $(BUILD)

@@ -58,7 +58,7 @@ def read(root, edition=""):
     """Make the chapter alone; its web page as words."""
     pdf, page = make_handout(root / "chapters/02_two.py", "smoke", edition, root)
     folder = f"smoke-{edition}" if edition else "smoke"
-    assert pdf == root / "report/_output" / folder / "02_two.pdf"
+    assert pdf == root / "report/_output" / folder / "02_two_alone.pdf"
     assert pdf.read_bytes()[:5] == b"%PDF-"
     body = page.read_text("utf-8").partition("<main")[2]
     return " ".join(re.sub(r"<[^>]+>", " ", body).replace("\xa0", " ").split())

@@ -19,6 +19,7 @@ seed: int = 0  # of nothing
 # %%
 #| label: fig-a
 #| fig-cap: "A figure that is there."
+#| fig-alt: "A line that rises from the left to the right, as lines do."
 1
 
 # %%
@@ -42,12 +43,17 @@ def test_a_chapter_in_form_has_none(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('is there."\n1', 'is there"\n1', "10: fig-a: the caption is no sentence"),
+        ('is there."\n#| fig-a', 'is there"\n#| fig-a', "10: fig-a: the caption is"),
+        ("as lines do.", "as lines do", "10: fig-a: fig-alt does not say what"),
         ("{#sec-one}", "", "1: opens with no title"),
         ("  # of nothing", "", "7: seed has no comment"),
-        ("@tbl-b", "b", "15: tbl-b: no sentence refers to it, as @tbl-b"),
-        ("fig-a\n#| fig", "tbl-b\n#| tbl", "15: tbl-b: used twice"),
-        ("What failed.", "", "18: nowhere says: what failed"),
+        ("@tbl-b", "b", "16: tbl-b: no sentence refers to it, as @tbl-b"),
+        (
+            "label: fig-a\n#| fig-cap",
+            "label: tbl-b\n#| tbl-cap",
+            "16: tbl-b: used twice",
+        ),
+        ("What failed.", "", "19: nowhere says: what failed"),
         (
             "    return 2",
             "    return 2\n" + 12 * "    # more\n" + "    3",
@@ -56,11 +62,11 @@ def test_a_chapter_in_form_has_none(tmp_path):
         (
             "    return 2",
             "    return 2  # " + 90 * "x",
-            "18: 106 characters, at most 88",
+            "19: 106 characters, at most 88",
         ),
         ("\n1\n", "\n# %%\n1\n# %%\n1\n", "more than 3 cells of code without a word"),
         ("\n1\n", "\nclass A:\n    b = 1\n", "class A belongs into wslib"),
-        ("\n1\n", "\nget_ipython()\n", "12: a magic or a shell line"),
+        ("\n1\n", "\nget_ipython()\n", "13: a magic or a shell line"),
         ("def two():", "def two(:", "not a chapter"),
         ("\n#| label: fig-a", "", "1: fewer than two figures or tables"),
     ],

@@ -19,7 +19,7 @@ class Steps(Contents):
     chapters = {
         "What `make report` does": ("check", "run", "render"),
         "While you write": ("preview", "sync", "rules"),
-        "For others": ("handout", "summary", "colab"),
+        "For others": ("handout", "summary", "slides", "colab"),
         "What was measured on real data": ("record", "headline"),
         "What `make sweep` does": ("sweep",),
     }
@@ -46,7 +46,10 @@ Data = Annotated[
     str, typer.Option(help="Folder of your own pictures, see `wslib data check`")
 ]
 EditionName = Annotated[
-    str, typer.Option("--edition", help="student: no solutions; teacher: with them")
+    str,
+    typer.Option(
+        "--edition", help="student: no solutions; teacher: with them, goals and times"
+    ),
 ]
 Place = Annotated[Path | None, typer.Option("--build", help="Not build/PROFILE")]
 Over = Annotated[str, typer.Option(help='Such as "seed=0,1,2 input_size=224,448"')]
@@ -188,6 +191,21 @@ def make_handouts(
 
     for chapter in chapters:
         print(*make_handout(chapter, profile, edition), sep="\n")
+
+
+@app.command("slides")
+def write_slides(chapters: Chapters, profile: Profile = "sample") -> None:
+    """Make slides of a chapter's cells tagged `slide`, in one HTML file.
+
+    Quarto makes them with revealjs where it is.
+
+    \b
+    Example: wslib workbook slides chapters/NN_name.py --profile smoke
+    """
+    from wslib.workbook.slides import make_slides
+
+    for chapter in chapters:
+        print(make_slides(chapter, profile), flush=True)
 
 
 @app.command("record")

@@ -24,7 +24,7 @@ TITLE = re.compile(r"^(?:# )?# (.+?) *\{#(sec-[\w-]+)", re.MULTILINE)
 def make_handout(
     chapter: Path, profile: str, edition: Edition = "", root: Path = Path(".")
 ) -> list[Path]:
-    """Make NAME.pdf and NAME.html of the executed `chapter` in the folder of the book;
+    """Make NAME_alone.pdf and NAME_alone.html of the executed `chapter` in the folder of the book;
     return them.
 
     Nothing is replaced until both are finished. Raises FileNotFoundError where the
@@ -39,7 +39,7 @@ def make_handout(
             )
         except RenderError as error:
             raise in_sources(root, error) from None
-        made = {"workbook.pdf": ".pdf", "index.html": ".html"}
+        made = {"workbook.pdf": "_alone.pdf", "index.html": "_alone.html"}
         targets = [book.output / f"{chapter.stem}{ending}" for ending in made.values()]
         for name, target in zip(made, targets, strict=True):
             move(Path(scratch, name), target)

@@ -18,6 +18,7 @@ from wslib.workbook.document import split_options
 WIDTH = 88  # characters of a line, as many as the page has
 LONGEST = 12  # lines of a function
 IN_A_ROW = 3  # cells of visible code: define, compute, show
+ALT = 40, 300  # characters of the words for who hears a figure
 SHORTEST = 20  # characters of a caption
 ENDING = ("you will learn", "what we saw", "what failed", "exercise", "callout")
 
@@ -85,6 +86,11 @@ def _captions(chapter: Chapter) -> Iterator[tuple[int, str]]:
         caption = str(options.get(f"{kind}-cap", ""))
         if len(caption) <= SHORTEST or not caption.endswith("."):
             yield line, f"{label}: the caption is no sentence with a full stop"
+        words = str(options.get("fig-alt", ""))
+        fits = ALT[0] < len(words) < ALT[1] and words.endswith(".")
+        if kind == "fig" and (not fits or words in caption):
+            said = "in 40 to 300 characters, and not as the caption does"
+            yield line, f"{label}: fig-alt does not say what is to be seen, {said}"
         if f"@{label}" not in text:
             yield line, f"{label}: no sentence refers to it, as @{label}"
         if label in labels:
