@@ -24,8 +24,8 @@ TITLE = re.compile(r"^(?:# )?# (.+?) *\{#(sec-[\w-]+)", re.MULTILINE)
 def make_handout(
     chapter: Path, profile: str, edition: Edition = "", root: Path = Path(".")
 ) -> list[Path]:
-    """Make NAME_alone.pdf and NAME_alone.html of the executed `chapter` in the folder of the book;
-    return them.
+    """Make NAME_alone.pdf and NAME_alone.html of the executed `chapter`, in the folder
+    of the book; return them.
 
     Nothing is replaced until both are finished. Raises FileNotFoundError where the
     chapter was not executed, RenderError with one line for each problem.
