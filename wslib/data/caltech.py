@@ -17,10 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from wslib.data.images import read_image, resize_image
+from wslib.data.images import image_size, read_image, resize_image
 from wslib.data.voc import RENDERED
 from wslib.runtime.kept import written_whole
 from wslib.runtime.progress import progress
@@ -36,8 +35,8 @@ class Pictures:
 
     paths: list[Path]
     labels: np.ndarray  # (N,) int64, indices into LABELS
-    boxes: np.ndarray  # (N, 4) float64 xyxy, pixels of the file; NaN where none
-    sizes: np.ndarray  # (N, 2) int64, width and height of each file
+    boxes: np.ndarray  # (N, 4) float64 xyxy, pixels of the upright picture, or NaN
+    sizes: np.ndarray  # (N, 2) int64, width and height of each, upright
     notes: list[str]  # one line for each picture without a box, in their order
     rendered: bool  # drawn by code, not photographed
 
@@ -207,16 +206,10 @@ def _row(where: str, fields: list[str], folder: Path, by_label: bool) -> Row:
 
 
 def _size(row: Row) -> tuple[int, int]:
-    """Width and height from the file's header."""
     try:
-        with Image.open(row.path) as image:
-            return image.size
+        return image_size(row.path)
     except FileNotFoundError:
         raise FileNotFoundError(f"{row.where}: {row.path}: no such picture") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        pass
-    try:
-        return read_image(row.path).shape[1::-1]  # says what is wrong with it
     except ValueError as error:
         raise ValueError(f"{row.where}: {error}") from None
 
