@@ -306,6 +306,11 @@ def test_a_size_or_workers_below_one(root, wrong):
         load_pixels(read_caltech(root), **wrong)
 
 
+def test_pictures_that_no_memory_holds(root):
+    with pytest.raises(ValueError, match="5 pictures of 20000 x 20000: expected 1,000"):
+        load_pixels(read_caltech(root), 20_000)
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="WSLIB_DATA has no caltech3")
 def test_the_real_set():
     pictures = read_caltech(REAL)

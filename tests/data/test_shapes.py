@@ -215,3 +215,13 @@ def test_open_the_set_of_the_course(shapes, tmp_path, monkeypatch):
     ) as e:
         open_shapes("cifar100")
     assert line(e)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"a"', "é"])
+def test_photographs_that_are_not_told(shapes, text):
+    (shapes.root / "photographs.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"photographs\.json: ") as e:
+        shapes.photographs(["val/a"])
+    assert line(e)
+    (shapes.root / "photographs.json").write_text('{"val/a": "x.png"}')
+    assert shapes.photographs(["val/a", "val/b"]) == ["x.png", "val/b"]

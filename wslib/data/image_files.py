@@ -22,7 +22,7 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
             if not inside:
                 raise ValueError(f"{path}: no images in this folder")
             images += inside
-        elif path.is_file():
+        elif path.exists():  # be it a pipe: whoever reads it will complain
             images.append(path)
         else:
             raise FileNotFoundError(f"{path}: no such image")

@@ -29,7 +29,7 @@ TRUTH = ("true_label", "iou")
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """N files, each once, their labels (N,) and boxes (N, 4) in pixels of the file;
+    """N files, each once, their labels (N,) and boxes (N, 4) in pixels, upright;
     UNKNOWN and NaN where nothing is known. `notes`: a line for each box left out."""
 
     files: list[Path]
@@ -45,7 +45,7 @@ class Targets:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Class and box of one picture, boxes (4,) in pixels of the file."""
+    """Class and box of one picture, boxes (4,) in its pixels, upright."""
 
     path: Path
     image: np.ndarray | None  # (H, W, 3) uint8; None once it is drawn

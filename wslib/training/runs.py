@@ -128,6 +128,8 @@ class Run:
     def _restore(self, path: Path, content: dict) -> None:
         try:
             self.optimizer.load_state_dict(content["optimizer"])
+            if self.schedule.state_dict().keys() != content["schedule"].keys():
+                raise KeyError("schedule")  # which takes whatever it is given
             self.schedule.load_state_dict(content["schedule"])
             self._set_random_state(content["random"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
