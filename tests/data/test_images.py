@@ -196,6 +196,9 @@ def test_errors_are_one_line_naming_the_file(tmp_path, photo):
 def test_resize_takes_area_means_and_bilinear_values():
     board = np.tile(np.array([[0, 200], [200, 0]], np.uint8), (8, 8))
     assert (resize_image(board, 8, 8) == 100).all()
+    spot = np.zeros((8, 12), np.uint8)
+    spot[1, 1] = 160  # one of the sixteen pixels that become one
+    assert resize_image(spot, 3, 2).tolist() == [[10, 0, 0], [0, 0, 0]]
     ramp = np.array([[0, 100]], np.uint8)
     assert resize_image(ramp, 4, 1).tolist() == [[0, 25, 75, 100]]
     tall = np.repeat(ramp, 10, 0)  # shrinks downwards, grows sideways
