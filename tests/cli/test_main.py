@@ -300,3 +300,10 @@ def test_a_seed_that_some_library_cannot_take(wslib, command, seed):
 def test_a_batch_that_fits(wslib, command, size):
     status, _, told = wslib(f"{command} --batch-size {size}")
     assert status == 2 and f"invalid value '{size}' for '--batch-size'" in told
+
+
+@pytest.mark.parametrize("words", ["show a.json --n", "score a.json --bootstrap"])
+def test_more_than_memory_or_patience_holds(wslib, words):
+    status, _, told = wslib(f"voc {words} 100000000")
+    option = words.split()[-1]
+    assert status == 2 and f"invalid value '100000000' for '{option}'" in told

@@ -189,7 +189,9 @@ def score_boxes(
 
 def show_boxes(
     file: options.DetectionsFile,
-    n: Annotated[int, typer.Option("--n", min=1, help="How many random images")] = 10,
+    n: Annotated[
+        int, typer.Option("--n", min=1, max=200, help="How many random images")
+    ] = 10,
     seed: Annotated[
         int,
         typer.Option(min=0, max=2**32 - 1, help="Another one draws other images"),
