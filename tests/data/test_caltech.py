@@ -306,6 +306,13 @@ def test_a_size_or_workers_below_one(root, wrong):
         load_pixels(read_caltech(root), **wrong)
 
 
+def test_a_path_that_no_csv_holds(root, tmp_path):
+    odd = root.rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    with pytest.raises(ValueError, match=r"a\.csv: cannot hold the path .*caf\\udce9"):
+        write_csv(tmp_path / "a.csv", read_caltech(odd))
+    assert not (tmp_path / "a.csv").exists()
+
+
 def test_pictures_that_no_memory_holds(root):
     with pytest.raises(ValueError, match="5 pictures of 20000 x 20000: expected 1,000"):
         load_pixels(read_caltech(root), 20_000)

@@ -110,7 +110,8 @@ def write_csv(path: Path | str, pictures: Pictures) -> None:
     """Write a CSV that `read_csv` reads as the same pictures.
 
     Paths are relative to its folder, coordinates as exact as they are, and empty where
-    there is no box. An existing file is replaced, whole or not at all.
+    there is no box. An existing file is replaced, whole or not at all. Raises
+    ValueError for a path that is no text, which a CSV in UTF-8 cannot hold.
     """
     path = Path(path)
     columns = pictures.paths, pictures.labels, pictures.boxes
@@ -118,6 +119,8 @@ def write_csv(path: Path | str, pictures: Pictures) -> None:
         writer = csv.writer(file, lineterminator="\n")
         for picture, label, box in zip(*columns, strict=True):
             name = _relative(picture, path.parent)
+            if any("\ud800" <= c <= "\udfff" for c in name):  # bytes of an old disk
+                raise ValueError(f"{path}: cannot hold the path {name!r}; rename it")
             writer.writerow([name, *map(_number, box), LABELS[label]])
 
 

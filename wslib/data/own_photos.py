@@ -49,10 +49,15 @@ def read_strangers(folder: Path | str, limit: int = 9) -> tuple[list[Stranger], 
     for path, label in found[: len(SHIPPED) + limit]:
         image = read_or_complain(path)
         if isinstance(image, str):
-            unreadable.append(path.name)
+            unreadable.append(_name(path))
         else:
-            strangers.append(Stranger(path.name, image, label))
+            strangers.append(Stranger(_name(path), image, label))
     return strangers, _left_out(unreadable, len(found) - len(SHIPPED) - limit)
+
+
+def _name(path: Path) -> str:
+    """The file's name; what is no text in it, from an old disk, as \\udce9."""
+    return path.name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _left_out(unreadable: list[str], more: int) -> str:
