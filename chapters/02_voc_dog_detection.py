@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Dogs from image labels {#sec-dogs}
 #
 # Somebody has looked at a few hundred photographs and noted for each which things are
@@ -264,7 +264,7 @@ detections = {
     "C": {i: amid(i, score) for i, score in zip(eval_ids, scores, strict=True)},
 }
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## From maps to boxes
 #
 # Grad-CAM weighs each channel of the feature map by how much the logit would gain if
@@ -296,7 +296,7 @@ def boxes_of(M, t):
 # A detection's score is $s = p \cdot m$: the probability $p$ of the class, times the
 # component's share $m$ of the map, relative to the heaviest one's.
 
-# %%
+# %% tags=["slide"]
 #| label: fig-steps
 #| fig-cap: "The four steps on one training image that was set aside. A low threshold
 #|   lets the box grow, and beyond some point into the background."
@@ -553,7 +553,7 @@ Markdown(
 # 20 %*: one box around the brightest component at a fifth of the maximum, as published
 # for CAM [@zhou2016].
 
-# %%
+# %% tags=["slide"]
 #| label: tbl-detection
 #| tbl-cap: "Boxes from image labels: average precision and recall. Grad-CAM 20 % has
 #|   seen no box at any time; Grad-CAM has a threshold that boxes of training images
@@ -613,7 +613,7 @@ Table(
 # highest scores are right. Where it ends, the boxes end: the rest was not found, at
 # that IoU, with any score.
 
-# %%
+# %% tags=["slide"]
 #| label: fig-pr
 #| fig-cap: "Precision against recall, at the lowest and the highest IoU. All rest on
 #|   the same classifier: what lies between the curves is what the maps add."
@@ -846,7 +846,7 @@ gallery([str(i) for i in ten], "voc-random")
 ranked = sorted(with_dog, key=lambda i: -best_iou.get(i, 0))
 gallery(ranked[:5], "voc-best")
 
-# %%
+# %% tags=["slide"]
 #| label: fig-error-kinds
 #| fig-cap: "Confident examples of each kind of error, as far as there are any."
 lost = object_fates(chain, truth, iou_thresholds[-1], protocol)

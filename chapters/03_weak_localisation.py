@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Weak localisation {#sec-weak}
 #
 # A map says roughly where; a detector has to say *this box*. This chapter follows two
@@ -157,7 +157,7 @@ Table(
     note=f"Boxes: their mean number. Data: {source}, {eval_split}.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Localizers
 #
 # A localizer is fully convolutional [@oquab2015]: behind the backbone's features stand
@@ -193,7 +193,7 @@ def pool(x, pooling, r=4.0):
 # logit, more places must speak for the class. `wslib.models.localizers` pools the same
 # way.
 
-# %%
+# %% tags=["slide"]
 #| label: fig-weak-gradient
 #| fig-cap: "One map of logits, and the share of the gradient that each place gets from
 #|   each pooling. From left to right, more places have to learn."
@@ -418,7 +418,7 @@ Markdown(
 # tends to show too little, and average pooling too much [@choe2023].
 
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-weak-epochs
 #| fig-cap: "Maps of two training images (above) and two evaluation images (below),
 #|   after the first, the second and the last epoch, with max and average pooling. Each
@@ -549,7 +549,7 @@ axes[1].set(title="weights", xticks=[], yticks=[])
 figures.draw_boxes(axes[1], true=shown_box)
 figures.Picture(fig, "weak-roi")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Two linear streams read these features. One asks of every proposal: which class? The
 # other asks of every class: which proposal? Their product scores the proposal, and the
 # sum over proposals scores the image:
@@ -714,7 +714,7 @@ figures.Picture(fig, "weak-wsddn-curves", vector=True)
 # last epoch.
 
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-weak-first-last
 #| fig-cap: "The best boxes of a class that is there, after the first epoch (above) and
 #|   after the last one (below): right ones at IoU 0.5 orange, wrong ones vermilion,
@@ -793,7 +793,7 @@ detections["localizer, average"] = {
 # interval may lie lop-sided around its estimate: a class of few objects gains in AP
 # when a draw repeats the image that it is found in.
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: tbl-weak-systems
 #| tbl-cap: "All detectors of this chapter on the same images, learnt from the same
 #|   image labels: mAP at IoU 0.5 with 95 % bootstrap intervals over images, the gain

@@ -127,6 +127,31 @@ def test_figures_and_tables_have_captions_and_are_referred_to(chapter):
     assert len(labels) == len(set(labels)) >= 2
 
 
+@pytest.mark.parametrize("number", ["01", "04", "05"])
+def test_figures_have_words_for_those_who_cannot_see_them(number):
+    chapter = next(c for c in CHAPTERS if c.name.startswith(number))
+    shown = [options(cell.source) for cell in code_cells(chapter.notebook())]
+    figures = [o for o in shown if str(o.get("label", "")).startswith("fig-")]
+    for figure in figures:
+        words = figure.get("fig-alt", "")
+        assert len(words) > 40 and words.endswith("."), figure["label"]
+        assert words != figure["fig-cap"]
+
+
+@every_chapter
+def test_slides_have_an_idea_three_figures_and_a_table(chapter):
+    cells = [
+        c for c in chapter.notebook().cells if "slide" in c.metadata.get("tags", [])
+    ]
+    labels = [
+        options(c.source).get("label", "") for c in cells if c.cell_type == "code"
+    ]
+    assert cells[0] == chapter.notebook().cells[0]
+    assert sum(label.startswith("fig-") for label in labels) == 3
+    assert sum(label.startswith("tbl-") for label in labels) == 1
+    assert sum(c.cell_type == "markdown" for c in cells) >= 2
+
+
 @every_chapter
 def test_ends_with_what_was_learnt(chapter):
     text = prose(chapter).lower()
