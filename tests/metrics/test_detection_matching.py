@@ -95,3 +95,10 @@ def test_of_equal_scores_the_larger_iou_goes_first():
     found = {"a": [[1, 1, 10, 6, 0.5], [1, 1, 10, 10, 0.5]]}
     matches = match(found, {"a": EQUAL[:1]}, "voc10")
     assert matches.row.tolist() == [1, 0] and matches.iou.tolist() == [1, 0.6]
+
+
+def test_who_overlaps_nothing_has_found_nothing():
+    """Not even at an IoU of 0, which it reaches."""
+    matches = match({"a": [[50, 50, 60, 60, 0.5]]}, {"a": EQUAL}, "voc10")
+    assert matches.best.tolist() == [-1] and matches.iou.tolist() == [0]
+    assert matches.outcomes(0).tolist() == [0]
