@@ -43,7 +43,8 @@ help: ## list the targets and the variables
 	  awk -F@ '{printf "%-12s%s\n", $$1, $$2}'
 	@echo; printf '%s\n' \
 	  'PROFILE  smoke: minutes; sample (default): no network needed; full: the real data' \
-	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"' \
+	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"; also in' \
+	  '         a file, as those of a course: SET="params/03_course.yml"' \
 	  'EDITION  student: no solutions; teacher: with them, and with goals and times' \
 	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
 	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
@@ -97,7 +98,7 @@ $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
 $(BUILD)/%.json: $(CHECKED)
 	@test -f $@ || { rm -f $<; echo "$@ is gone; run make again"; false; }
 
-$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml) $(ENGINE) $(BUILD)/.settings \
+$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml params/*.yml) $(ENGINE) $(BUILD)/.settings \
             | .venv/.installed
 	@$(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) --set "$$SET" --build $(BUILD)
 	@touch $@

@@ -49,6 +49,16 @@ def test_each_profile_sets_what_the_chapter_knows(chapter, profile):
     assert "seed" in chapter.knobs
 
 
+BESIDE = sorted((ROOT / "params").glob("*.yml"))
+
+
+@pytest.mark.parametrize("file", BESIDE, ids=lambda file: file.stem)
+def test_settings_beside_the_profiles_are_those_of_a_chapter(file):
+    (chapter,) = (c for c in CHAPTERS if c.name[:2] == file.name[:2])
+    assert params.check(params.read_yaml(file), chapter.knobs, str(file))
+    assert f'SET="params/{file.name}' in prose(chapter), "who is told of it?"
+
+
 @every_chapter
 def test_each_profile_lists_the_chapter(chapter):
     for profile in PROFILES:
@@ -127,15 +137,15 @@ def test_figures_and_tables_have_captions_and_are_referred_to(chapter):
     assert len(labels) == len(set(labels)) >= 2
 
 
-@pytest.mark.parametrize("number", ["01", "04", "05"])
-def test_figures_have_words_for_those_who_cannot_see_them(number):
-    chapter = next(c for c in CHAPTERS if c.name.startswith(number))
-    shown = [options(cell.source) for cell in code_cells(chapter.notebook())]
-    figures = [o for o in shown if str(o.get("label", "")).startswith("fig-")]
-    for figure in figures:
-        words = figure.get("fig-alt", "")
-        assert len(words) > 40 and words.endswith("."), figure["label"]
-        assert words != figure["fig-cap"]
+@every_chapter
+def test_figures_say_in_words_what_is_to_be_seen(chapter):
+    """Alternative text, for those who hear the page: no copy of the caption."""
+    for cell in code_cells(chapter.notebook()):
+        facts = options(cell.source)
+        if facts.get("label", "").startswith("fig-"):
+            text = facts.get("fig-alt", "")
+            assert 40 < len(text) < 300 and text.endswith("."), facts["label"]
+            assert text not in facts["fig-cap"], facts["label"]
 
 
 @every_chapter
