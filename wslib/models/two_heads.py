@@ -21,12 +21,8 @@ from wslib.models.checkpoints import (
     naming,
     read_checkpoint,
 )
-from wslib.models.classifiers import (
-    IMAGENET_MEAN_STD,
-    LARGEST,
-    ImageNetwork,
-    build_classifier,
-)
+from wslib.models.classifiers import LARGEST, build_classifier
+from wslib.models.normalised import IMAGENET_MEAN_STD, ImageNetwork
 
 VGG11 = ((64,), (128,), (256, 256), (512, 512), (512, 512))  # widths between poolings
 DEEPER = ((32,), (64,), (64,), (128, 128), (128, 128))
