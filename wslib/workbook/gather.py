@@ -15,7 +15,8 @@ import pandas as pd
 from wslib.show.tables import Table
 from wslib.workbook.book import RenderError
 from wslib.workbook.results import headline, read_specification
-from wslib.workbook.sweep import Point, Sweep, as_yaml
+from wslib.workbook.strict_yaml import in_one_line
+from wslib.workbook.sweep import Point, Sweep
 
 SEED = "seed"
 MOST_COLUMNS, MOST_KNOBS, MOST_PANELS = 7, 4, 3
@@ -96,7 +97,7 @@ def _notes(sweep: Sweep) -> list[str]:
 
 
 def _shown(values: dict) -> dict:
-    return {k: v if _is_number(v) else as_yaml(v) for k, v in values.items()}
+    return {k: v if _is_number(v) else in_one_line(v) for k, v in values.items()}
 
 
 def _is_number(value) -> bool:
