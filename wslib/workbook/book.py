@@ -46,6 +46,12 @@ class Book:
         return [*chapters, *(Page(name, appendix=True) for name in appendices)]
 
     @property
+    def authors(self) -> str:
+        """Their names, from any form that Quarto takes: a name, a mapping, a list."""
+        given = self.get("book.author", "")
+        return ", ".join(map(_name, given if isinstance(given, list) else [given]))
+
+    @property
     def output(self) -> Path:
         """The folder of the finished book."""
         return self.root / self.get("project.output-dir", "_book")
@@ -84,6 +90,15 @@ def load_book(root: Path, profile: str) -> Book:
     if not book.pages:
         raise RenderError(f"{files[1].name}: lists no chapters under book: chapters:")
     return book
+
+
+def _name(author: str | dict | None) -> str:
+    if not isinstance(author, dict):
+        return "" if author is None else str(author)
+    if "family" in author or "given" in author:
+        parts = (author.get(key) for key in ("given", "family"))
+        return " ".join(str(part) for part in parts if part)
+    return _name(author.get("name", author.get("literal")))
 
 
 def _expect(files: list[Path], root: Path) -> None:
