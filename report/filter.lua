@@ -69,7 +69,7 @@ local function checker(file)
   local function check_raw(raw)
     local text = raw.text:match('^%s*([^\n]*)'):gsub('%s+$', '')
     if text:match('^<br%s*/?>$') then return pandoc.LineBreak() end
-    if text:match('^<!%-%-') then return {} end
+    if text:match('^<!%-%-') then return nil end
     local tag = text:match('^</?%a+') or text
     if not text:match('^</') and not named[tag] then
       named[tag] = true

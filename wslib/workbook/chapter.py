@@ -135,7 +135,8 @@ def without_code(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     if cell.cell_type != "code":
         return cell
     head = takewhile(lambda line: line[:2] == "#|", cell.source.split("\n"))
-    source = "\n".join([*head, "#| echo: false"])
+    others = (line for line in head if not re.match(r"#\| *echo:", line))
+    source = "\n".join([*others, "#| echo: false"])
     return nbformat.from_dict({**cell, "source": source})
 
 
