@@ -42,9 +42,8 @@ endif
 
 .DEFAULT_GOAL := help
 # These are written whole or not at all, and what stands there is the last good one.
-.PRECIOUS: $(BUILD)/%.ipynb $(OUT)/index.html $(OUT)/workbook.pdf
+.PRECIOUS: $(BUILD)/%.ipynb $(BUILD)/%.json $(OUT)/index.html $(OUT)/workbook.pdf
 .SUFFIXES:
-.SECONDARY:
 .PHONY: help report chapter summary record preview sync colab sweep points test lint \
         doctor clean distclean FORCE
 

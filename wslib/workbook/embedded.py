@@ -80,7 +80,6 @@ def metadata(staged: Stage) -> dict:
         "lang": book.get("lang", "en"),
         "code-summary": book.get("format.html.code-summary", "Code"),
         "number-depth": str(book.get("number-depth", 3)),
-        "bibliography": [str(file.resolve()) for file in book.bibliography],
         "link-citations": True,
     }
 
@@ -135,6 +134,7 @@ def run_pandoc(
         "--preserve-tabs", "--metadata-file", "book.json",
         "--lua-filter", "report/filter.lua",
         *(["--template", f"report/{template}"] if template else []),
+        *(f"--bibliography={file.resolve()}" for file in staged.book.bibliography),
         *(["--citeproc"] if staged.book.bibliography else []),
         "--output", str(target.resolve()), *options,
     ]  # fmt: skip

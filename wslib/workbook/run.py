@@ -349,18 +349,29 @@ def _end(scratch: Path, status: int) -> None:
 def _explain(error: PapermillExecutionError, chapter: Chapter, failed: Path) -> str:
     cells = code_cells(nbformat.read(failed, as_version=4))
     cell = next(c for c in cells if c.execution_count == error.exec_count)
-    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-    within = re.findall(rf"Cell In\[{error.exec_count}\], line (\d+)", trace)
-    line = int(within[-1]) if within else 1  # the last within this very cell
+    said, line = _raised(error, cell)
     start = chapter.line_of_cell(cell.id)
     place = f"{chapter.path}:{start + line - 1}" if start else str(chapter.path)
     lines = (error.source or "").splitlines()
     statement = lines[line - 1].strip() if line <= len(lines) else ""
     return (
-        f"{place}: {error.ename}: {error.evalue}\n"
+        f"{place}: {said}\n"
         f"  chapter {chapter.name}, cell {error.exec_count}, line {line}: {statement}\n"
         f"  the notebook with the traceback: {failed}"
     )
+
+
+def _raised(error: PapermillExecutionError, cell) -> tuple[str, int]:
+    """What was raised, and in which line of this very cell, the last one that the
+    traceback has. IPython prints that of a group of exceptions, and keeps none."""
+    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+    said = f"{error.ename}: {error.evalue}"
+    lines = re.findall(rf"Cell In\[{error.exec_count}\], line (\d+)", trace)
+    if not trace:
+        printed = "".join(o.text for o in cell.outputs if o.get("name") == "stderr")
+        said = (re.findall(r"^  \| (\S.*)", printed, re.MULTILINE) or [said])[-1]
+        lines = re.findall(r'\bipykernel_.*", line (\d+), in <module>', printed)
+    return said, int(lines[-1]) if lines else 1
 
 
 def _write_rule(chapter: Chapter, build: Build, notebook) -> None:

@@ -35,7 +35,7 @@ def our_turn(folder: Path) -> Iterator[None]:
         return
     pid = os.environ.get(MAKE) or str(os.getpid())
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".turn", "a+", encoding="utf-8") as file:
+    with open(folder / ".turn", "a+", encoding="ascii", errors="replace") as file:
         for look in itertools.count():
             if _enter(file, _process(pid) or pid):
                 break
@@ -75,7 +75,7 @@ def _enter(file: TextIO, us: str) -> bool:
 def _process(pid: str) -> str:
     """The process of this id, told from an earlier one by its start where the system
     says when that was; "" if there is none."""
-    with suppress(OSError, IndexError):
+    with suppress(OSError, IndexError, ValueError):
         facts = Path("/proc", pid, "stat").read_text(encoding="utf-8", errors="replace")
         return f"{pid} {facts.rpartition(')')[2].split()[19]}"
     try:
