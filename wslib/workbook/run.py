@@ -144,7 +144,8 @@ def _run(chapter: Chapter, build: Build, overrides: dict, execute: bool) -> Path
     finished = provenance.read_finished(target)
     if finished is not None and _is_current(finished, state):
         notebook = _join(fresh, finished, chapter, settings)
-        print(f"{chapter.name}: same code; nothing executed", flush=True)
+        prose = "same" if chapter.blob == finished.metadata["wslib"]["blob"] else "new"
+        print(f"{chapter.name}: same code, {prose} prose; nothing executed", flush=True)
     elif not execute:
         return None
     else:

@@ -1,0 +1,207 @@
+"""Break a small book at many places, make it again, and count how often it is right.
+
+    .venv/bin/python tests/faults/run.py [kills] [full] [damage] [together] [signals]
+
+No part of `make test`: it takes minutes. Right is: what was the report before is whole
+after the fault, no process runs on, and the next make, at most the second, gives the
+book that an undisturbed one gives. A line for each fault that ends otherwise; then the
+counts, and status 1 if there was any.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "workbook")]
+
+from conftest import Project  # noqa: E402
+
+TABLE = """
+# %%
+import pandas as pd
+from wslib.show.tables import Table
+
+Table(pd.DataFrame({"name": ["limit"], "n": [limit]}), "numbers")
+"""
+MOST = 40  # points of a kind in a command that are tried
+JUNK = (None, b"", b"\0\xff junk", b"half")
+REPORT = "report/_output/smoke"
+
+
+class Book:
+    """A small project, whose second chapter prints a number that is easy to change."""
+
+    def __init__(self, root: Path):
+        self.project, self.number = Project(root), 3
+        with open(root / "chapters/02_two.py", "a", encoding="utf-8") as file:
+            file.write(TABLE)
+        self.root, self.done = root, root.parent / "fault-done"
+        self.project.environment["FAULT_DONE"] = str(self.done)
+        self.make()
+
+    def make(self, **environment) -> subprocess.CompletedProcess:
+        inject = os.pathsep.join([str(HERE / "inject"), str(self.root)])
+        return self.project.make("report", **{"PYTHONPATH": inject, **environment})
+
+    def change(self) -> None:
+        """Another number, and another sentence on a page that is not executed."""
+        self.number += 1
+        text = f"# Preface {{.unnumbered}}\n\nSee @sec-provenance. {self.number}\n"
+        self.project.write("index.qmd", text)
+        self.project.write("params/smoke/02_two.yml", f"limit: {self.number}\n")
+
+    def complaint(self, tries: int = 2) -> str:
+        """Make it again; what is wrong then, if anything."""
+        for _ in range(tries):
+            made = self.make()
+            if made.returncode == 0:
+                break
+        if made.returncode:
+            return "make fails: " + made.stdout.strip().splitlines()[-2]
+        if re.search("Traceback|unexpected ", made.stdout):
+            return "a traceback: " + made.stdout
+        shown = str(self.project.notebook("02_two").cells[-1].outputs)
+        page = (self.root / REPORT / "index.html").read_text("utf-8")
+        if f"| {self.number} " not in shown or f"provenance. {self.number}" in page:
+            return "stale: the number is not there"
+        return self.broken() or self.orphans()
+
+    def broken(self) -> str:
+        """Which file of the report is not whole."""
+        for name, start, end in (
+            ("index.html", b"<!DOCTYPE", b"</html>"),
+            ("workbook.pdf", b"%PDF", b"%%EOF"),
+        ):
+            content = (self.root / REPORT / name).read_bytes().strip()
+            if not (content.startswith(start) and content.endswith(end)):
+                return f"{name} is not whole"
+        return ""
+
+    def orphans(self) -> str:
+        """Who still works in the project, a moment after make has ended."""
+        for _ in range(40):
+            listed = subprocess.run(["ps", "-eo", "args"], capture_output=True)
+            lines = listed.stdout.decode(errors="replace").splitlines()
+            left = [line for line in lines if str(self.root) in line]
+            if not left:
+                return ""
+            time.sleep(0.25)
+        return f"runs on: {left[0]}"
+
+
+Results = Iterator[tuple[str, str]]  # a fault, and what was wrong after it or ""
+
+
+def points(book: Book, kinds: tuple[str, ...]) -> Results:
+    """Fail each command at its 1st, 2nd ... file, until it has no more."""
+    for command in ("check", "run", "render"):
+        for kind in kinds:
+            for number in range(1, MOST):
+                fault = f"{command}:{kind}:{number}"
+                book.change()
+                book.done.unlink(missing_ok=True)
+                made = book.make(FAULT=fault)
+                if not book.done.exists():
+                    break
+                wrong = "" if made.returncode else "make says that all is well"
+                if kind == "full" and "Traceback" in made.stdout:
+                    wrong = "a traceback: " + made.stdout
+                yield fault, wrong or book.broken() or book.complaint()
+
+
+def kills(book: Book) -> Results:
+    """Kill with a file opened and not written, and between two replacements."""
+    return points(book, ("open", "replace"))
+
+
+def full(book: Book) -> Results:
+    """A disk that is full from some file on."""
+    return points(book, ("full",))
+
+
+def damage(book: Book) -> Results:
+    """Each file that a build leaves: lost, empty, overwritten, cut in half."""
+    build = book.root / "build/smoke"
+    book.complaint()
+    for path in sorted(build.rglob("*")):
+        name = path.relative_to(build)
+        if not path.is_file() or name.parts[0] in ("book", "failed"):
+            continue
+        for junk in JUNK:
+            content = path.read_bytes() if path.is_file() else b""
+            path.unlink(missing_ok=True)
+            if junk is not None:
+                path.write_bytes(
+                    content[: len(content) // 2] if junk == b"half" else junk
+                )
+            for touched in ("chapters/01_one.py", "chapters/02_two.py", "index.qmd"):
+                os.utime(book.root / touched)
+            yield f"{name}, {junk!r}", book.complaint()
+
+
+def together(book: Book) -> Results:
+    """Two makes at once: of the same settings, and of others."""
+    for settings in ("", "limit=7", "limit=8 seed=2"):
+        book.change()
+        makes = [start(book, *words) for words in ((), (f"SET={settings}",))]
+        said = [make.communicate(timeout=300)[0] for make in makes]
+        failed = [
+            text for make, text in zip(makes, said, strict=True) if make.returncode
+        ]
+        wrong = f"one fails: {failed[0]}" if failed else ""
+        yield f"two makes, {settings or 'alike'}", wrong or book.complaint(tries=1)
+
+
+def signals(book: Book) -> Results:
+    """Signals to all, or to make alone, some time after the start."""
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        for send in (os.killpg, os.kill):
+            for seconds in (0.5, 1.5, 3, 5):
+                if (send, number) == (os.kill, signal.SIGINT):
+                    continue  # a terminal sends it to all
+                book.change()
+                make = start(book)
+                time.sleep(seconds)
+                if make.poll() is None:
+                    send(make.pid, number)
+                make.communicate(timeout=300)
+                wrong = book.orphans() or book.broken() or book.complaint()
+                yield f"{number.name} by {send.__name__} after {seconds} s", wrong
+
+
+def start(book: Book, *words: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        ["make", "PROFILE=smoke", "report", *words], cwd=book.root, text=True,
+        env=book.project.environment, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Try the kinds of fault that are named, or all."""
+    tried = {f.__name__: f for f in (kills, full, damage, together, signals)}
+    bad = 0
+    for name in sys.argv[1:] or tried:
+        began, wrong, count = time.monotonic(), 0, 0
+        with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+            for fault, complaint in tried[name](Book(Path(folder, "project"))):
+                count, wrong = count + 1, wrong + bool(complaint)
+                if complaint:
+                    print(f"  {name}: {fault}: {complaint}", flush=True)
+        seconds = time.monotonic() - began
+        print(f"{name}: {count - wrong} of {count} right, {seconds:.0f} s", flush=True)
+        bad += wrong
+    sys.exit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()
