@@ -836,8 +836,7 @@ Markdown(
 
 # %% tags=["summary"]
 #| echo: false
-recorded = None  # the name of a run that `make record CH=05` kept: "05_caltech3"
-run = read_recorded(recorded) if recorded else None
+run = read_recorded("05_caltech3")  # which `make record CH=05` kept
 
 
 def beats(name, other):
@@ -856,11 +855,9 @@ claims = {
     ),
     "The best network beats the templates": beats("best", "HOG + SVM"),
 }
-there = run.frame("caltech-practical") if run else None
-source_there = (
-    f"[{run.source()}]{{.small}}" if run else "No recorded run has judged them yet."
-)
-Markdown(verdicts(claims, practical.set_index(""), there) + f"\n\n{source_there}")
+there = run.frame("caltech-practical")
+marks = verdicts(claims, practical.set_index(""), there)
+Markdown(f"{marks}\n\n[{run.source()}]{{.small}}")
 
 # %% [markdown] tags=["summary"]
 # ## What failed, and what would improve it

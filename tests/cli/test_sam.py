@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from wslib import cli
+from wslib.data.rendered.drawn.segments import WITHOUT_SHAPES
 from wslib.models import sam, sam_tiny
 from wslib.models.published import PUBLISHED, SAMS, Weights
 from wslib.models.sam import sam_predictor
@@ -172,8 +173,14 @@ def test_train_tiny(wslib, calls, tmp_path):
         "start": None,
         "seed": 7,
         "device": "cpu",
+        "style": None,
         "keep": "new/tiny",
     }
+
+
+def test_train_tiny_without_the_shapes(wslib, calls):
+    assert wslib("train-tiny --steps 200 --without-shapes --out o")[0] == 0
+    assert calls["style"] is WITHOUT_SHAPES
 
 
 def test_train_tiny_that_was_stopped(wslib, calls, tmp_path):

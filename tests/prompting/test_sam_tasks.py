@@ -179,7 +179,7 @@ def test_the_kinds_have_their_shares(monkeypatch):
     """400 steps, none of them drawn."""
     drawn, drawing = [], draw_task(0, 1, 1, (1, 1, False))
 
-    def note(seed, pictures, things, kind, again):
+    def note(seed, pictures, things, kind, again, style):
         drawn.append((kind, again))
         return drawing
 

@@ -29,6 +29,10 @@ folder = dataset_folder("cats", "a.txt")
 Table(pd.DataFrame({"row": ["all"], "AP": [0.1 + seed]}), "cats", note="Data: DATA.")
 """
 
+RESULTS = """
+01_one: {sentence: a, chapter: sec-cats, place: tbl-z, table: zebras, columns: {AP: AP}}
+"""
+
 
 def git(project, *words: str) -> str:
     identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
@@ -73,6 +77,19 @@ def test_a_run_is_kept_with_how_it_came_to_be(cats):
     assert (run.data.what, run.data.looks) == ("photographs of cats", "never before")
     assert (run.data.files, run.data.bytes) == (2, 8)
     assert "torch" in run.versions and run.seconds > 0
+
+
+def test_the_data_are_those_of_the_table_that_counts(cats):
+    head, table = CHAPTER.split("#| label: tbl-cats")
+    more = f"{table.replace('DATA', 'cats, val')}\n# %%\n#| label: tbl-z"
+    last = table.replace("DATA", "cats, test").replace('"cats"', '"zebras"')
+    cats.write("chapters/01_one.py", f"{head}#| label: tbl-cats{more}{last}")
+    cats.write("report/results.yml", RESULTS)
+    commit(cats)
+    record(cats)  # no README to write into: the run is kept before that is said
+    run = read_recorded("01_unseen", cats.root)
+    assert list(run.tables) == ["cats", "zebras"]
+    assert run.data.what == "cats, test"
 
 
 @pytest.mark.parametrize(

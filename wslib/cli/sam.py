@@ -124,6 +124,9 @@ def train_tiny(
     start: Annotated[
         Path | None, typer.Option(help="Weights to go on from, instead of random ones")
     ] = None,
+    without_shapes: Annotated[
+        bool, typer.Option("--without-shapes", help="Draw none of the course's shapes")
+    ] = False,
     seed: Annotated[int, typer.Option(help="For all random numbers")] = 0,
     device: options.Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for the results")] = Path(
@@ -138,10 +141,13 @@ def train_tiny(
 
     The weights that come with the package were made by two runs: this one, and another
     with --start build/sam_tiny/sam_tiny.pt --steps 2400 --learning-rate 3e-4 --seed 1.
+    With --without-shapes nothing is drawn that is a triangle, a square, a diamond, a
+    circle or a star, or half transparent.
 
     \b
     Example: wslib sam train-tiny --steps 9000 --out build/sam_tiny
     """
+    from wslib.data.rendered.drawn.segments import WITHOUT_SHAPES
     from wslib.prompting.sam_training import STEPS_AN_EPOCH, train
 
     path = out / "sam_tiny.pt"
@@ -149,6 +155,7 @@ def train_tiny(
     with resumable():
         how = {"pictures": batch_size, "learning_rate": learning_rate, "seed": seed}
         how |= {"device": device, "start": start}
+        how |= {"style": WITHOUT_SHAPES if without_shapes else None}
         history = train(path, steps, **how, keep=out)
     if len(history) < max(1, round(steps / STEPS_AN_EPOCH)):  # `fit` has said so
         raise typer.Exit(INTERRUPTED)

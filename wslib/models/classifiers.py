@@ -8,7 +8,8 @@ https://arxiv.org/abs/1512.04150).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Self
 from urllib.error import URLError
 
 import torch
@@ -19,7 +20,31 @@ LITE_MEAN_STD = ((127 / 255,) * 3, (128 / 255,) * 3)  # as its authors trained i
 NAMES = ("efficientnet_lite0", "resnet18", "resnet50")
 
 
-class Classifier(nn.Module):
+class ImageNetwork(nn.Module):
+    """A network of images that knows the `mean` and the `std` (3, 1, 1) of the channels
+    that it was trained on. With `frozen`, its `features` always stay in eval mode."""
+
+    frozen = False
+
+    def __init__(self, mean_std: Sequence[Sequence[float]] = IMAGENET_MEAN_STD):
+        super().__init__()
+        for name, values in zip(("mean", "std"), mean_std, strict=True):
+            value = torch.as_tensor(values).reshape(3, 1, 1)
+            self.register_buffer(name, value, persistent=False)
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) or (3, H, W) in [0, 1] -> what the network was trained
+        on: less its mean, by its standard deviation, channel by channel."""
+        return (images - self.mean) / self.std
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if self.frozen:
+            self.features.eval()
+        return self
+
+
+class Classifier(ImageNetwork):
     """`logits = head(pool(features(images)))`, for images of any size.
 
     `features` is an `nn.Sequential` of named stages; its output is the last feature
@@ -31,27 +56,19 @@ class Classifier(nn.Module):
         name: str,
         features: nn.Sequential,
         head: nn.Linear,
-        mean_std: tuple[tuple[float, ...], tuple[float, ...]] = IMAGENET_MEAN_STD,
+        mean_std: Sequence[Sequence[float]] = IMAGENET_MEAN_STD,
         input_size: int = 224,
     ):
-        super().__init__()
+        super().__init__(mean_std)
         self.name, self.input_size = name, input_size
         self.features, self.head = features, head
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in mean_std)
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("std", std, persistent=False)
 
     @property
     def target_layer(self) -> nn.Module:
         """The module whose output is the last feature map: there, and only there,
         Grad-CAM equals CAM up to a factor."""
         return self.features
-
-    def normalize(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) or (3, H, W) in [0, 1] -> what the network was trained
-        on: its own mean and standard deviation of each channel."""
-        return (images - self.mean) / self.std
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, H, W) -> logits (B, classes)."""

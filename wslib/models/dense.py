@@ -21,7 +21,7 @@ from wslib.models.checkpoints import (
     read_checkpoint,
     save_checkpoint,
 )
-from wslib.models.classifiers import Classifier, build_classifier
+from wslib.models.classifiers import Classifier, ImageNetwork, build_classifier
 
 FORMAT = "wslib dense classifier 1"
 EARLIER = "wslib detector 1"  # which had other names for two heads and a kind of map
@@ -47,7 +47,7 @@ class DenseOutput(NamedTuple):
     places: Tensor  # (B, n + 1, h, w)
 
 
-class DenseClassifier(nn.Module):
+class DenseClassifier(ImageNetwork):
     """Four linear heads on a frozen backbone whose last stride is taken out.
 
     The last stage runs at stride 16 instead of 32, its kernels spread by 2, so that
@@ -75,7 +75,7 @@ class DenseClassifier(nn.Module):
         num_classes: int,
         imagenet_head: nn.Linear | None = None,
     ):
-        super().__init__()
+        super().__init__((classifier.mean, classifier.std))
         head = classifier.head if imagenet_head is None else imagenet_head
         if head.out_features != 1000:
             raise ValueError(
@@ -83,8 +83,6 @@ class DenseClassifier(nn.Module):
             )
         classifier = copy.deepcopy(classifier)
         self.name, self.num_classes = classifier.name, num_classes
-        self.register_buffer("mean", classifier.mean, persistent=False)
-        self.register_buffer("std", classifier.std, persistent=False)
         stages = dict(classifier.features.named_children())
         names = list(stages)
         first, last = (names.index(name) + 1 for name in CUTS[self.name])
@@ -94,10 +92,6 @@ class DenseClassifier(nn.Module):
         self.imagenet_head = copy.deepcopy(head)
         self.heads = nn.ModuleDict(self._heads(num_classes))
         self.eval().requires_grad_(False)
-
-    def normalize(self, images: Tensor) -> Tensor:
-        """As `Classifier.normalize`."""
-        return (images - self.mean) / self.std
 
     def trunk(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, H, W) -> T (B, C, H / 16, W / 16): all that the rest

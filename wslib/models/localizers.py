@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from wslib.models.classifiers import (
     IMAGENET_MEAN_STD,
     LITE_MEAN_STD,
+    ImageNetwork,
     build_classifier,
     download_weights,
 )
@@ -56,7 +57,7 @@ def pool_map(maps: Tensor, pooling: Pooling, sharpness: float = 4.0) -> Tensor:
     return ((sharpness * places).logsumexp(2) - math.log(places.shape[2])) / sharpness
 
 
-class Localizer(nn.Module):
+class Localizer(ImageNetwork):
     """`logits (B, n) = localizer(images)`, from maps that `places` gives.
 
     Behind `features`, whose last map is (B, C, h, w), stand a convolution C -> 256 of
@@ -81,26 +82,13 @@ class Localizer(nn.Module):
         frozen: bool = True,
         mean_std=IMAGENET_MEAN_STD,
     ) -> None:
-        super().__init__()
+        super().__init__(mean_std)
         pool_map(torch.zeros(1, 1, 1, 1), pooling, sharpness)  # checks both
         self.pooling, self.sharpness, self.frozen = pooling, sharpness, frozen
         self.bfloat16 = False
         self.features = features.requires_grad_(not frozen)
         self.channels = channels
         self.head = _map_head(channels, num_classes)
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in mean_std)
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("std", std, persistent=False)
-
-    def train(self, mode: bool = True) -> Localizer:
-        super().train(mode)
-        if self.frozen:
-            self.features.eval()
-        return self
-
-    def normalize(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) in [0, 1] -> what the features were trained on."""
-        return (images - self.mean) / self.std
 
     def trunk(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, H, W) -> what the head reads, (B, C, h, w)."""
@@ -114,6 +102,7 @@ class Localizer(nn.Module):
             return self.head(values).float()
 
     def forward(self, images: Tensor | Maps) -> Tensor:
+        """Normalised images (B, 3, H, W), or their maps -> logits (B, n)."""
         return pool_map(self.places(images), self.pooling, self.sharpness)
 
 

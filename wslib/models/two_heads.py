@@ -21,7 +21,11 @@ from wslib.models.checkpoints import (
     naming,
     read_checkpoint,
 )
-from wslib.models.classifiers import IMAGENET_MEAN_STD, build_classifier
+from wslib.models.classifiers import (
+    IMAGENET_MEAN_STD,
+    ImageNetwork,
+    build_classifier,
+)
 
 VGG11 = ((64,), (128,), (256, 256), (512, 512), (512, 512))  # widths between poolings
 DEEPER = ((32,), (64,), (64,), (128, 128), (128, 128))
@@ -36,7 +40,7 @@ class Maps:
     values: Tensor
 
 
-class TwoHeadNetwork(nn.Module):
+class TwoHeadNetwork(ImageNetwork):
     """`logits (B, n), boxes (B, 4) = detector(images)`, images (B, 3, S, S) normalised.
 
     Boxes are x1, y1, x2, y2 as a ratio of the image, in (0, 1), as the last sigmoid
@@ -60,7 +64,7 @@ class TwoHeadNetwork(nn.Module):
         frozen: bool = False,
         mean_std: Sequence[Sequence[float]] = IMAGENET_MEAN_STD,
     ) -> None:
-        super().__init__()
+        super().__init__(mean_std)
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}, expected 1 or more")
         self.input_size, self.frozen, self.bfloat16 = input_size, frozen, False
@@ -68,9 +72,6 @@ class TwoHeadNetwork(nn.Module):
         count = self._count_numbers()
         self.classify = _class_head(count, hidden, num_classes, dropout)
         self.locate = _box_head(count, hidden)
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in mean_std)
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("std", std, persistent=False)
 
     @torch.no_grad()
     def _count_numbers(self) -> int:
@@ -83,22 +84,14 @@ class TwoHeadNetwork(nn.Module):
                 f"input_size {self.input_size} is too small for {type(self).__name__}"
             ) from None
 
-    def train(self, mode: bool = True) -> TwoHeadNetwork:
-        super().train(mode)
-        if self.frozen:
-            self.features.eval()
-        return self
-
-    def normalize(self, images: Tensor) -> Tensor:
-        """Images (B, 3, S, S) in [0, 1] -> what the network was trained on."""
-        return (images - self.mean) / self.std
-
     def maps(self, images: Tensor) -> Maps:
         """Compute the features of normalised images, in float32."""
         with torch.autocast(images.device.type, torch.bfloat16, self.bfloat16):
             return Maps(self.features(images).float())
 
     def forward(self, images: Tensor | Maps) -> tuple[Tensor, Tensor]:
+        """Normalised images (B, 3, S, S), or their maps -> logits (B, n) and boxes
+        (B, 4)."""
         maps = images if isinstance(images, Maps) else self.maps(images)
         numbers = self.neck(maps.values).flatten(1)  # (B, C, h, w) -> (B, C h w)
         return self.classify(numbers), self.locate(numbers)  # (B, n), (B, 4)

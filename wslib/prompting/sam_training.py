@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from segment_anything.modeling import Sam
 from torch import Tensor, nn
 
-from wslib.data.rendered.drawn.segments import GRID, SIZE, draw_segments
+from wslib.data.rendered.drawn.segments import GRID, SIZE, Style, draw_segments
 from wslib.metrics.masks import calibration
 from wslib.metrics.overlap import mask_iou
 from wslib.models.sam_tiny import (
@@ -55,6 +55,7 @@ class Task:
     again: bool = False  # put the best mask in, as a second prompt
 
     def to(self, device) -> Task:
+        """Return the task on another device."""
         moved = {
             name: value.to(device)
             for name, value in vars(self).items()
@@ -66,16 +67,25 @@ class Task:
 
 class Tasks:
     """`steps` tasks, each with its answers (P, GRID, GRID) in 0..1 and which of their
-    cells are known; new ones each time. Raises ValueError for a number below 1."""
+    cells are known; new ones each time, in one `style` (by default all kinds). Raises
+    ValueError for a number below 1."""
 
-    def __init__(self, pictures: int, things: int, steps: int, seed: int, device="cpu"):
+    def __init__(
+        self,
+        pictures: int,
+        things: int,
+        steps: int,
+        seed: int,
+        device="cpu",
+        style: Style | None = None,
+    ):
         numbers = {"pictures": pictures, "things": things, "steps": steps}
         for name, value in numbers.items():
             if value < 1:
                 raise ValueError(f"{name} is {value}, expected 1 or more")
         self.pictures, self.things, self.steps = pictures, things, steps
         self.generator = torch.Generator().manual_seed(seed)
-        self.device = device
+        self.device, self.style = device, style
 
     def __iter__(self) -> Iterator[tuple[Task, tuple[Tensor, Tensor]]]:
         shares = torch.tensor([kind[-1] for kind in KINDS])
@@ -84,7 +94,9 @@ class Tasks:
             seed = int(torch.randint(2**62, (), generator=self.generator))
             kind = int(torch.multinomial(shares, 1, generator=self.generator))
             again = float(torch.rand((), generator=self.generator)) < AGAIN
-            jobs.append((seed, self.pictures, self.things, KINDS[kind][:3], again))
+            jobs.append(
+                (seed, self.pictures, self.things, KINDS[kind][:3], again, self.style)
+            )
         with ThreadPoolExecutor(1) as ahead:  # draws while the network learns
             waiting = ahead.submit(draw_task, *jobs[0])
             for job in [*jobs[1:], None]:
@@ -95,7 +107,12 @@ class Tasks:
 
 
 def draw_task(
-    seed: int, pictures: int, things: int, kind: tuple[int, int, bool], again=False
+    seed: int,
+    pictures: int,
+    things: int,
+    kind: tuple[int, int, bool],
+    again: bool = False,
+    style: Style | None = None,
 ) -> tuple[Task, Tensor]:
     """Draw pictures, choose as many `things` of each, by turns where it has fewer, and
     prompts of one `kind` (points, of them surely on the thing, box); see `KINDS`.
@@ -104,7 +121,7 @@ def draw_task(
     0..1. The pictures and things of a seed are the same for all kinds.
     """
     rng = np.random.default_rng(seed)
-    drawn = [draw_segments(rng) for _ in range(pictures)]
+    drawn = [draw_segments(rng, style) for _ in range(pictures)]
     valid = np.zeros((pictures, GRID, GRID), bool)
     covers, owner = [], np.repeat(np.arange(pictures), things)
     for segments, known in zip(drawn, valid, strict=True):
@@ -300,24 +317,28 @@ def train(
     device: str = "auto",
     keep: Path | str | None = None,
     start: Path | str | None = None,
+    style: Style | None = None,
 ) -> pd.DataFrame:
     """Train `sam_tiny` and write its weights to `out`; returns the history.
 
     steps: of `pictures` x `things` prompts each, in rounds of 100. keep: a folder for
     `last.pt` and `history.csv`; the same call goes on there after an interruption.
     start: a file with weights of `sam_tiny` to go on from, instead of random ones.
+    style: of the things that are drawn; by default all of them.
     Raises ValueError for numbers below 1 and for a `keep` that holds another run.
     """
     place = pick_device(device)
     sam = load_sam_tiny(start) if start else build_sam_tiny(seed)
     model = Promptable(sam).to(place)
     epochs = max(1, round(steps / STEPS_AN_EPOCH))
-    tasks = Tasks(pictures, things, min(steps, STEPS_AN_EPOCH), seed, place)
+    tasks = Tasks(pictures, things, min(steps, STEPS_AN_EPOCH), seed, place, style)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=learning_rate, weight_decay=0.02, betas=(0.9, 0.98)
     )
     about = {"steps": steps, "pictures": pictures, "things": things, "seed": seed}
     about |= {"learning_rate": learning_rate, "start": start and Path(start).name}
+    if style:
+        about["kinds"] = ", ".join(kind.__name__.strip("_") for kind in style.kinds)
     history = fit(
         *(model, tasks, prompt_loss, optimizer, epochs),
         keep=keep,

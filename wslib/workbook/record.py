@@ -12,6 +12,7 @@ import nbformat
 from wslib.runtime.kept import digest
 from wslib.show.recorded import Recorded, RecordedData, RecordedTable, write_recorded
 from wslib.workbook.chapter import Chapter
+from wslib.workbook.results import SPECIFICATION, read_specification
 from wslib.workbook.run import Build, is_up_to_date
 
 DATA = re.compile(r"\bData: ([^,.;]+(?:, [^.;]+)?)")
@@ -44,7 +45,7 @@ def record(chapter: Chapter, build: Build, name: str, looks: str, command: str) 
         name=name,
         command=command,
         parameters=run["parameters"],
-        data=_data(tables, run, looks),
+        data=_data(_leading(build.root, chapter.name, tables) | tables, run, looks),
         commit=commit,
         **{key: run[key] for key in ("date", "seconds", "device", "machine")},
         versions=dict(run["versions"]),
@@ -71,9 +72,16 @@ def _table(folder: Path, name: str) -> RecordedTable:
     return RecordedTable(**{k: content[k] for k in RecordedTable.model_fields})
 
 
+def _leading(root: Path, chapter: str, tables: dict) -> dict[str, RecordedTable]:
+    """The table that counts, by `report/results.yml` where there is one."""
+    there = (root / SPECIFICATION).is_file()
+    entry = read_specification(root).get(chapter) if there else None
+    return {entry.table: tables[entry.table]} if entry and entry.table in tables else {}
+
+
 def _data(tables: dict[str, RecordedTable], run: dict, looks: str) -> RecordedData:
-    """The data that the tables' notes name, with a digest of the files' names and
-    sizes."""
+    """The data that the notes of the `tables` name, the first that names any, with a
+    digest of the files' names and sizes."""
     files = _files(run["data_read"], Path(run["data"] or "data").resolve())
     notes = [table.note or "" for table in tables.values()]
     named = [found[1] for note in notes if (found := DATA.search(note))]

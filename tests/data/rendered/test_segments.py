@@ -1,15 +1,19 @@
 """Pictures to learn segmentation from: their masks are where the things are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from wslib.data.backgrounds import RESERVED
 from wslib.data.rendered.drawn import segments as module
 from wslib.data.rendered.drawn.segments import (
+    ALL,
     GRID,
     LEAST,
     PHOTOGRAPHS,
     SIZE,
+    WITHOUT_SHAPES,
     draw_segments,
     ground,
     random_outline,
@@ -25,7 +29,9 @@ def draw(seed: int):
 @pytest.fixture
 def plain(monkeypatch):
     """White things on black, seen by a perfect camera; none is too small."""
-    monkeypatch.setattr(module, "ground", lambda _, shape: np.zeros((*shape, 3), "f4"))
+    monkeypatch.setattr(
+        module, "ground", lambda _, shape, style: np.zeros((*shape, 3), "f4")
+    )
     monkeypatch.setattr(module, "filling", lambda *_: np.full(3, 255, np.float32))
     monkeypatch.setattr(module, "as_a_camera", lambda _, view: view.astype(np.uint8))
     monkeypatch.setattr(module, "LEAST", 0)
@@ -89,9 +95,9 @@ def square(low: float, high: float) -> np.ndarray:
 
 def test_what_lies_on_top_hides_and_a_part_does_not():
     rng, view, covers = np.random.default_rng(0), np.zeros((96, 128, 3), "f4"), []
-    module._paint(view, covers, rng, square(20, 60))
-    module._paint(view, covers, rng, square(40, 80))
-    module._paint(view, covers, rng, square(64, 72), part=True)
+    module._paint(view, covers, rng, square(20, 60), ALL)
+    module._paint(view, covers, rng, square(40, 80), ALL)
+    module._paint(view, covers, rng, square(64, 72), ALL, part=True)
     below, above, part = (cover > 0.9 for cover in covers)
     assert below[22:58, 22:38].all() and not below[42:58, 42:58].any()
     assert above[42:78, 42:78].all() and part[66:70, 66:70].all()
@@ -99,7 +105,7 @@ def test_what_lies_on_top_hides_and_a_part_does_not():
     assert not covers[0][:18].any() and not covers[1][83:].any()
     assert view[50, 30].any() and view[70, 70].any() and not view[10, 10].any()
     beyond = square(110, 140) + [40, 0]  # to the right of the picture
-    module._paint(view, covers, rng, beyond)
+    module._paint(view, covers, rng, beyond, ALL)
     assert not covers[3].any() and module._cells(covers).shape == (4, GRID, GRID)
 
 
@@ -111,12 +117,12 @@ def test_too_small_things_are_not_asked_for(plain, monkeypatch):
     assert any(len(kept[seed]) < counted[seed] for seed in kept)
 
 
-@pytest.mark.parametrize("kind", dict.fromkeys(module.KINDS), ids=lambda k: k.__name__)
-def test_outlines_have_an_area_round_their_middle(kind, monkeypatch):
-    monkeypatch.setattr(module, "KINDS", (kind,))
+@pytest.mark.parametrize("kind", dict.fromkeys(ALL.kinds), ids=lambda k: k.__name__)
+def test_outlines_have_an_area_round_their_middle(kind):
+    style = replace(ALL, kinds=(kind,))
     rng = np.random.default_rng(3)
     for _ in range(20):
-        outline = random_outline(rng, (96, 128))
+        outline = random_outline(rng, (96, 128), style)
         assert outline.ndim == 2 and outline.shape[1] == 2 and len(outline) >= 3
         assert np.isfinite(outline).all()
         assert np.ptp(outline, axis=0).max() <= 2 * 1.8 * 1.6 * 0.42 * 96
@@ -143,3 +149,24 @@ def test_the_photographs_of_the_tests_are_never_read(monkeypatch):
     names = [path.name for path in read]
     assert set(names) <= set(PHOTOGRAPHS) and not kept_back & set(names)
     assert len(names) == len(set(names)) >= 9  # each is read once
+
+
+def test_without_shapes_nothing_is_seen_through_and_no_outline_is_regular(monkeypatch):
+    drawn = []
+
+    def noting(kind):
+        return lambda rng: drawn.append(kind.__name__) or kind(rng)
+
+    style = replace(WITHOUT_SHAPES, kinds=[noting(k) for k in WITHOUT_SHAPES.kinds])
+    monkeypatch.setattr(module, "filling", lambda rng, beneath: 0.0)
+    monkeypatch.setattr(module, "as_a_camera", lambda rng, view: view)
+    for seed in range(60):
+        one = draw_segments(np.random.default_rng(seed), style)
+        cells = one.picture.reshape(GRID, 2, GRID, 2, 3).max((1, 3, 4))
+        assert (cells[one.covers.max(0) == 255] <= 2).all()  # black, and opaque
+    assert set(drawn) == {"_blob", "_angular", "_arch"}
+
+
+def test_all_kinds_are_the_default():
+    one, other = (draw_segments(np.random.default_rng(3), s) for s in (None, ALL))
+    assert np.array_equal(one.picture, other.picture)

@@ -7,6 +7,7 @@ one texture, a veil of one colour over whatever lies behind.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -34,19 +35,20 @@ class Segments:
     covers: np.ndarray
 
 
-def draw_segments(rng: np.random.Generator) -> Segments:
+def draw_segments(rng: np.random.Generator, style: Style | None = None) -> Segments:
     """Draw one picture with one to four things, each perhaps with a part of its own. At
     least one of them is to be seen: has `LEAST` cells or more, covered by half."""
+    style = style or ALL
     while True:
         aspect = ASPECTS[rng.integers(len(ASPECTS))]
         shape = (round(SIZE / max(aspect, 1)), round(SIZE * min(aspect, 1)))
-        view = ground(rng, shape)
+        view = ground(rng, shape, style)
         covers = []
         for _ in range(rng.choice([1, 1, 2, 2, 3, 4])):
-            outline = random_outline(rng, shape)
-            _paint(view, covers, rng, outline)
+            outline = random_outline(rng, shape, style)
+            _paint(view, covers, rng, outline, style)
             if rng.random() < 0.3:  # a part of the thing, and maybe a hole in it
-                _paint(view, covers, rng, _inner(rng, outline), part=True)
+                _paint(view, covers, rng, _inner(rng, outline), style, part=True)
         cells = _cells(covers)
         seen = (cells >= 128).sum((1, 2)) >= LEAST
         if seen.any():
@@ -55,7 +57,9 @@ def draw_segments(rng: np.random.Generator) -> Segments:
             return Segments(picture, shape, cells[seen])
 
 
-def _paint(view, covers: list, rng, outline: np.ndarray, part: bool = False) -> None:
+def _paint(
+    view, covers: list, rng, outline: np.ndarray, style: Style, part: bool = False
+) -> None:
     """Lay a thing over the picture and over what was there; a part hides nothing."""
     cover = _cover(outline)[: view.shape[0], : view.shape[1]]  # (h, w) in 0..1
     if not part:
@@ -69,7 +73,7 @@ def _paint(view, covers: list, rng, outline: np.ndarray, part: bool = False) -> 
         return
     window = slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1)
     beneath, cover = view[window], cover[window][:, :, None]
-    alpha = rng.uniform(0.35, 0.8) if rng.random() < 0.6 else 1.0
+    alpha = rng.uniform(0.35, 0.8) if rng.random() < style.veiled else 1.0
     view[window] += alpha * cover * (filling(rng, beneath) - beneath)
 
 
@@ -79,10 +83,13 @@ def _cells(covers: list[np.ndarray]) -> np.ndarray:
     return np.rint(255 * means).astype(np.uint8)
 
 
-def random_outline(rng, shape: tuple[int, int]) -> np.ndarray:
+def random_outline(
+    rng, shape: tuple[int, int], style: Style | None = None
+) -> np.ndarray:
     """A closed line (n, 2) of x, y in pixels, somewhere in a picture of that shape."""
     size = min(shape) * np.exp(rng.uniform(np.log(0.07), np.log(0.42)))  # half of it
-    points = KINDS[rng.integers(len(KINDS))](rng) * size
+    kinds = (style or ALL).kinds
+    points = kinds[rng.integers(len(kinds))](rng) * size
     points[:, 0] *= rng.uniform(0.6, 1.6) if rng.random() < 0.4 else 1
     turn = rng.uniform(0, 2 * np.pi) if rng.random() < 0.6 else rng.normal(0, 0.1)
     c, s = np.cos(turn), np.sin(turn)
@@ -133,18 +140,18 @@ def _around(angles: np.ndarray, radius) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], 1) * np.reshape(radius, (-1, 1))
 
 
-KINDS = (
-    _polygon,
-    _polygon,
-    _polygon,
-    _star,
-    _star,
-    _blob,
-    _blob,
-    _angular,
-    _arch,
-    _bar,
-)
+@dataclass(frozen=True)
+class Style:
+    """How things are drawn: the kinds of their outlines, each as often as it stands
+    here, and the share of them through which one sees what is behind."""
+
+    kinds: tuple[Callable, ...]
+    veiled: float
+
+
+ALL = Style((*3 * [_polygon], *2 * [_star], *2 * [_blob], _angular, _arch, _bar), 0.6)
+# No triangle, square, diamond, circle or star, and nothing half transparent.
+WITHOUT_SHAPES = Style((_blob, _blob, _angular, _arch), 0.0)
 
 
 def _inner(rng, outline: np.ndarray) -> np.ndarray:
@@ -163,13 +170,13 @@ def _cover(outline: np.ndarray) -> np.ndarray:
     return fine / np.float32(255)
 
 
-def ground(rng, shape: tuple[int, int]) -> np.ndarray:
+def ground(rng, shape: tuple[int, int], style: Style | None = None) -> np.ndarray:
     """What things lie on: (h, w, 3) float32, 0 to 255."""
     choice = rng.random()
     if choice < 0.55:
         view = _photographed(rng, shape)
     elif choice < 0.85:
-        view = _leaves(rng, shape)
+        view = _leaves(rng, shape, style)
     else:
         view = _smooth(rng, shape)
     if rng.random() < 0.5:  # as a small picture that was enlarged
@@ -203,13 +210,13 @@ def _photograph(name: str) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def _leaves(rng, shape) -> np.ndarray:
+def _leaves(rng, shape, style: Style | None) -> np.ndarray:
     """Many plain things over one another, whose sizes follow a power law: a picture
     with the statistics of natural ones (Lee, Mumford & Huang 2001)."""
     palette = rng.uniform(0, 255, (5, 3))
     view = np.full((*shape, 3), palette[0], np.float32)
     for _ in range(rng.integers(6, 36)):
-        outline = random_outline(rng, shape)
+        outline = random_outline(rng, shape, style)
         colour = palette[rng.integers(5)] + rng.normal(0, 25, 3)
         corners = np.rint(outline * 16).astype(np.int32)
         cv2.fillPoly(view, [corners], np.clip(colour, 0, 255), cv2.LINE_AA, shift=4)
