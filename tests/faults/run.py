@@ -32,6 +32,7 @@ from wslib.show.tables import Table
 
 Table(pd.DataFrame({"name": ["limit"], "n": [limit]}), "numbers")
 """
+PATIENCE = 1200  # seconds for a make, beside whatever else a machine does
 MOST = 40  # points of a kind in a command that are tried
 JUNK = (None, b"", b"\0\xff junk", b"half")
 REPORT = "report/_output/smoke"
@@ -48,9 +49,20 @@ class Book:
         self.project.environment["FAULT_DONE"] = str(self.done)
         self.make()
 
-    def make(self, **environment) -> subprocess.CompletedProcess:
+    def make(self, fault: str = "") -> tuple[int, str]:
+        """Run `make report`; its status and what it said."""
+        make = self.start(FAULT=fault)
+        said = make.communicate(timeout=PATIENCE)[0]
+        return make.returncode, said
+
+    def start(self, *words: str, **environment: str) -> subprocess.Popen:
         inject = os.pathsep.join([str(HERE / "inject"), str(self.root)])
-        return self.project.make("report", **{"PYTHONPATH": inject, **environment})
+        given = {**self.project.environment, "PYTHONPATH": inject, **environment}
+        return subprocess.Popen(
+            ["make", "PROFILE=smoke", "report", *words], cwd=self.root, env=given,
+            text=True, errors="replace", start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
     def change(self) -> None:
         """Another number, and another sentence on a page that is not executed."""
@@ -62,16 +74,16 @@ class Book:
     def complaint(self, tries: int = 2) -> str:
         """Make it again; what is wrong then, if anything."""
         for _ in range(tries):
-            made = self.make()
-            if made.returncode == 0:
+            status, said = self.make()
+            if re.search("Traceback|unexpected ", said):
+                return f"a traceback: {said}"
+            if status == 0:
                 break
-        if made.returncode:
-            return "make fails: " + made.stdout.strip().splitlines()[-2]
-        if re.search("Traceback|unexpected ", made.stdout):
-            return "a traceback: " + made.stdout
+        if status:
+            return f"make fails: {said}"
         shown = str(self.project.notebook("02_two").cells[-1].outputs)
         page = (self.root / REPORT / "index.html").read_text("utf-8")
-        if f"| {self.number} " not in shown or f"provenance. {self.number}" in page:
+        if f"| {self.number} " not in shown or f". {self.number}" not in page:
             return "stale: the number is not there"
         return self.broken() or self.orphans()
 
@@ -109,12 +121,12 @@ def points(book: Book, kinds: tuple[str, ...]) -> Results:
                 fault = f"{command}:{kind}:{number}"
                 book.change()
                 book.done.unlink(missing_ok=True)
-                made = book.make(FAULT=fault)
+                status, said = book.make(fault)
                 if not book.done.exists():
                     break
-                wrong = "" if made.returncode else "make says that all is well"
-                if kind == "full" and "Traceback" in made.stdout:
-                    wrong = "a traceback: " + made.stdout
+                wrong = "" if status else "make says that all is well"
+                if kind == "full" and re.search("Traceback|unexpected ", said):
+                    wrong = f"a traceback: {said}"
                 yield fault, wrong or book.broken() or book.complaint()
 
 
@@ -140,9 +152,8 @@ def damage(book: Book) -> Results:
             content = path.read_bytes() if path.is_file() else b""
             path.unlink(missing_ok=True)
             if junk is not None:
-                path.write_bytes(
-                    content[: len(content) // 2] if junk == b"half" else junk
-                )
+                half = content[: len(content) // 2]
+                path.write_bytes(half if junk == b"half" else junk)
             for touched in ("chapters/01_one.py", "chapters/02_two.py", "index.qmd"):
                 os.utime(book.root / touched)
             yield f"{name}, {junk!r}", book.complaint()
@@ -152,12 +163,10 @@ def together(book: Book) -> Results:
     """Two makes at once: of the same settings, and of others."""
     for settings in ("", "limit=7", "limit=8 seed=2"):
         book.change()
-        makes = [start(book, *words) for words in ((), (f"SET={settings}",))]
-        said = [make.communicate(timeout=300)[0] for make in makes]
-        failed = [
-            text for make, text in zip(makes, said, strict=True) if make.returncode
-        ]
-        wrong = f"one fails: {failed[0]}" if failed else ""
+        makes = [book.start(), book.start(f"SET={settings}")]
+        said = [make.communicate(timeout=PATIENCE)[0] for make in makes]
+        failed = any(make.returncode for make in makes)
+        wrong = "one fails: " + "\n".join(said) if failed else ""
         yield f"two makes, {settings or 'alike'}", wrong or book.complaint(tries=1)
 
 
@@ -169,21 +178,13 @@ def signals(book: Book) -> Results:
                 if (send, number) == (os.kill, signal.SIGINT):
                     continue  # a terminal sends it to all
                 book.change()
-                make = start(book)
+                make = book.start()
                 time.sleep(seconds)
                 if make.poll() is None:
                     send(make.pid, number)
-                make.communicate(timeout=300)
+                make.communicate(timeout=PATIENCE)
                 wrong = book.orphans() or book.broken() or book.complaint()
                 yield f"{number.name} by {send.__name__} after {seconds} s", wrong
-
-
-def start(book: Book, *words: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        ["make", "PROFILE=smoke", "report", *words], cwd=book.root, text=True,
-        env=book.project.environment, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
 
 
 def main() -> None:
