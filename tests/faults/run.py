@@ -1,15 +1,16 @@
 """Break a small book at many places, make it again, and count how often it is right.
 
-    .venv/bin/python tests/faults/run.py [kills] [full] [damage] [together] [signals]
+    .venv/bin/python tests/faults/run.py [kills] [full] [damage] [together] [signals] [N]
 
 No part of `make test`: it takes minutes. Right is: what was the report before is whole
 after the fault, no process runs on, and the next make, at most the second, gives the
 book that an undisturbed one gives. A line for each fault that ends otherwise; then the
-counts, and status 1 if there was any.
+counts, and status 1 if there was any. With a number N only every Nth fault is tried.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -113,11 +114,11 @@ class Book:
 Results = Iterator[tuple[str, str]]  # a fault, and what was wrong after it or ""
 
 
-def points(book: Book, kinds: tuple[str, ...]) -> Results:
+def points(book: Book, kinds: tuple[str, ...], step: int) -> Results:
     """Fail each command at its 1st, 2nd ... file, until it has no more."""
     for command in ("check", "run", "render"):
         for kind in kinds:
-            for number in range(1, MOST):
+            for number in range(1, MOST, step):
                 fault = f"{command}:{kind}:{number}"
                 book.change()
                 book.done.unlink(missing_ok=True)
@@ -130,38 +131,40 @@ def points(book: Book, kinds: tuple[str, ...]) -> Results:
                 yield fault, wrong or book.broken() or book.complaint()
 
 
-def kills(book: Book) -> Results:
+def kills(book: Book, step: int) -> Results:
     """Kill with a file opened and not written, and between two replacements."""
-    return points(book, ("open", "replace"))
+    return points(book, ("open", "replace"), step)
 
 
-def full(book: Book) -> Results:
+def full(book: Book, step: int) -> Results:
     """A disk that is full from some file on."""
-    return points(book, ("full",))
+    return points(book, ("full",), step)
 
 
-def damage(book: Book) -> Results:
+def damage(book: Book, step: int) -> Results:
     """Each file that a build leaves: lost, empty, overwritten, cut in half."""
     build = book.root / "build/smoke"
     book.complaint()
-    for path in sorted(build.rglob("*")):
-        name = path.relative_to(build)
-        if not path.is_file() or name.parts[0] in ("book", "failed"):
-            continue
-        for junk in JUNK:
-            content = path.read_bytes() if path.is_file() else b""
-            path.unlink(missing_ok=True)
-            if junk is not None:
-                half = content[: len(content) // 2]
-                path.write_bytes(half if junk == b"half" else junk)
-            for touched in ("chapters/01_one.py", "chapters/02_two.py", "index.qmd"):
-                os.utime(book.root / touched)
-            yield f"{name}, {junk!r}", book.complaint()
+    files = [file for file in sorted(build.rglob("*")) if file.is_file()]
+    names = [file.relative_to(build) for file in files]
+    names = [name for name in names if name.parts[0] not in ("book", "failed")]
+    for name, junk in list(itertools.product(names, JUNK))[::step]:
+        spoil(build / name, junk)
+        for touched in ("chapters/01_one.py", "chapters/02_two.py", "index.qmd"):
+            os.utime(book.root / touched)
+        yield f"{name}, {junk!r}", book.complaint()
 
 
-def together(book: Book) -> Results:
+def spoil(file: Path, junk: bytes | None) -> None:
+    content = file.read_bytes() if file.is_file() else b""
+    file.unlink(missing_ok=True)
+    if junk is not None:
+        file.write_bytes(content[: len(content) // 2] if junk == b"half" else junk)
+
+
+def together(book: Book, step: int) -> Results:
     """Two makes at once: of the same settings, and of others."""
-    for settings in ("", "limit=7", "limit=8 seed=2"):
+    for settings in ("", "limit=7", "limit=8 seed=2")[::step]:
         book.change()
         makes = [book.start(), book.start(f"SET={settings}")]
         said = [make.communicate(timeout=PATIENCE)[0] for make in makes]
@@ -170,31 +173,30 @@ def together(book: Book) -> Results:
         yield f"two makes, {settings or 'alike'}", wrong or book.complaint(tries=1)
 
 
-def signals(book: Book) -> Results:
+def signals(book: Book, step: int) -> Results:
     """Signals to all, or to make alone, some time after the start."""
-    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
-        for send in (os.killpg, os.kill):
-            for seconds in (0.5, 1.5, 3, 5):
-                if (send, number) == (os.kill, signal.SIGINT):
-                    continue  # a terminal sends it to all
-                book.change()
-                make = book.start()
-                time.sleep(seconds)
-                if make.poll() is None:
-                    send(make.pid, number)
-                make.communicate(timeout=PATIENCE)
-                wrong = book.orphans() or book.broken() or book.complaint()
-                yield f"{number.name} by {send.__name__} after {seconds} s", wrong
+    ways = [(os.killpg, n) for n in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)]
+    ways += [(os.kill, signal.SIGKILL), (os.kill, signal.SIGTERM)]
+    for (send, number), seconds in list(itertools.product(ways, (0.5, 2, 5)))[::step]:
+        book.change()
+        make = book.start()
+        time.sleep(seconds)
+        if make.poll() is None:
+            send(make.pid, number)
+        make.communicate(timeout=PATIENCE)
+        wrong = book.orphans() or book.broken() or book.complaint()
+        yield f"{number.name} by {send.__name__} after {seconds} s", wrong
 
 
 def main() -> None:
     """Try the kinds of fault that are named, or all."""
     tried = {f.__name__: f for f in (kills, full, damage, together, signals)}
-    bad = 0
-    for name in sys.argv[1:] or tried:
+    words, bad = sys.argv[1:], 0
+    step = max([1, *(int(word) for word in words if word.isdigit())])
+    for name in [word for word in words if not word.isdigit()] or tried:
         began, wrong, count = time.monotonic(), 0, 0
         with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-            for fault, complaint in tried[name](Book(Path(folder, "project"))):
+            for fault, complaint in tried[name](Book(Path(folder, "project")), step):
                 count, wrong = count + 1, wrong + bool(complaint)
                 if complaint:
                     print(f"  {name}: {fault}: {complaint}", flush=True)

@@ -258,9 +258,11 @@ def render_book(
     """
     from wslib.workbook.pages import write_pages
     from wslib.workbook.render import render
+    from wslib.workbook.turn import our_turn
 
-    write_pages(Path("."), profile)
-    render(Path("."), profile, edition=edition)
+    with our_turn(Path("build", profile)):
+        write_pages(Path("."), profile)
+        render(Path("."), profile, edition=edition)
 
 
 @app.command("preview")

@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 
+from wslib.runtime.kept import write_text
 from wslib.show.tables import Table
 from wslib.workbook.book import RenderError
 from wslib.workbook.results import headline, read_specification
@@ -76,7 +77,7 @@ def _compare(sweep: Sweep, results: list[dict], settings: str) -> None:
     picture = draw(frame, knobs, numbers)
     parts = [f"# Sweep of `{sweep.chapter.name}`", *map(Table._repr_markdown_, tables)]
     text = "\n\n".join([*parts, f"![](figures/{picture.path.name})"])
-    (sweep.folder / "sweep.md").write_text(text + "\n", encoding="utf-8")
+    write_text(sweep.folder / "sweep.md", text + "\n")
 
 
 def _notes(sweep: Sweep) -> list[str]:

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wslib.runtime.kept import digest
+from wslib.runtime.kept import digest, write_text
 from wslib.workbook import params
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.results import read_specification
@@ -127,9 +127,8 @@ def plan(sweep: Sweep, overrides: dict) -> list[Point]:
     check([sweep.chapter], sweep.build(first), {**overrides, **first.values})
     for point in sweep.points:
         build = sweep.build(point)
-        build.folder.mkdir(parents=True, exist_ok=True)
+        write_text(build.file(sweep.chapter, ".set"), point.settings + "\n")
         sweep.done(point).unlink(missing_ok=True)
-        build.file(sweep.chapter, ".set").write_text(point.settings + "\n", "utf-8")
     return sweep.points
 
 
