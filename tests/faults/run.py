@@ -1,6 +1,6 @@
 """Break a small book at many places, make it again, and count how often it is right.
 
-    .venv/bin/python tests/faults/run.py [kills] [full] [damage] [together] [signals] [N]
+    .venv/bin/python tests/faults/run.py [kills|full|damage|together|signals ...] [N]
 
 No part of `make test`: it takes minutes. Right is: what was the report before is whole
 after the fault, no process runs on, and the next make, at most the second, gives the
