@@ -35,34 +35,40 @@ class NotYaml(ValueError):
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}
 
-    def construct_mapping(self, node, deep=False):
-        names = []
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if name in names:
-                problem = f"{name} is given twice"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-            names.append(name)
-        return super().construct_mapping(node, deep)
-
-    def construct_yaml_float(self, node):
-        value = super().construct_yaml_float(node)
-        if not math.isfinite(value):
-            problem = f"{node.value} is no finite number"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
-        return value
-
 
 class _Dumper(yaml.SafeDumper):
     """Puts in quotation marks what either version would take for something else."""
 
 
+def _mapping(loader: _Loader, node: yaml.MappingNode):
+    names = []
+    for key, _ in node.value:
+        name = loader.construct_object(key, deep=True)
+        if name in names:
+            raise _error(f"{name} is given twice", key)
+        names.append(name)
+    yield from loader.construct_yaml_map(node)
+
+
+def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    value = loader.construct_yaml_float(node)
+    if not math.isfinite(value):
+        raise _error(f"{node.value} is no finite number", node)
+    return value
+
+
+def _error(problem: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
+
+TAG = "tag:yaml.org,2002:"
+_Loader.add_constructor(f"{TAG}map", _mapping)
+_Loader.add_constructor(f"{TAG}float", _float)
 for _kind, (_pattern, _first) in SCALARS.items():
     for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(
-            f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), _first
+            f"{TAG}{_kind}", re.compile(rf"(?:{_pattern})\Z"), _first
         )
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 
 
 def parse_yaml(text: str) -> Any:
