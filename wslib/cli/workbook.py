@@ -71,6 +71,7 @@ def check_chapters(
 def run_chapter(
     chapter: Annotated[Path, typer.Argument(help="A checked chapter")],
     profile: Profile = "sample",
+    overrides: Overrides = "",
     place: Place = None,
 ) -> None:
     """Execute a chapter that was checked, or only join its new prose.
@@ -79,9 +80,11 @@ def run_chapter(
     Example: wslib workbook run chapters/NN_name.py --profile smoke
     """
     from wslib.workbook.chapter import Chapter
-    from wslib.workbook.run import Build, run
+    from wslib.workbook.params import parse_overrides
+    from wslib.workbook.run import Build, run, tidy_up_when_ended
 
-    run(Chapter(chapter), Build(profile, place=place))
+    tidy_up_when_ended()
+    run(Chapter(chapter), Build(profile, place=place), parse_overrides(overrides))
 
 
 @sweep.command("plan")
@@ -271,9 +274,11 @@ def render_book(
     """
     from wslib.workbook.pages import write_pages
     from wslib.workbook.render import render
+    from wslib.workbook.turn import our_turn
 
-    write_pages(Path("."), profile)
-    render(Path("."), profile, edition=edition)
+    with our_turn(Path("build", profile)):
+        write_pages(Path("."), profile)
+        render(Path("."), profile, edition=edition)
 
 
 @app.command("preview")

@@ -65,7 +65,9 @@ STYLE = {
 
 
 def use_house_style() -> None:
-    """Set the house look for all matplotlib figures made from here on."""
+    """Set the house look for all matplotlib figures made from here on, and nothing of a
+    matplotlibrc of the reader's own."""
+    matplotlib.rcdefaults()
     matplotlib.rcParams.update(STYLE)
 
 
@@ -103,7 +105,8 @@ def _render(fig: Figure, vector: bool) -> bytes:
     """The figure as a file, without date and without the name of the program."""
     file, kind = io.BytesIO(), "svg" if vector else "png"
     dated = ("Date", "Creator") if vector else ("Software",)
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context():
+        use_house_style()
         fig.savefig(file, format=kind, dpi=DPI, metadata=dict.fromkeys(dated))
     return file.getvalue()
 
