@@ -12,7 +12,13 @@ OVER    ?=
 LIMIT   ?= 200
 EDITION ?=
 PYTHON  ?= python3
-export SET OVER DATA
+# What a reader sets is text: Make shall not look for $(...) in it.
+$(foreach name,SET OVER DATA NAME LOOKS WSLIB_DATA,\
+  $(eval override $(name) := $$(value $(name))))
+export SET OVER DATA NAME LOOKS
+# The commands of one make are one to those that wait for it.
+WSLIB_MAKE := $(or $(WSLIB_MAKE),$(shell echo $$PPID))
+export WSLIB_MAKE
 # One Ctrl-C ends the jobs of srun, which by itself only says that they are running.
 export SLURM_DISABLE_STATUS ?= 1
 
@@ -20,7 +26,7 @@ export SLURM_DISABLE_STATUS ?= 1
 override CH := $(if $(filter 1 2 3 4 5 6 7 8 9,$(CH)),0)$(CH)
 
 WSLIB     := .venv/bin/wslib
-RENDER     = PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE) $(if $(EDITION),--edition $(EDITION))
+RENDER     = PATH="$$PWD/.venv/bin:$$PATH" $(WSLIB) workbook render --profile $(PROFILE) $(if $(EDITION),--edition $(EDITION))
 BUILD     := build/$(PROFILE)
 OUT       := report/_output/$(PROFILE)$(if $(EDITION),-$(EDITION))
 CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py)))
@@ -29,6 +35,11 @@ CHECKED   := $(BUILD)/.checked$(CH)
 BOOK      := $(wildcard *.qmd CITATION.cff) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.* report/teacher/*)
 PIP_CPU   := $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
+CHECK      = $(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) $(ASKED) --build $(BUILD)
+ASKED      = --set "$$SET" --data "$$DATA"
+SETTINGS   = printf '%s\n' "$$SET" "$$DATA" "$$WSLIB_DATA"
+# A .venv whose Python is gone, as after an upgrade of the system, is made anew.
+GONE      := $(shell test -L .venv/bin/python && ! test -e .venv/bin/python && echo gone)
 ENGINE    := $(wildcard wslib/cli/__init__.py wslib/cli/workbook.py wslib/workbook/*.py)
 
 ifeq ($(wildcard _quarto-$(PROFILE).yml),)
@@ -36,9 +47,9 @@ ifeq ($(wildcard _quarto-$(PROFILE).yml),)
 endif
 
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
+# These are written whole or not at all, and what stands there is the last good one.
+.PRECIOUS: $(BUILD)/%.ipynb $(BUILD)/%.json $(OUT)/index.html $(OUT)/workbook.pdf
 .SUFFIXES:
-.SECONDARY:
 .PHONY: help report chapter pdf summary slides record preview sync colab sweep points \
         test lint check lab doctor clean distclean FORCE
 
@@ -98,34 +109,35 @@ summary: $(NOTEBOOKS) ## two pages about one chapter: make summary CH=04 PROFILE
 	@$(WSLIB) workbook summary $(CHAPTERS) --profile $(PROFILE)
 
 slides: $(NOTEBOOKS) | .venv/.quarto ## slides of each chapter, one HTML file [CH=04]
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook slides $(CHAPTERS) --profile $(PROFILE)
+	@PATH="$$PWD/.venv/bin:$$PATH" $(WSLIB) workbook slides $(CHAPTERS) --profile $(PROFILE)
 
 record: $(NOTEBOOKS) ## keep a run on real data: make record CH=02 PROFILE=full NAME=unseen LOOKS=never
-	@$(WSLIB) workbook record $(CHAPTERS) --profile $(PROFILE) --name "$(NAME)" \
-	  --looks "$(LOOKS)" --set "$$SET"
+	@$(WSLIB) workbook record $(CHAPTERS) --profile $(PROFILE) --name "$$NAME" \
+	  --looks "$$LOOKS" --set "$$SET"
 	@$(WSLIB) workbook headline
 
 $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
 	@echo "$*: profile $(BUILD:build/%=%)"
-	@$(if $(RUN),$(RUN),WSLIB_JOBS=$(JOBS)) $(WSLIB) workbook run $< --profile $(PROFILE) \
-	  --build $(BUILD)
+	@exec env $(if $(RUN),$(RUN),WSLIB_JOBS=$(JOBS)) $(WSLIB) workbook run $< \
+	  --profile $(PROFILE) $(ASKED) --build $(BUILD)
 
 # What each chapter will run with. The check rewrites only files whose content changes.
 $(BUILD)/%.json: $(CHECKED)
-	@test -f $@ || { rm -f $<; echo "$@ is gone; run make again"; false; }
+	@test -f $@ || $(CHECK)
 
 $(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml params/*.yml) $(ENGINE) $(BUILD)/.settings \
             | .venv/.installed
-	@$(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) --set "$$SET" \
-	  --data "$$DATA" --build $(BUILD)
-	@touch $@
+	@$(CHECK)
+	@$(SETTINGS) > $(BUILD)/.settings && touch $@
 
 $(BUILD)/.settings: FORCE
 	@mkdir -p $(BUILD)
-	@printf '%s\n' "$$SET" "$$DATA" "$$WSLIB_DATA" | cmp -s - $@ || \
-	  printf '%s\n' "$$SET" "$$DATA" "$$WSLIB_DATA" > $@
+	@$(SETTINGS) | cmp -s - $@ || $(SETTINGS) > $@
 
--include $(wildcard $(BUILD)/*.d)
+# The rules that runs have left. Where one is lost or damaged, its chapter is looked at.
+RULES := $(shell grep -lsx '. whole' $(BUILD)/*.d)
+-include $(RULES)
+$(filter-out $(RULES:.d=.ipynb),$(NOTEBOOKS)): FORCE
 
 # ------------------------------------------------------------------------ the editors
 
@@ -155,7 +167,7 @@ $(BUILD)/.points: FORCE | .venv/.installed
 points: $(POINTS:%=$(DONE))
 
 $(DONE): FORCE
-	@$(MAKE) --no-print-directory chapter BUILD=$(@D) SET="$$SET $$(cat $(@:done=set))"
+	@$(MAKE) --no-print-directory chapter BUILD=$(@D) SET="$$SET $$(cat $(@:done=set))" DATA="$$DATA"
 	@touch $@
 
 # ------------------------------------------------------------------------- the rest
@@ -174,7 +186,8 @@ lab: .venv/.lab ## JupyterLab, in which a script opens as a notebook
 	@exec .venv/bin/jupyter-lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
 
 doctor: ## say what is installed, found and missing
-	@test -x $(WSLIB) || { echo "there is no .venv yet: make report makes it"; false; }
+	@test -z "$(GONE)" -a -x $(WSLIB) || \
+	  { echo "there is no .venv, or its Python is gone: make report makes it"; false; }
 	@$(WSLIB) doctor
 
 clean: ## remove what was made for PROFILE
@@ -183,12 +196,12 @@ clean: ## remove what was made for PROFILE
 distclean: ## remove all that was made, .venv too
 	rm -rf build report/_output .venv
 
-.venv/.installed: requirements.txt pyproject.toml
+.venv/.installed: requirements.txt pyproject.toml $(if $(GONE),FORCE)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
 	  "this is Python %d.%d, it takes 3.11 or later: make PYTHON=python3.12" % v[:2])'
 	@echo "installing what requirements.txt pins into .venv: some minutes, several GB"
 	@echo "without a GPU: stop it, and say make TORCH=cpu ... for the small build of PyTorch"
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(if $(GONE),--clear) .venv
 	.venv/bin/python -m pip install $(PIP_CPU) --requirement requirements.txt
 	.venv/bin/python -m pip install --quiet --no-deps --editable .
 	@touch $@

@@ -50,6 +50,50 @@ local function inlines_of(markdown)
   return pandoc.utils.blocks_to_inlines(pandoc.read(markdown, 'markdown').blocks)
 end
 
+-- Check: what Jupyter, the web book and the PDF would not show alike -----------------
+
+local KINDS = { html = 'raw HTML, which a PDF cannot show',
+                tex = 'raw TeX, which a web page cannot show' }
+
+-- The first words of the line in a paragraph that begins with its `i`th inline.
+local function words_from(content, i)
+  local words = List()
+  while content[i] and (content[i].t == 'Str' or content[i].t == 'Space') and #words < 9 do
+    words:insert(stringify(content[i]))
+    i = i + 1
+  end
+  return table.concat(words)
+end
+
+local function checker(file)
+  local named = {}
+  local function check_raw(raw)
+    local text = raw.text:match('^%s*([^\n]*)'):gsub('%s+$', '')
+    if text:match('^<br%s*/?>$') then return pandoc.LineBreak() end
+    if text:match('^<!%-%-') then return nil end
+    local tag = text:match('^</?%a+') or text
+    if not text:match('^</') and not named[tag] then
+      named[tag] = true
+      local kind = KINDS[raw.format] or 'shown in one format only'
+      problem(file, text:sub(1, 60) .. ': ' .. kind .. '; write Markdown')
+    end
+  end
+  return {
+    RawInline = check_raw, RawBlock = check_raw,
+    Para = function(para)
+      local content = para.content
+      for i = 2, #content - 1 do
+        local text = content[i].t == 'Str' and content[i].text or ''
+        local opens = text:match('^[-*+]$') or text:match('^1[.)]$') or text:match('^#+$')
+        if opens and content[i - 1].t == 'SoftBreak' and content[i + 1].t == 'Space' then
+          problem(file, words_from(content, i) .. ': a list or heading to Jupyter, not '
+            .. 'to the book; put an empty line before it')
+        end
+      end
+    end,
+  }
+end
+
 -- Normalise: one form for each thing -----------------------------------------------
 
 local function float(id, content, caption)
@@ -153,12 +197,26 @@ local function register(label, entry, file)
   end
 end
 
+-- Numbers such as ² and ① are none to Typst, which takes no label with them.
+local function labelled(id)
+  local kept = List()
+  for _, code in utf8.codes(id) do
+    local odd = code == 0xb2 or code == 0xb3 or code == 0xb9 or code >= 0xbc and code <= 0xbe
+      or code >= 0x2070 and code <= 0x209c or code >= 0x2150 and code <= 0x215f
+      or code >= 0x2460 and code <= 0x24ff or code >= 0x2776 and code <= 0x2793
+      or code >= 0x3220 and code <= 0x33ff or code >= 0x1f100 and code <= 0x1f1ff
+    if not odd then kept:insert(utf8.char(code)) end
+  end
+  return #kept > 0 and table.concat(kept) or 'section'
+end
+
 -- Two chapters may both have a section "Exercises": the second one's id gets a number.
 local function unique(id, renamed)
-  local fresh, count = id, 1
+  local base = labelled(id)
+  local fresh, count = base, 1
   while used_ids[fresh] do
     count = count + 1
-    fresh = id .. '-' .. count
+    fresh = base .. '-' .. count
   end
   if fresh ~= id then renamed[id] = renamed[id] or fresh end
   used_ids[fresh] = true
@@ -399,7 +457,9 @@ end
 
 local function prepare_chapter(state)
   state.counts, state.depths, state.renamed = {}, {}, {}
-  state.blocks = pandoc.Blocks(state.blocks):walk(normalise):walk({
+  local checked = pandoc.Blocks(state.blocks)
+  if not rawget(_G, 'quarto') then checked = checked:walk(checker(state.file)) end
+  state.blocks = checked:walk(normalise):walk({
     traverse = 'topdown',
     Header = function(header) return number_header(header, state) end,
     Div = function(div) return number_float(div, state) end,

@@ -46,10 +46,18 @@ end
 local RENAMED = { ['dot%.circle'] = 'dot.o', ['times%.circle'] = 'times.o',
                   ['minus%.circle'] = 'minus.o', ['%f[%a]sect%f[%A]'] = 'inter' }
 
+local function renamed(symbols)
+  for old, new in pairs(RENAMED) do symbols = symbols:gsub(old, new) end
+  return symbols
+end
+
+-- Words within quotation marks are the author's.
 function typst.Math(math)
   local text = pandoc.write(pandoc.Pandoc({ pandoc.Plain({ math }) }), 'typst')
-  for old, new in pairs(RENAMED) do text = text:gsub(old, new) end
-  return raw((text:gsub('%s+$', '')))
+  text = ('""' .. text:gsub('\\"', '\1')):gsub('("[^"]*")([^"]*)', function(words, symbols)
+    return words .. renamed(symbols)
+  end)
+  return raw((text:sub(3):gsub('\1', '\\"'):gsub('%s+$', '')))
 end
 
 function typst.Code(code)
@@ -61,34 +69,68 @@ function typst.Span(span)
   return List({ raw('#small[') }) .. span.content .. { raw(']') }
 end
 
+local function is_words(block) return block.t == 'Plain' or block.t == 'Para' end
+
+-- The blocks of a row: words in one block, lists, code and so on in their own.
 local function typst_row(row)
-  local cells = List()
+  local blocks = List()
   for _, cell in ipairs(row.cells) do
     local span = ''
     if cell.col_span > 1 then span = 'colspan: ' .. cell.col_span .. ', ' end
     if cell.row_span > 1 then span = span .. 'rowspan: ' .. cell.row_span .. ', ' end
-    cells:insert(raw(span ~= '' and 'table.cell(' .. span .. ')[' or '['))
-    cells:extend(pandoc.utils.blocks_to_inlines(cell.contents, { pandoc.LineBreak() }))
-    cells:insert(raw('], '))
+    local open = raw(span ~= '' and 'table.cell(' .. span .. ')[' or '[')
+    local only_words = true
+    for _, block in ipairs(cell.contents) do only_words = only_words and is_words(block) end
+    if only_words then
+      local words = pandoc.utils.blocks_to_inlines(cell.contents, { pandoc.LineBreak() })
+      blocks:insert(pandoc.Plain(List({ open }) .. words .. { raw('], ') }))
+    else
+      blocks:extend({ pandoc.Plain({ open }) } .. cell.contents .. { raw_block('], ') })
+    end
   end
-  return cells
+  return blocks
+end
+
+local function rows_of(rows)
+  local blocks = List()
+  for _, row in ipairs(rows) do blocks:extend(typst_row(row)) end
+  return blocks
+end
+
+-- Plain blocks in a row, as one: there is no need for an empty line between them.
+local function joined(blocks)
+  local result = List()
+  for _, block in ipairs(blocks) do
+    local last = result[#result]
+    if block.t == 'Plain' and last and last.t == 'Plain' then
+      last.content:extend(block.content)
+    else
+      result:insert(block)
+    end
+  end
+  return result
 end
 
 function typst.Table(tbl)
   local sides = { AlignRight = 'right', AlignCenter = 'center' }
   local aligns = tbl.colspecs:map(function(spec) return sides[spec[1]] or 'left' end)
-  local parts = List({ raw(('#table(columns: %d, align: (%s,), '):format(
-    #aligns, table.concat(aligns, ', '))) })
+  local blocks = List()
+  local function write(text) blocks:insert(pandoc.Plain({ raw(text) })) end
+  write(('#table(columns: %d, align: (%s,), '):format(#aligns, table.concat(aligns, ', ')))
   if #tbl.head.rows > 0 then
-    parts:insert(raw('table.header('))
-    for _, row in ipairs(tbl.head.rows) do parts:extend(typst_row(row)) end
-    parts:insert(raw('), table.hline(stroke: fine-rule), '))
+    write('table.header(')
+    blocks:extend(rows_of(tbl.head.rows))
+    write('), table.hline(stroke: fine-rule), ')
   end
   for _, body in ipairs(tbl.bodies) do
-    for _, row in ipairs(body.body) do parts:extend(typst_row(row)) end
+    blocks:extend(rows_of(body.head) .. rows_of(body.body))
   end
-  parts:insert(raw('table.hline(stroke: strong-rule))'))
-  return pandoc.Plain(parts)
+  if #tbl.foot.rows > 0 then
+    write('table.hline(stroke: fine-rule), ')
+    blocks:extend(rows_of(tbl.foot.rows))
+  end
+  write('table.hline(stroke: strong-rule))')
+  return joined(blocks)
 end
 
 -- Typst breaks code lines at spaces only; cut what has none for longer than a line.

@@ -128,7 +128,8 @@ def test_a_truncated_picture_and_a_wrong_size_are_found(tmp_path):
     summary = summarise_folder(folder)
     said = "\n".join(summary["problems"])
     assert "000.jpg: not a readable image: " in said
-    assert "001.jpg: has 20 x 10 pixels, its annotation says " in said
+    assert "001.xml: size " in said
+    assert "the upright image has 20 x 10: its boxes are of another picture" in said
     assert "002.xml: no such picture in JPEGImages; left out" in said
     assert "003.xml: no element found: line 1" in said
     assert "004.jpg: no annotation; left out" in said

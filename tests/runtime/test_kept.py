@@ -30,6 +30,7 @@ from wslib.runtime.kept import (
     keyed,
     move,
     read_kept,
+    read_text,
     write_bytes,
     write_json,
     write_text,
@@ -94,6 +95,30 @@ def test_permissions_stay(tmp_path):
     file.chmod(0o750)
     write_text(file, "two")
     assert stat.S_IMODE(file.stat().st_mode) == 0o750 and file.read_text() == "two"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
+def test_links_stay_and_write_protected_files_too(tmp_path):
+    file, link = tmp_path / "far/real", tmp_path / "link"
+    write_text(file, "one")
+    link.symlink_to(file)
+    write_text(link, "two")
+    assert link.is_symlink() and file.read_text() == "two"
+    file.chmod(0o444)
+    for path in (file, link):
+        with pytest.raises(NotWritten, match="far/real: cannot .* write-protected"):
+            write_text(path, "three")
+    assert file.read_text() == "two" and len(list(file.parent.iterdir())) == 1
+
+
+def test_texts_are_utf8_with_or_without_a_mark(tmp_path):
+    file = tmp_path / "a"
+    for content in (b"\xef\xbb\xbfgr\xc3\xbcn\r\n", b"gr\xc3\xbcn\n"):
+        file.write_bytes(content)
+        assert read_text(file) == "grün\n"
+    file.write_bytes(b"gr\xfcn")
+    with pytest.raises(ValueError, match=r"a: not in UTF-8 \(byte 3\); save it as"):
+        read_text(file)
 
 
 def test_two_who_write_the_same_file_do_not_meet(tmp_path):

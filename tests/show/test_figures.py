@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import sys
 
@@ -55,6 +56,27 @@ def test_png_has_120_dots_an_inch(image):
     data = figures.Picture(fig, "small").data
     width, height = (int.from_bytes(data[i : i + 4], "big") for i in (16, 20))
     assert (width, height) == (int(3.1 * 120), 240)
+
+
+def test_nothing_of_a_readers_own_matplotlibrc(tmp_path, image):
+    own = (
+        "image.origin: lower\nsavefig.bbox: tight\naxes.facecolor: red\naxes.grid: True"
+    )
+    code = (
+        "import sys, numpy as np; from wslib.show import figures;"
+        "image = np.zeros((30, 40, 3), np.uint8); image[:9, :9] = 200;"
+        "fig, [[a, b]] = figures.new_figure(1, 2, 3, 2); a.plot([1, 3]);"
+        "figures.show_image(b, image); figures.draw_boxes(b, true=[[0, 0, 9, 9]]);"
+        "sys.stdout.buffer.write(figures.Picture(fig, 'x').data)"
+    )
+    pictures = []
+    for lines in ("", own):
+        (tmp_path / "matplotlibrc").write_text(lines)
+        environment = {**os.environ, "MATPLOTLIBRC": str(tmp_path)}
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE)
+        pictures.append(done.stdout)
+    assert pictures[0].startswith(b"\x89PNG") and pictures[0] == pictures[1]
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x.png"])
@@ -141,3 +163,23 @@ def test_lines():
     assert [line.get_label() for line in axes[0, 0].lines] == ["a", "b"]
     assert to_hex(axes[0, 0].lines[0].get_color()) == figures.TEAL
     assert axes[0, 0].get_legend() is not None and len(axes[0, 0].collections) == 1
+
+
+@pytest.mark.parametrize("heatmaps", [None, [np.zeros((4, 4))]])
+def test_a_name_is_drawn_as_it_is(image, heatmaps):
+    """Between two $ there would be a formula, as wide as what is between."""
+    widths = []
+    for name in ("x", "$x$", "$$x$$"):
+        fig, (axis,) = figures.image_grid([image], [name], heatmaps=heatmaps)
+        fig.draw_without_rendering()
+        widths.append(axis.title.get_window_extent().width)
+    assert widths[2] - widths[1] == pytest.approx(widths[1] - widths[0], rel=0.2)
+    assert widths[1] > 1.5 * widths[0]
+    assert figures.as_written("\udce9$") == r"\udce9\$"
+
+
+@pytest.mark.parametrize("shape", [(1, 3000, 3), (3000, 1, 3), (1, 1, 3)])
+def test_a_slender_image_has_room_of_ten_to_one(shape):
+    fig, _ = figures.image_grid([np.zeros(shape, np.uint8)], ["one"], width=2)
+    width, height = fig.get_size_inches()
+    assert width == 2 and 0.2 < height < 21

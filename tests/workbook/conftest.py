@@ -140,6 +140,11 @@ class Project:
         )
 
 
+@pytest.fixture(scope="session")
+def new_project() -> type[Project]:
+    return Project
+
+
 @pytest.fixture
 def project(tmp_path) -> Project:
     return Project(tmp_path / "project")

@@ -60,8 +60,8 @@ def test_all_missing_files_are_named(tmp_path):
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("book: [", "_quarto-smoke.yml: not valid YAML"),
-        ("- a", "_quarto-smoke.yml: expected a mapping"),
+        ("book: [", "_quarto-smoke.yml: not YAML"),
+        ("- a", "_quarto-smoke.yml: expected lines"),
         ("book: {}", "_quarto-smoke.yml: lists no chapters"),
     ],
 )

@@ -117,6 +117,25 @@ def test_asis_output_is_markdown_and_other_text_is_quiet(read):
     assert "{.output .stderr}\nw\n" in text.markdown
 
 
+@pytest.mark.parametrize(
+    "printed, shown",
+    [
+        ("10%\r50%\r100%\nx", "100%\nx"),
+        ("abcdef\rxyz", "xyzdef"),
+        ("abc\b\bX", "aXc"),
+        ("old line\r\x1b[Knew", "new"),
+        ("gone\x1b[2K\rhere", "here"),
+        ("\x1b]8;;http://a.b\x07a link\x1b]8;;\x1b\\", "a link"),
+        ("\x1b[1;31mred\x1b[0m\x1b[?25l", "red"),
+        ("windows\r\nlines\r\n", "windows\nlines"),
+        ("a\0\x07\x0cb", "ab"),
+    ],
+)
+def test_output_is_what_a_terminal_would_show(read, printed, shown):
+    text = read(cell("p()", stream(printed))).markdown
+    assert f"``` {{.output .stdout}}\n{shown}\n```" in text
+
+
 def test_fences_are_longer_than_those_inside(read):
     text = read(cell("s = '````'", stream("```\n"))).markdown
     assert "````` {.python" in text and "```` {.output" in text
@@ -141,10 +160,27 @@ def test_empty_cells_need_no_execution(read):
     assert read(cell("", count=None)).problems == []
 
 
-def test_what_is_no_notebook_is_named(tmp_path):
-    (tmp_path / "a.ipynb").write_text("{}")
+@pytest.mark.parametrize("content", [b"{}", b"[1]", b"\xff\0", b'{"cells": 3}', b""])
+def test_what_is_no_notebook_is_named(tmp_path, content):
+    (tmp_path / "a.ipynb").write_bytes(content)
     document = read_document(tmp_path / "a.ipynb", "a.ipynb", tmp_path, "true")
     assert document.problems == ["a.ipynb: not a notebook of nbformat 4"]
+
+
+def test_a_page_that_is_not_utf8_is_named(tmp_path):
+    (tmp_path / "a.qmd").write_bytes(b"# Gr\xfcn")
+    document = read_document(tmp_path / "a.qmd", "a.qmd", tmp_path, "true")
+    assert document.problems == [
+        f"{tmp_path}/a.qmd: not in UTF-8 (byte 5); save it as UTF-8"
+    ]
+
+
+def test_the_head_of_a_page_stays_and_code_too(tmp_path):
+    text = "---\ntitle: A\n---\n\nx\n\n---\ny\n\n```\n---\n(@a)\n```\n\n(@b)\n"
+    (tmp_path / "a.qmd").write_text(text)
+    document = read_document(tmp_path / "a.qmd", "a.qmd", tmp_path, "true")
+    expected = text.replace("---\ny", "----\ny").replace("(@b", "\\(@b")
+    assert document.markdown == expected
 
 
 @pytest.mark.parametrize(

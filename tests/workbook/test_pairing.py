@@ -653,6 +653,32 @@ def test_the_mode_of_a_file_stays(pair):
     assert pair.chapter.stat().st_mode & 0o777 == 0o755
 
 
+def test_a_linked_chapter_stays_a_link(pair, tmp_path):
+    real = tmp_path / "real.py"
+    pair.chapter.rename(real)
+    pair.chapter.symlink_to(real)
+    edit_notebook(pair, 5, "The end.", "The very end.")
+    sync(pair)
+    assert pair.chapter.is_symlink() and "The very end." in real.read_text()
+
+
+def test_a_write_protected_chapter_is_not_replaced(pair, capsys):
+    pair.chapter.chmod(0o444)
+    edit_notebook(pair, 5, "The end.", "The very end.")
+    assert sync_all([pair]) == (0, 1)
+    said = capsys.readouterr().err
+    assert "06_demo.py: cannot be written: it is write-protected" in said
+    assert pair.chapter.read_text() == SMALL
+    pair.chapter.chmod(0o644)
+    assert sync_all([pair]) == (1, 0) and "very end" in pair.chapter.read_text()
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    pair = new_pair(tmp_path, "\ufeff" + SMALL)
+    assert load(pair)["cells"][0]["cell_type"] == "markdown"
+    assert sync(pair) is None and pair.chapter.read_bytes().startswith(b"\xef\xbb\xbf")
+
+
 # ------------------------------------------------------------ the command line and Make
 
 

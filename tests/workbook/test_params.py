@@ -7,6 +7,7 @@ from wslib.workbook.params import (
     parse_overrides,
     read_yaml,
 )
+from wslib.workbook.strict_yaml import NotYaml
 
 CELL = """
 from typing import Literal
@@ -38,7 +39,9 @@ def test_good_values_pass_and_int_becomes_float():
         ({"seed": "1"}, "x.yml: seed must be int, not '1'"),
         ({"seed": True}, "seed must be int, not True"),
         ({"seed": 1.5}, "seed must be int"),
-        ({"rate": "1e-4"}, 'write "1.0e-4", not "1e-4"'),
+        ({"rate": ".inf"}, "rate must be float, not '.inf'"),
+        ({"rate": float("inf")}, "rate must be float, not inf"),
+        ({"seed": "010"}, "seed must be int, not '010'"),
         ({"names": ["dog", 3]}, "names must be list[str]"),
         ({"mode": "mean"}, "mode must be one of max, average, not 'mean'"),
     ],
@@ -69,10 +72,10 @@ def test_yaml_file(tmp_path):
     file.write_text("")
     assert read_yaml(file) == {}
     file.write_text("- 1\n- 2\n")
-    with pytest.raises(ParameterError, match="a.yml: expected lines"):
+    with pytest.raises(NotYaml, match="a.yml: expected lines"):
         read_yaml(file)
     file.write_text("a: [1\nb: 2")
-    with pytest.raises(ParameterError, match="a.yml: not YAML"):
+    with pytest.raises(NotYaml, match="a.yml: not YAML: line 2"):
         read_yaml(file)
     with pytest.raises(FileNotFoundError, match="none.yml: no such parameter file"):
         read_yaml(tmp_path / "none.yml")
@@ -84,8 +87,8 @@ def test_overrides():
         "seed": 1, "names": ["cat", "dog"], "mode": "a b", "limit": None,
     }  # fmt: skip
     assert parse_overrides("") == {}
-    for bad in ("seed", "=3", "a-b=3", "a=[1"):
-        with pytest.raises(ParameterError, match="expected name=value|not YAML"):
+    for bad in ("seed", "=3", "a-b=3", "a=[1", "a=1 a=1"):
+        with pytest.raises(ParameterError, match="name=value|not YAML|given twice"):
             parse_overrides(bad)
 
 

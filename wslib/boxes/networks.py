@@ -67,10 +67,12 @@ class VocNetwork(ABC):
         batch_size: int = 8,
     ) -> np.ndarray:
         """Ask for each of n classes in each image, (N, n). `size`: the side at which
-        images are read, by default the network's own. Raises ValueError below 32."""
-        check_size(size or self.size)
+        images are read, by default the network's own. Raises ValueError as
+        `check_size`."""
+        size = self.size if size is None else size
+        check_size(size)
         wanted = self.outputs(classes)
-        return self._classify(paths, size or self.size, batch_size)[:, wanted]
+        return self._classify(paths, size, batch_size)[:, wanted]
 
     @abstractmethod
     def class_maps(
@@ -113,7 +115,7 @@ class VocNetwork(ABC):
         batch_size: int = 8,
     ) -> Detections:
         """Find the boxes of a class in all images, in one pass. `size` as above."""
-        size = size or self.size
+        size = self.size if size is None else size
         check_size(size)
         (target,) = self.outputs([class_name])
         options = (target, recipe.kind, size, batch_size)

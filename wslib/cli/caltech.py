@@ -72,7 +72,7 @@ def train_network(
     input_size: Annotated[
         int, typer.Option(min=1, help="Side of the input in pixels")
     ] = 224,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images in a batch")] = 32,
+    batch_size: options.BatchSize = 32,
     learning_rate: Annotated[
         float, typer.Option(min=1e-8, help="At its start; it falls to 0")
     ] = 1e-3,
@@ -102,7 +102,7 @@ def train_network(
     no_batch_norm: Annotated[
         bool, typer.Option("--no-batch-norm", help="For simple, deeper and vgg")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="For all random numbers")] = 0,
+    seed: options.Seed = 0,
     device: options.Device = "auto",
     bfloat16: Annotated[
         bool, typer.Option("--bfloat16", help="Features in 16 bits, faster on some")
@@ -132,12 +132,13 @@ def train_network(
     from wslib.training.runs import best_epoch
 
     out = out or BUILD / network
-    kept_training.check_training(box_loss, augmentation, frozen, share)
+    kept_training.check_training(box_loss, box_weight, augmentation, frozen, share)
     shares = kept_training.parse_shares(split)
     switches = (frozen, not no_pretrained, not no_batch_norm, dropout)
     options = kept_training.choose_options(*switches) | {"input_size": input_size}
     build = partial(build_detector, network, seed, **options)
     build()  # refuses what the network has not, before pictures are read
+    place = pick_device(device)
     drawn = {"count": count} if dataset == "rendered" else {}
     settings = {"dataset": dataset, "split": shares, "share": share}
     settings |= {**drawn, "seed": seed}
@@ -147,7 +148,7 @@ def train_network(
     with resumable():
         pictures = open_caltech(dataset, **drawn)
         print_notes(pictures.notes)
-        model = build(num_classes=len(pictures.classes)).to(pick_device(device))
+        model = build(num_classes=len(pictures.classes)).to(place)
         model.bfloat16 = bfloat16
         check_out(out / "best.pt")
         trained = kept_training.train_kept(model, pictures, out, settings, **training)
@@ -231,7 +232,7 @@ def predict_pictures(
 
     A CSV, or a folder with images/ and annotations/, also gives the true box (dashed)
     and the IoU; a box is orange where all is right, else vermilion. Writes a copy of
-    each picture, and predictions.csv with corners in pixels of the file.
+    each picture, and predictions.csv with corners in pixels of the upright picture.
 
     \b
     Example: wslib caltech predict build/caltech/simple/best.pt own/ --sheet
@@ -258,7 +259,8 @@ def predict_pictures(
                 _save_prediction(one, copies[one.path])
                 shown.append(replace(one, image=None))
     with written_whole(out / "predictions.csv") as part:
-        predictions.make_frame(shown).to_csv(part, index=False)
+        frame = predictions.make_frame(shown)
+        frame.to_csv(part, index=False, errors="backslashreplace")  # of odd names
     if sheet and shown:
         _save_sheet(shown, out / "sheet.png")
     if as_json:

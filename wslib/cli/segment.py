@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from wslib.cli.console import (
     print_json,
     print_notes,
     save_figure,
+    sparing,
     write_json,
 )
 from wslib.models.published import SAMS
@@ -85,8 +85,8 @@ def segment_images(
     points and box in pixels, x to the right, labels (1 on the object, 0 beside it), the
     class with its probability, and the IoU that SAM expects (score).
 
-    The pixels are taken as they are stored: a photograph that a camera has only marked
-    to be turned stays on its side.
+    A camera's note to turn a picture is obeyed: points, box and mask are of the upright
+    one. A picture that cannot be read is named, and the others go on; then status 1.
 
     sam_tiny learnt from drawn pictures (`wslib sam card`). For photographs fetch a
     published SAM, and name it: `wslib sam fetch vit_b`, then `--sam vit_b`.
@@ -99,6 +99,7 @@ def segment_images(
     """
     from wslib.boxes.explainer import Explainer
     from wslib.prompting.named_pipelines import check_pipeline, open_pipeline
+    from wslib.prompting.prompter import checked_image
     from wslib.show.pictures import draw_segmentation
 
     check_pipeline(pipeline)
@@ -107,8 +108,10 @@ def segment_images(
     number = None if target is None else explainer.class_number(target)
     segmenter = open_pipeline(pipeline, sam, sam_checkpoint, threshold, device)
     settings = {"sam": sam, "pipeline": pipeline, "threshold": threshold}
-    rows = []
-    for image, pixels, (mask, overlay, points) in _read_each(planned):
+    rows, unread = [], []
+    for image, pixels, (mask, overlay, points) in _read_each(
+        planned, unread, checked_image
+    ):
         explained = explainer.explain(pixels, number)
         result = segmenter.run(pixels, explained.heatmap)
         prompt, titles = result.prompt, (explained.title, f"score {result.score:.2f}")
@@ -127,6 +130,8 @@ def segment_images(
         print_json(rows)
     if sam == "sam_tiny" and any(row["score"] < LOW for row in rows):
         print_notes([TINY])
+    if unread:
+        raise typer.Exit(1)
 
 
 def map_images(
@@ -148,7 +153,8 @@ def map_images(
     """Draw where a classifier sees a class in pictures.
 
     Writes NAME_cam.png, the map over the picture. The numbers (--npy) are float32 from
-    0 to 1, a row for each row of the picture.
+    0 to 1, a row for each row of the upright picture. A picture that cannot be read is
+    named, and the others go on; then status 1.
 
     \b
     Example: wslib cam cat.jpg --target "Egyptian cat" --layer stage5
@@ -161,8 +167,8 @@ def map_images(
     planned = _plan(images, out, ("_cam.png", "_cam.npy")[: 1 + npy])
     explainer = Explainer(model, method, layer or [], size, device)
     number = None if target is None else explainer.class_number(target)
-    rows = []
-    for image, pixels, (picture, *numbers) in _read_each(planned):
+    rows, unread = [], []
+    for image, pixels, (picture, *numbers) in _read_each(planned, unread):
         explained = explainer.explain(pixels, number)
         save_figure(draw_map(pixels, explained.title, explained.heatmap), picture)
         for path in numbers:
@@ -176,6 +182,8 @@ def map_images(
             _print_line(image, explained, text, picture)
     if as_json:
         print_json(rows)
+    if unread:
+        raise typer.Exit(1)
 
 
 # ------------------------------------------------------------------------------- files
@@ -192,19 +200,20 @@ def _plan(images: Sequence[Path], out: Path, endings: Sequence[str]) -> dict:
     return planned
 
 
-def _read_each(planned: dict[Path, list[Path]]) -> Iterator[tuple]:
-    """Read each image, (H, W, 3) uint8, as it is stored: on those pixels masks are
-    measured. One that lies on its side is named on standard error."""
-    from wslib.data.image_files import is_turned
+def _read_each(
+    planned: dict[Path, list[Path]], unread: list[str], check: Callable | None = None
+) -> Iterator[tuple]:
+    """Read each image, (H, W, 3) uint8, and `check` it; complain of those that fail,
+    and note it in `unread`."""
     from wslib.data.images import read_image
 
     for path, results in planned.items():
-        pixels = read_image(path)
-        if is_turned(path):
-            text = "taken as it is stored, though a camera marked it to be turned; "
-            text += "if it lies on its side, turn it and save it"
-            print(f"wslib: {path}: {text}", file=sys.stderr)
-        yield path, pixels, results
+        pixels = None
+        with sparing(path, unread):
+            image = read_image(path)
+            pixels = check(image) if check else image
+        if pixels is not None:
+            yield path, pixels, results
 
 
 def _segmentation_row(image: Path, explained, result) -> dict:

@@ -69,9 +69,9 @@ def check_chapters(
     \b
     Example: wslib workbook check chapters/*.py --set "seed=1"
     """
+    from wslib.workbook.build import Build
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.params import parse_overrides
-    from wslib.workbook.run import Build
     from wslib.workbook.settings import check
 
     build = Build(profile, place=place)
@@ -111,6 +111,8 @@ def check_form(chapters: SomeChapters = None) -> None:
 def run_chapter(
     chapter: Annotated[Path, typer.Argument(help="A checked chapter")],
     profile: Profile = "sample",
+    overrides: Overrides = "",
+    data: Data = "",
     place: Place = None,
 ) -> None:
     """Execute a chapter that was checked, or only join its new prose.
@@ -118,10 +120,14 @@ def run_chapter(
     \b
     Example: wslib workbook run chapters/NN_name.py --profile smoke
     """
+    from wslib.workbook.build import Build
     from wslib.workbook.chapter import Chapter
-    from wslib.workbook.run import Build, run
+    from wslib.workbook.params import parse_overrides
+    from wslib.workbook.run import run, tidy_up_when_ended
 
-    run(Chapter(chapter), Build(profile, place=place))
+    tidy_up_when_ended()
+    asked, own = parse_overrides(overrides), {"data": data, "classes_in": _classes_in}
+    run(Chapter(chapter), Build(profile, place=place), asked, **own)
 
 
 @sweep.command("plan")
@@ -223,9 +229,9 @@ def record_run(
     \b
     Example: wslib workbook record chapters/NN_name.py --name unseen --looks never
     """
+    from wslib.workbook.build import Build
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.record import record
-    from wslib.workbook.run import Build
 
     settings = f' SET="{overrides}"' if overrides else ""
     command = f"make record CH={chapter.name[:2]} PROFILE={profile}{settings}"
@@ -320,9 +326,11 @@ def render_book(profile: Profile = "sample", edition: EditionName = "") -> None:
     """
     from wslib.workbook.pages import write_pages
     from wslib.workbook.render import render
+    from wslib.workbook.turn import our_turn
 
-    write_pages(Path("."), profile)
-    render(Path("."), profile, edition=edition)
+    with our_turn(Path("build", profile)):
+        write_pages(Path("."), profile)
+        render(Path("."), profile, edition=edition)
 
 
 @app.command("preview")

@@ -7,11 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 BUILD = Path("build")  # below which results are written, unless --out says where
-ORIENTATION = 0x0112  # in EXIF; 1 is upright
 KEPT = "and is not replaced; choose another --out"
 
 
@@ -24,7 +21,7 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(path.iterdir())
             images += [p for p in inside if p.suffix.lower() in SUFFIXES]
-        elif path.is_file():
+        elif path.exists():  # be it a pipe: whoever reads it will complain
             images.append(path)
         else:
             raise FileNotFoundError(f"{path}: no such image")
@@ -50,12 +47,6 @@ def find_pictures(path: Path, besides: Path) -> list[Path]:
     if not inside:
         raise ValueError(f"{path}: no pictures in this folder, nor below it")
     return inside
-
-
-def is_turned(path: Path) -> bool:
-    """Tell whether a camera's note says that the stored pixels are to be turned."""
-    with Image.open(path) as image:
-        return image.getexif().get(ORIENTATION, 1) != 1
 
 
 def plan_results(

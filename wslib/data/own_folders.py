@@ -21,9 +21,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from PIL import Image
-
 from wslib.data.image_files import SUFFIXES
+from wslib.data.images import image_size
 from wslib.data.voc import (
     LISTS,
     SPLITS,
@@ -41,7 +40,6 @@ EXPECTED = (
 COLUMNS = "NAME,x1,y1,x2,y2 or NAME,x1,y1,x2,y2,label"
 COCO_KEYS = {"images", "annotations", "categories"}
 SPLIT = re.compile(r"(train|val|test)")  # in the name of a file or folder of COCO
-UNREADABLE = OSError, SyntaxError, ValueError, Image.DecompressionBombError
 
 
 @dataclass
@@ -77,16 +75,12 @@ class OwnFolder:
         return Counter(n for note in notes for n in {t.name for t in note.objects})
 
     def add(self, image_id: str, path: Path, note: Annotation) -> None:
-        """Take a picture, if its size is what its annotation says."""
+        """Take a picture, if it can be read."""
         size = read_size(path)
-        if size == (note.width, note.height):
-            self.annotations[image_id], self.paths[image_id] = note, path
-        elif isinstance(size, str):
+        if isinstance(size, str):
             self.problems.append(size)
         else:
-            said = f"{note.width} x {note.height}"
-            text = f"has {size[0]} x {size[1]} pixels, its annotation says {said}"
-            self.problems.append(f"{path}: {text}; left out")
+            self.annotations[image_id], self.paths[image_id] = note, path
 
 
 @dataclass(frozen=True)
@@ -120,11 +114,11 @@ def read_own_folder(root: Path | str) -> OwnFolder:
 
 
 def read_size(path: Path) -> tuple[int, int] | str:
-    """Read width and height from the head of a picture, or say why that fails."""
+    """Read width and height of the upright picture from its head, or say that it
+    fails."""
     try:
-        with Image.open(path) as image:
-            return image.size
-    except UNREADABLE:
+        return image_size(path)
+    except (OSError, ValueError):
         return f"{path}: not a readable picture; left out"
 
 

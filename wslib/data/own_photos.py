@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from wslib.data.backgrounds import photograph_path
 from wslib.data.caltech import LABELS
+from wslib.data.image_files import SUFFIXES
+from wslib.data.images import read_or_complain
 from wslib.runtime.project import note_dependency
 
 SHIPPED = {"astronaut.png": "face", "motorcycle_right.png": "motorcycle",
            "coffee.png": ""}  # fmt: skip
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,29 +38,31 @@ def read_strangers(
     """The shipped photographs, then the first `limit` pictures below `folder`, by name;
     and a sentence on those that were left out, or "".
 
-    What lies in a folder of the name of a class shows that: `own/face/me.jpg`. A
-    picture that a camera has marked to be turned is turned. Where there is no folder,
-    the sentence says so.
+    What lies in a folder of the name of a class shows that: `own/face/me.jpg`. Where
+    there is no folder, the sentence says so.
     """
     folder = Path(folder)
     found = [(photograph_path(name), label) for name, label in SHIPPED.items()]
     if folder.is_dir():
         note_dependency(folder)
-        files = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS]
+        files = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES]
         found += [(path, path.parent.name) for path in files]
     strangers, unreadable = [], []
     for path, label in found[: len(SHIPPED) + limit]:
-        try:
-            with Image.open(path) as image:
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            unreadable.append(path.name)
+        image = read_or_complain(path)
+        if isinstance(image, str):
+            unreadable.append(_name(path))
         else:
             known = label if label in classes else ""
-            strangers.append(Stranger(path.name, np.asarray(upright), known))
+            strangers.append(Stranger(_name(path), image, known))
     if not folder.is_dir():
         return strangers, f"There is no folder `{folder}` with pictures of yours."
     return strangers, _left_out(unreadable, len(found) - len(SHIPPED) - limit)
+
+
+def _name(path: Path) -> str:
+    """The file's name; what is no text in it, from an old disk, as \\udce9."""
+    return path.name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _left_out(unreadable: list[str], more: int) -> str:

@@ -21,7 +21,8 @@ from wslib.models.checkpoints import (
     read_checkpoint,
     save_checkpoint,
 )
-from wslib.models.classifiers import Classifier, ImageNetwork, build_classifier
+from wslib.models.classifiers import Classifier, build_classifier
+from wslib.models.normalised import ImageNetwork
 
 FORMAT = "wslib dense classifier 1"
 EARLIER = "wslib detector 1"  # which had other names for two heads and a kind of map

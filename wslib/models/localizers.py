@@ -16,13 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wslib.models.classifiers import (
-    IMAGENET_MEAN_STD,
     LITE_MEAN_STD,
-    ImageNetwork,
     build_classifier,
     download_weights,
 )
 from wslib.models.dense import DenseClassifier
+from wslib.models.normalised import IMAGENET_MEAN_STD, ImageNetwork
 from wslib.models.two_heads import Maps
 
 Pooling = Literal["max", "logsumexp", "average"]

@@ -21,11 +21,8 @@ from wslib.models.checkpoints import (
     naming,
     read_checkpoint,
 )
-from wslib.models.classifiers import (
-    IMAGENET_MEAN_STD,
-    ImageNetwork,
-    build_classifier,
-)
+from wslib.models.classifiers import LARGEST, build_classifier
+from wslib.models.normalised import IMAGENET_MEAN_STD, ImageNetwork
 
 VGG11 = ((64,), (128,), (256, 256), (512, 512), (512, 512))  # widths between poolings
 DEEPER = ((32,), (64,), (64,), (128, 128), (128, 128))
@@ -67,6 +64,10 @@ class TwoHeadNetwork(ImageNetwork):
         super().__init__(mean_std)
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}, expected 1 or more")
+        if not 1 <= input_size <= LARGEST:
+            raise ValueError(f"input_size is {input_size}, expected 1 to {LARGEST}")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout is {dropout}, expected 0 to 1")
         self.input_size, self.frozen, self.bfloat16 = input_size, frozen, False
         self.features, self.neck = features.requires_grad_(not frozen), neck
         count = self._count_numbers()

@@ -22,9 +22,11 @@ from wslib.training.losses import DetectorLoss
 ADVICE = "choose another --out, or remove it"
 
 
-def check_training(box_loss: str, augmentation: str, frozen: bool, share: float):
+def check_training(
+    box_loss: str, box_weight: float, augmentation: str, frozen: bool, share: float
+) -> None:
     """Raise ValueError for what would fail only after the pictures are read."""
-    DetectorLoss(box_loss)
+    DetectorLoss(box_loss, box_weight)
     allowed = ("none", "mirror") if frozen else AUGMENTATIONS
     if augmentation not in allowed:
         text = f"--augmentation {augmentation}{' with --frozen' * frozen}"

@@ -29,9 +29,10 @@ def imported_modules(script: Path, package: Path) -> list[Path]:
 
 def make_rule(target: Path, prerequisites: Iterable[Path]) -> str:
     """A dependency rule for Make, with an empty rule for each prerequisite, so that one
-    which is gone means "rebuild", not "no rule to make target"."""
-    names = [_escaped(path) for path in prerequisites]
-    lines = [f"{_escaped(target)}: {' '.join(names)}", *(f"{name}:" for name in names)]
+    which is gone means "rebuild", not "no rule to make target". No name
+    may hold what means something to Make."""
+    names = list(map(str, prerequisites))
+    lines = [f"{target}: {' '.join(names)}", *(f"{name}:" for name in names)]
     return "\n".join(lines) + "\n"
 
 
@@ -48,7 +49,7 @@ def bare_code(source: str) -> str:
 
 def _imports(script: Path, package: Path) -> Iterable[Path]:
     try:
-        imported = _names(script.read_text(encoding="utf-8"))
+        imported = _names(script.read_text(encoding="utf-8-sig"))
     except SyntaxError as error:
         where = f"{script}:{error.lineno}"
         raise ValueError(f"{where}: SyntaxError: {error.msg}") from None
@@ -85,7 +86,3 @@ def _files(parts: list[str], package: Path) -> Iterable[Path]:
         if (folder / f"{part}.py").is_file():
             yield folder / f"{part}.py"
         folder = folder / part
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("$", "$$").replace(" ", r"\ ").replace("#", r"\#")

@@ -7,6 +7,7 @@ again under a key of its inputs and of the code that made it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import inspect
 import json
@@ -44,16 +45,20 @@ class NotWritten(OSError):
 def written_whole(path: Path | str) -> Iterator[Path]:
     """Yield a name beside `path` to write to; at the end what is there becomes `path`,
     with the permissions of the file that it replaces, and after an error it is removed.
+    Where `path` is a link, what it leads to is replaced.
 
-    Raises NotWritten, and UnsupportedOperation, an OSError and a ValueError, where
-    `path` is a folder or a device.
+    Raises NotWritten, of a write-protected file too, and UnsupportedOperation, an
+    OSError and a ValueError, where `path` is a folder or a device.
     """
     path = Path(path)
+    path = path.resolve() if path.is_symlink() else path
     ours = f"{os.getpid()}-{threading.get_ident()}"  # others may write `path` as well
     part = path.with_name(f".{path.name}.part-{ours}")
     if path.exists() and not path.is_file():
         raise UnsupportedOperation(f"{path}: is no file, and is not replaced by one")
     try:
+        if path.exists() and not path.stat().st_mode & 0o222:
+            raise PermissionError(errno.EACCES, "it is write-protected")
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         if path.is_file():
@@ -66,6 +71,17 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8, with or without a byte order mark. Raises
+    ValueError, naming the file and the first byte that is something else."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: not in UTF-8 (byte {error.start + 1}); save it as UTF-8"
+        ) from None
 
 
 def write_text(path: Path | str, text: str, newline: str = "\n") -> None:
@@ -145,7 +161,7 @@ def code_digest(thing: object) -> str:
         return ""
     file = Path(file).resolve()
     files = sorted({file, *imported_modules(file, PACKAGE)})
-    return digest([[f.name, bare_code(f.read_text(encoding="utf-8"))] for f in files])
+    return digest([[file.name, bare_code(read_text(file))] for file in files])
 
 
 def keyed(place: Path, inputs: object, *code: object) -> Path:

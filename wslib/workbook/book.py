@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from wslib.workbook.strict_yaml import read_mapping
 
 
 class RenderError(RuntimeError):
@@ -46,6 +46,12 @@ class Book:
         return [*chapters, *(Page(name, appendix=True) for name in appendices)]
 
     @property
+    def authors(self) -> str:
+        """Their names, from any form that Quarto takes: a name, a mapping, a list."""
+        given = self.get("book.author", "")
+        return ", ".join(map(_name, given if isinstance(given, list) else [given]))
+
+    @property
     def output(self) -> Path:
         """The folder of the finished book."""
         return self.root / self.get("project.output-dir", "_book")
@@ -76,10 +82,23 @@ def load_book(root: Path, profile: str) -> Book:
     """
     files = [root / "_quarto.yml", root / f"_quarto-{profile}.yml"]
     _expect(files, root)
-    book = Book(root, profile, _merge(*map(_read_yaml, files)))
+    try:
+        settings = _merge(*map(read_mapping, files))
+    except ValueError as error:
+        raise RenderError(str(error)) from None
+    book = Book(root, profile, settings)
     if not book.pages:
         raise RenderError(f"{files[1].name}: lists no chapters under book: chapters:")
     return book
+
+
+def _name(author: str | dict | None) -> str:
+    if not isinstance(author, dict):
+        return "" if author is None else str(author)
+    if "family" in author or "given" in author:
+        parts = (author.get(key) for key in ("given", "family"))
+        return " ".join(str(part) for part in parts if part)
+    return _name(author.get("name", author.get("literal")))
 
 
 def _expect(files: list[Path], root: Path) -> None:
@@ -89,17 +108,6 @@ def _expect(files: list[Path], root: Path) -> None:
             f"{name}: the book needs this file, which is not there" for name in absent
         )
         raise RenderError("\n".join(lines))
-
-
-def _read_yaml(file: Path) -> dict:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise RenderError(f"{file.name}: not valid YAML: {where}") from None
-    if not isinstance(content, dict):
-        raise RenderError(f"{file.name}: expected a mapping of settings")
-    return content
 
 
 def _merge(base, over):

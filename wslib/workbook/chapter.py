@@ -11,7 +11,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from wslib.runtime.kept import digest, hash_bytes
+from wslib.runtime.kept import digest, hash_bytes, read_text
 from wslib.workbook.book import RenderError
 from wslib.workbook.params import Knob, ParameterError, declared_knobs
 
@@ -21,6 +21,7 @@ STAND_INS = {
     "fig": {"image/svg+xml": BLANK},
     "tbl": {"text/markdown": "| … |\n|---|\n"},
 }
+ODD_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # of lines, for some
 LABEL = re.compile(r"#\| *label: *[\"']?(fig|tbl)-")
 
 
@@ -50,7 +51,14 @@ class Chapter:
     def text(self) -> str:
         if not self.path.is_file():
             raise FileNotFoundError(f"{self.path}: no such chapter")
-        return self.path.read_text(encoding="utf-8")
+        text = read_text(self.path)
+        if odd := ODD_ENDS.search(text):
+            line, code = text.count("\n", 0, odd.start()) + 1, ord(odd[0])
+            raise ValueError(
+                f"{self.path}:{line}: holds the character U+{code:04X}, at which some "
+                "programs end a line; in a string write its escape sequence"
+            )
+        return text
 
     @cached_property
     def blob(self) -> str:
@@ -151,8 +159,9 @@ def without_code(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return the cell with the options at its head, but none of its code."""
     if cell.cell_type != "code":
         return cell
-    head = takewhile(lambda line: line[:2] == "#|", cell.source.splitlines())
-    source = "\n".join([*head, "#| echo: false"])
+    head = takewhile(lambda line: line[:2] == "#|", cell.source.split("\n"))
+    others = (line for line in head if not re.match(r"#\| *echo:", line))
+    source = "\n".join([*others, "#| echo: false"])
     return nbformat.from_dict({**cell, "source": source})
 
 

@@ -9,8 +9,19 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
+from wslib.runtime.kept import read_text
+from wslib.workbook.strict_yaml import NotYaml, parse_yaml
 
+OPTIONS = {
+    "label", "fig-cap", "fig-alt", "tbl-cap",
+    "echo", "output", "include", "code-fold",
+}  # fmt: skip
+CHOICES = {
+    "echo": (True, False),
+    "include": (True, False),
+    "output": (True, False, "asis"),
+    "code-fold": (True, False, "show"),
+}
 IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
 COVER = "cover"  # the tag of the cell whose picture opens the book
 PICTURE_DPI = 120  # at which figures are drawn
@@ -18,7 +29,15 @@ BARE = (
     "shows HTML, which a PDF can't: give the frame to wslib's Table, or Markdown to "
     "IPython.display.Markdown"
 )
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+CLEARED = re.compile(r"[^\n]*\x1b\[2K|[^\n]*\r\x1b\[0?K")  # lines of a terminal
+ESCAPE = re.compile(
+    r"\x1b\].*?(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]", re.DOTALL
+)
+UNSEEN = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]")
+FRONT = re.compile(r"---\s*\n.*?\n(?:---|\.\.\.)\s*(?:\n|\Z)", re.DOTALL)
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+EXAMPLE = re.compile(r"^([\s>]*(?:(?:[-+*]|\d+[.)])\s+)*)\(@")
+BLOCK = re.compile(r"[#>|:~=+!(-]|\*\s|\d+[.)]\s")  # what no caption begins with
 SVG_UNITS = {"pt": 72, "px": 96, "": 96, "in": 1, "cm": 2.54, "mm": 25.4}
 
 
@@ -43,19 +62,27 @@ def read_document(file: Path, name: str, media: Path, code_fold: str) -> Documen
     `code_fold` ("true", "false", "show") is what the code of a notebook does unless its
     cell says otherwise.
     """
-    text = file.read_text(encoding="utf-8")
     if file.suffix != ".ipynb":
-        return Document(text)
+        return _page(file)
     try:
-        notebook = json.loads(text)
-        cells = notebook["cells"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+        notebook = json.loads(file.read_bytes())
+        run = notebook["metadata"].get("wslib", {})
+        writer = _Writer(name, media, code_fold)
+        text = writer.write(notebook["cells"])
+        facts = run.get("date"), run.get("seconds")
+        return Document(text, *facts, writer.problems, writer.cover)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return Document("", problems=[f"{name}: not a notebook of nbformat 4"])
-    run = notebook.get("metadata", {}).get("wslib", {})
-    writer = _Writer(name, media, code_fold)
-    text = writer.write(cells)
-    facts = run.get("date"), run.get("seconds")
-    return Document(text, *facts, writer.problems, writer.cover)
+
+
+def _page(file: Path) -> Document:
+    try:
+        text = read_text(file)
+        head = FRONT.match(text)
+        rest = text[head.end() :] if head else text
+        return Document((head[0] if head else "") + as_seen(rest))
+    except ValueError as error:
+        return Document("", problems=[str(error)])
 
 
 class _Writer:
@@ -74,7 +101,7 @@ class _Writer:
         parts = []
         for number, cell in enumerate(cells, 1):
             if cell["cell_type"] == "markdown":
-                parts.append(_text(cell["source"]))
+                parts.append(as_seen(_text(cell["source"])))
             elif COVER in cell.get("metadata", {}).get("tags", []):
                 self.cover = self._code_cell(cell, number)
             elif cell["cell_type"] == "code":
@@ -84,9 +111,8 @@ class _Writer:
     def _code_cell(self, cell: dict, number: int) -> str:
         try:
             options, source = split_options(_text(cell["source"]))
-        except yaml.YAMLError as error:
-            why = " ".join(str(error).split())
-            self.problems.append(f"{self.name}: options of cell {number}: {why}")
+        except NotYaml as error:
+            self.problems.append(f"{self.name}: options of cell {number}: {error}")
             return ""
         outputs = cell.get("outputs", [])
         for error in (o for o in outputs if o["output_type"] == "error"):
@@ -119,8 +145,9 @@ class _Writer:
         label = str(options.get("label", ""))
         kind = label.partition("-")[0]
         if kind in ("fig", "tbl"):
-            caption = str(options.get(f"{kind}-cap", "")).strip()
-            shown = [f"::: {{#{label}}}", *shown, caption, ":::"]
+            caption = " ".join(_words(options, f"{kind}-cap").split())
+            guard = "[]{}" if BLOCK.match(caption) else ""  # it stays a paragraph
+            shown = [f"::: {{#{label}}}", *shown, guard + caption, ":::"]
         return "\n\n".join(filter(None, [*texts, *shown]))
 
     def _rich(self, data: dict, options: dict) -> str | None:
@@ -135,7 +162,7 @@ class _Writer:
         content = _text(data[kind])
         is_svg = kind == "image/svg+xml"
         file.write_bytes(content.encode() if is_svg else base64.b64decode(content))
-        alt = str(options.get("fig-alt", "")).replace("\\", "").replace('"', '\\"')
+        alt = _words(options, "fig-alt").replace("\\", "").replace('"', '\\"')
         alt = " ".join(alt.split())
         width = picture_width(file)
         size = f"width={width:.3f}in " if width else ""
@@ -143,13 +170,53 @@ class _Writer:
 
 
 def split_options(source: str) -> tuple[dict, str]:
-    """The `#| key: value` lines at the head of a cell as a dict, and the code below."""
-    lines = source.splitlines()
+    """The `#| key: value` lines at the head of a cell as a dict, and the code below.
+
+    Raises NotYaml, one line, for what is no YAML and for options and values that the
+    book does not know.
+    """
+    lines = source.split("\n")
     count = next((i for i, line in enumerate(lines) if line[:2] != "#|"), len(lines))
-    options = yaml.safe_load("\n".join(line[2:] for line in lines[:count])) or {}
+    options = parse_yaml("\n".join(line[2:] for line in lines[:count])) or {}
     if not isinstance(options, dict):
-        raise yaml.YAMLError("expected lines such as `#| label: fig-name`")
+        raise NotYaml("expected lines such as `#| label: fig-name`")
+    for name, value in options.items():
+        _check_option(name, value)
     return options, "\n".join(lines[count:]).strip("\n")
+
+
+def _check_option(name: str, value: object) -> None:
+    if name not in OPTIONS:
+        raise NotYaml(f"no option {name!r} (there are {', '.join(sorted(OPTIONS))})")
+    if isinstance(value, list | dict):
+        raise NotYaml(f"{name}: expected text, not {value!r}")
+    if name in CHOICES and value not in CHOICES[name]:
+        words = " or ".join(str(choice).lower() for choice in CHOICES[name])
+        raise NotYaml(f"{name}: expected {words}, not {value!r}")
+
+
+def _words(options: dict, name: str) -> str:
+    """The text of an option; "" where it is not set or set to nothing."""
+    value = options.get(name)
+    return "" if value is None else str(value)
+
+
+def as_seen(markdown: str) -> str:
+    """The same Markdown for pandoc, to which `---` above a text opens metadata, and
+    `(@fig-x)` at the beginning of a line is an example of a numbered list."""
+    lines, fence = [], ""
+    for line in markdown.split("\n"):
+        mark = FENCE.match(line)
+        if fence:
+            fence = "" if mark and mark[1].startswith(fence) else fence
+        elif mark:
+            fence = mark[1]
+        elif line.rstrip() == "---":
+            line = "-" * 4
+        else:
+            line = EXAMPLE.sub(r"\1\\(@", line)
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def picture_width(file: Path) -> float | None:
@@ -175,9 +242,27 @@ def _stream(output: dict, asis: bool) -> str:
     return _fence(text, f".output .{output['name']}")
 
 
+def on_screen(text: str) -> str:
+    """What a terminal shows of a text: without colours, links and what is overwritten
+    in the same line."""
+    plain = UNSEEN.sub("", ESCAPE.sub("", CLEARED.sub("", text)))
+    return "\n".join(map(_overwritten, plain.split("\n")))
+
+
+def _overwritten(line: str) -> str:
+    shown, place = [], 0
+    for character in line:
+        if character in "\r\b":
+            place = 0 if character == "\r" else max(0, place - 1)
+        else:
+            shown[place : place + 1] = [character]
+            place += 1
+    return "".join(shown)
+
+
 def _fence(text: str, attributes: str) -> str:
     """A code block around `text`, its fence longer than any in the text."""
-    text = ANSI.sub("", text).strip("\n")
+    text = on_screen(text).strip("\n")
     if not text:
         return ""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wslib.workbook.book import RenderError
+from wslib.workbook.glyphs import more_fonts
 from wslib.workbook.stage import Stage
 
 PROBLEM = "problem: "  # what the filter puts before each thing to mend
@@ -73,15 +74,21 @@ def metadata(staged: Stage) -> dict:
     """What the templates and the filter ask for."""
     book = staged.book
     return {
-        **{key: book.get(f"book.{key}", "") for key in ("title", "subtitle", "author")},
+        **{key: _literal(book.get(f"book.{key}")) for key in ("title", "subtitle")},
+        "author": _literal(book.authors),
         "run": staged.run,
         "lang": book.get("lang", "en"),
         "code-summary": book.get("format.html.code-summary", "Code"),
         "number-depth": str(book.get("number-depth", 3)),
-        "bibliography": [str(file.resolve()) for file in book.bibliography],
         "link-citations": True,
         **book.get("elsewhere", {}),  # of a chapter alone
     }
+
+
+def _literal(words: object) -> str:
+    """The words for pandoc, which takes \\slashes for TeX that a web page drops."""
+    text = "" if words is None else str(words)
+    return text if "$" in text else re.sub(r"\\(?=\w)", r"\\\\", text)
 
 
 def write_metadata(staged: Stage) -> None:
@@ -104,8 +111,11 @@ def _make_pdf(staged: Stage, target: Path) -> None:
 
     text = staged.folder / "book.typ"
     run_pandoc(staged, text, "typst", "template.typ", "--syntax-highlighting=idiomatic")
+    fonts = more_fonts(staged)
     try:
-        typst.compile(str(text), str(target), ignore_system_fonts=True)
+        typst.compile(
+            str(text), str(target), ignore_system_fonts=True, font_paths=[str(fonts)]
+        )
     except typst.TypstError as error:
         lines = text.read_text(encoding="utf-8").splitlines()
         place = re.search(r"book\.typ:(\d+):", error.diagnostic)
@@ -125,6 +135,7 @@ def run_pandoc(
         "--preserve-tabs", "--metadata-file", "book.json",
         "--lua-filter", "report/filter.lua",
         *(["--template", f"report/{template}"] if template else []),
+        *(f"--bibliography={file.resolve()}" for file in staged.book.bibliography),
         *(["--citeproc"] if staged.book.bibliography else []),
         "--output", str(target.resolve()), *options,
     ]  # fmt: skip

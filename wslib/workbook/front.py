@@ -9,13 +9,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from wslib.workbook.book import RenderError
 from wslib.workbook.document import Document
 from wslib.workbook.provenance import duration
 from wslib.workbook.repository import origin
 from wslib.workbook.stage import Stage
+from wslib.workbook.strict_yaml import read_mapping
 
 CITATION = "CITATION.cff"
 PACE = 200  # words a minute
@@ -86,9 +85,9 @@ def _citation(root: Path) -> dict:
     """Read `CITATION.cff`. Raises RenderError, one line, where it is not there, or has
     not what a citation needs."""
     try:
-        work = yaml.safe_load((root / CITATION).read_text(encoding="utf-8"))
+        work = read_mapping(root / CITATION)
         facts = work["title"], work["version"], [a["name"] for a in work["authors"]]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         facts = (None,)
     if not all(facts):
         raise RenderError(f"{CITATION}: expected title, version, authors with names")

@@ -12,10 +12,12 @@ import nbformat
 import numpy as np
 import pandas as pd
 
+from wslib.runtime.kept import write_text
 from wslib.show.tables import Table
 from wslib.workbook.book import RenderError
 from wslib.workbook.results import headline, read_specification
-from wslib.workbook.sweep import Point, Sweep, as_yaml
+from wslib.workbook.strict_yaml import in_one_line
+from wslib.workbook.sweep import Point, Sweep
 
 SEED = "seed"
 MOST_COLUMNS, MOST_KNOBS, MOST_PANELS = 7, 4, 3
@@ -77,7 +79,7 @@ def _compare(sweep: Sweep, results: list[dict], settings: str) -> None:
     picture = draw(frame, knobs, numbers)
     parts = [f"# Sweep of `{sweep.chapter.name}`", *map(Table._repr_markdown_, tables)]
     text = "\n\n".join([*parts, f"![](figures/{picture.path.name})"])
-    (sweep.folder / "sweep.md").write_text(text + "\n", encoding="utf-8")
+    write_text(sweep.folder / "sweep.md", text + "\n")
 
 
 def _notes(sweep: Sweep) -> list[str]:
@@ -98,7 +100,7 @@ def _notes(sweep: Sweep) -> list[str]:
 
 
 def _shown(values: dict) -> dict:
-    return {k: v if _is_number(v) else as_yaml(v) for k, v in values.items()}
+    return {k: v if _is_number(v) else in_one_line(v) for k, v in values.items()}
 
 
 def _is_number(value) -> bool:

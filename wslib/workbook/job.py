@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from wslib.workbook.turn import MAKE
+
 BEGUN = re.compile(r"^(\w+): profile ")
 BAR = re.compile(r"^(\w+): +\d+%\|.*?\| *(\d+)/(\d+)")
 OF_MAKE = re.compile(r"^make(\[\d+\])?: ")
@@ -90,6 +92,6 @@ class Job:
 def _environment() -> dict[str, str]:
     """Copy ours, without what a Make above us would tell its own Make below; with the
     bars that say how far a chapter is."""
-    ours = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
+    ours = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", MAKE}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return {**kept, "WSLIB_BARS": "1"}

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from wslib.runtime.kept import write_text
+from wslib.runtime.kept import read_text, write_text
 from wslib.workbook.percent import (
     NotSynced,
     read_notebook,
@@ -196,11 +196,11 @@ def three_way(mine: str, before: str, theirs: str) -> str | None:
 def _read(path: Path) -> str | None:
     """The text of a file; None where there is none."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise NotSynced(f"{path}: not in UTF-8") from None
+    except ValueError as error:
+        raise NotSynced(str(error)) from None
 
 
 def _write(path: Path, text: str, seen: str | None) -> None:

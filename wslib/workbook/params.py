@@ -21,8 +21,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from wslib.workbook.strict_yaml import NotYaml, parse_yaml, read_mapping
 
 TYPES = {
     **{t.__name__: t for t in (bool, dict, float, int, list, str)},
@@ -66,10 +67,12 @@ class Knob:
     def check(self, value: Any, where: str) -> Any:
         """Return `value` as this knob's type; ParameterError names `where` it is from.
 
-        No silent conversion, except from int to float: YAML reads `1e-4` as a string.
+        No silent conversion, except from int to float, and no number that is not
+        finite.
         """
         try:
-            value = TypeAdapter(self.type).validate_python(value, strict=True)
+            adapter = TypeAdapter(self.type, config=ConfigDict(allow_inf_nan=False))
+            value = adapter.validate_python(value, strict=True)
         except ValidationError:
             pass
         else:
@@ -94,7 +97,7 @@ class Knob:
             near = difflib.get_close_matches(str(word), map(str, self.choices), 1)
             if near and near[0] != word:
                 return f"; did you mean {near[0]!r}?"
-        return ' (write "1.0e-4", not "1e-4")' if _looks_like_float(value) else ""
+        return ""
 
 
 def declared_knobs(source: str, where: str) -> dict[str, Knob]:
@@ -157,29 +160,21 @@ def unknown_name(name: str, allowed: Iterable[str], where: str) -> str:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a flat YAML file of parameters; an empty file sets none.
 
-    Raises FileNotFoundError or ParameterError, naming the file.
+    Raises FileNotFoundError and what `read_mapping` raises, naming the file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such parameter file")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(
-            f"{path}: not YAML: {' '.join(str(error).split())}"
-        ) from None
-    if not isinstance(values, dict):
-        raise ParameterError(f"{path}: expected lines of the form `name: value`")
-    return values
+    return read_mapping(path)
 
 
 def parse_overrides(text: str) -> dict[str, Any]:
     """Read `"params/03_course.yml eval_limit=50 names=[cat, dog]"`: files of parameters
     and single ones, whose values are read as YAML; the later word counts.
 
-    Raises ParameterError for another word or a value that is not YAML; errors of a file
-    as `read_yaml`.
+    Raises ParameterError for another word, a value that is not YAML and a name that is
+    given twice outside of files; errors of a file as `read_yaml`.
     """
-    overrides = {}
+    overrides, given = {}, set()
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -191,10 +186,13 @@ def parse_overrides(text: str) -> dict[str, Any]:
         name, equals, value = word.partition("=")
         if not (equals and name.isidentifier()):
             raise ParameterError(f"{word!r}: expected name=value")
+        if name in given:
+            raise ParameterError(f"{name} is given twice in {text!r}")
+        given.add(name)
         try:
-            overrides[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ParameterError(f"{word!r}: the value is not YAML") from None
+            overrides[name] = parse_yaml(value)
+        except NotYaml as error:
+            raise ParameterError(f"{word!r}: the value is not YAML: {error}") from None
     return overrides
 
 
@@ -217,10 +215,3 @@ def _literals(type_: Any) -> Iterator:
     else:
         for inner in get_args(type_):
             yield from _literals(inner)
-
-
-def _looks_like_float(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and float(value) is not None
-    except ValueError:
-        return False

@@ -23,6 +23,7 @@ from wslib.workbook.chapter import Chapter, code_of
 from wslib.workbook.job import Job
 from wslib.workbook.run import Build, run
 from wslib.workbook.serve import Live, listen
+from wslib.workbook.turn import MAKE
 from wslib.workbook.watch import Watch
 from wslib.workbook.web import WebBookMaker
 
@@ -40,6 +41,7 @@ def preview(
     there is a display. Raises ValueError for a chapter, a host or a port that cannot be
     had, RenderError for a profile.
     """
+    os.environ.pop(MAKE, None)  # whoever saves a file does not wait for our end
     _handle_signals(signal.default_int_handler)  # all of them end like Ctrl-C
     session = Preview(root, profile, only)
     try:

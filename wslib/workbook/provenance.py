@@ -11,7 +11,8 @@ from pathlib import Path
 
 import nbformat
 
-from wslib.workbook.chapter import Chapter
+from wslib.runtime.kept import hash_file, read_kept, write_text
+from wslib.workbook.chapter import Chapter, code_of
 
 LIBRARIES = (
     "wslib", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "scikit-image",
@@ -35,6 +36,24 @@ def record(chapter: Chapter, state: dict, began: float) -> dict:
             name: version for name in LIBRARIES if (version := _version(name))
         },
     }
+
+
+def read_finished(path: Path) -> nbformat.NotebookNode | None:
+    """Return an executed notebook, if there is one. One that is damaged, or has lost
+    the tables that it left in `tables/`, is removed, with a line that says so."""
+    return read_kept(path, _read_whole)
+
+
+def _read_whole(path: Path) -> nbformat.NotebookNode:
+    """Raises whatever comes for a file that is not as a run has left it."""
+    notebook = nbformat.read(path, as_version=4)
+    known = notebook.metadata["wslib"]
+    if code_of(notebook) != known["code"]:
+        raise ValueError("other code than was run")
+    for name, content in known["tables"].items():
+        if hash_file(path.parent / f"tables/{name}.json") != content:
+            raise ValueError(f"table {name} of another run")
+    return notebook
 
 
 def _version(name: str) -> str | None:
@@ -101,7 +120,7 @@ def write_page(notebooks: list[Path], page: Path) -> None:
     ]
     if records:
         text = "\n\n".join([_head(records), *_sections(records)])
-        page.write_text(text + "\n", encoding="utf-8")
+        write_text(page, text + "\n")
 
 
 def _head(records: list[dict]) -> str:
@@ -143,7 +162,11 @@ def _surroundings(run: dict) -> str:
 
 def _parameters(number: int, run: dict) -> str:
     rows = [
-        (f"`{name}`", f"`{json.dumps(value)}`", run["set_by"].get(name, "default"))
+        (
+            f"`{name}`",
+            f"`{json.dumps(value, ensure_ascii=False)}`",
+            run["set_by"].get(name, "default"),
+        )
         for name, value in run["parameters"].items()
     ]
     caption = f": Parameters of `{run['chapter']}`. {{#tbl-parameters-{number}}}"

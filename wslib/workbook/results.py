@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 import pydantic
-import yaml
 
 from wslib.runtime.kept import write_text
 from wslib.show.recorded import Recorded, read_recorded
 from wslib.show.tables import MISSING, Table
 from wslib.workbook.book import RenderError
+from wslib.workbook.strict_yaml import read_mapping
 
 SPECIFICATION = "report/results.yml"
 DATA = re.compile(r"\bData: ([^,.;]+)")
@@ -130,8 +130,8 @@ def headline(root: Path, chapter: str, tables: Path) -> dict[str, float]:
 
 def read_specification(root: Path) -> dict[str, Entry]:
     """The entries of `report/results.yml` by chapter. RenderError names what is wrong,
-    each in a line of its own."""
-    content = yaml.safe_load((root / SPECIFICATION).read_text(encoding="utf-8")) or {}
+    each in a line of its own; the errors of `read_mapping`."""
+    content = read_mapping(root / SPECIFICATION)
     try:
         return pydantic.TypeAdapter(dict[str, Entry]).validate_python(content)
     except pydantic.ValidationError as error:

@@ -6,87 +6,77 @@ the finished notebook remembers, whether it has to be executed or only its prose
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
 
 from wslib.runtime.imports import imported_modules, make_rule
-from wslib.runtime.kept import digest, move, written_whole
-from wslib.workbook import provenance
+from wslib.runtime.kept import (
+    PACKAGE,
+    digest,
+    hash_file,
+    move,
+    write_text,
+    written_whole,
+)
+from wslib.workbook import kernel, provenance
 from wslib.workbook.badges import colab_url
+from wslib.workbook.build import Build
 from wslib.workbook.chapter import Chapter, code_cells, code_of
 from wslib.workbook.profiles import CAUTIONS
+from wslib.workbook.settings import read_settings, resolve, write_settings
+from wslib.workbook.turn import MAKE, our_turn
 
-PACKAGE = Path(__file__).resolve().parent.parent
-# Without it, each kernel warns that others on this machine could listen.
-ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})
+WHOLE = "# whole\n"  # ends a rule for Make; the Makefile looks for it
+PLAIN = re.compile(r"[\w/.,+@-]+")  # what a name in a rule may be
 
 
 class ChapterFailed(RuntimeError):
     """A cell of a chapter raised; the message says which, where and what."""
 
 
-@dataclass(frozen=True)
-class Build:
-    """Where things lie: `build/<profile>` below the folder of the project, or another
-    `place` there."""
-
-    profile: str
-    root: Path = Path(".")
-    place: Path | None = None
-
-    @property
-    def folder(self) -> Path:
-        return self.root / (self.place or Path("build", self.profile))
-
-    def file(self, chapter: Chapter, suffix: str) -> Path:
-        return self.folder / f"{chapter.name}{suffix}"
-
-    def failed(self, chapter: Chapter) -> Path:
-        return self.folder / "failed" / f"{chapter.name}.ipynb"
-
-    def results(self, chapter: Chapter) -> Path:
-        """Where a run leaves its tables and figures, until it has succeeded."""
-        return self.failed(chapter).with_suffix("")
-
-    def aside(self, chapter: Chapter, parameters: dict) -> Path:
-        """Where the results of other parameters wait to be asked for again."""
-        return self.folder / "aside" / f"{chapter.name}-{digest(parameters)}"
-
-    def parameter_file(self, chapter: Chapter) -> Path:
-        return self.root / "params" / self.profile / f"{chapter.name}.yml"
-
-
-def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
+def run(
+    chapter: Chapter,
+    build: Build,
+    overrides: dict | None = None,
+    execute: bool = True,
+    **own,
+) -> Path | None:
     """Bring `build/<profile>/NAME.ipynb` up to date with the chapter, the parameters
     that `check` wrote, the modules it imports and the data it read last time.
 
+    What `check` wrote is made anew where it is lost or damaged, with the `overrides`,
+    and as `own` the `data` and `classes_in` of `check`.
     Returns the notebook; None, with nothing done, if it needs a run and may not
     `execute`. Raises ChapterFailed if a cell raises; the notebook with the traceback is
     then in `build/<profile>/failed/`, and the last good one untouched.
     """
+    with our_turn(build.folder):
+        settings = read_settings(chapter, build)
+        if settings is None:
+            settings = resolve(chapter, build, overrides or {}, **own)
+            write_settings(chapter, build, settings)
+        return _run(chapter, build, settings, execute)
+
+
+def _run(chapter: Chapter, build: Build, settings: dict, execute: bool) -> Path | None:
     began = time.time()
-    settings = json.loads(build.file(chapter, ".json").read_text(encoding="utf-8"))
-    modules = imported_modules(chapter.path, PACKAGE)
-    fresh = chapter.parameterized(settings["parameters"], _source(settings))
-    state = _state(fresh, settings, modules)
+    fresh, state = _fresh(chapter, settings)
     target = build.file(chapter, ".ipynb")
-    finished = _read_notebook(target)
+    finished = provenance.read_finished(target)
     if not _is_current(finished, state):
         finished = _bring_back(chapter, build, finished, state)
     if finished is not None:
@@ -99,7 +89,7 @@ def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
     else:
         notebook = _execute(chapter, fresh, build, {**settings, **state})
     provenance.state_facts(notebook, colab_url(build.root, chapter.name))
-    _write_rule(chapter, build, modules, notebook)
+    _write_rule(chapter, build, notebook)
     _publish(build.results(chapter), build.folder)
     build.failed(chapter).unlink(missing_ok=True)
     return _replace(target, notebook, began)
@@ -108,14 +98,18 @@ def run(chapter: Chapter, build: Build, *, execute: bool = True) -> Path | None:
 def is_up_to_date(chapter: Chapter, build: Build) -> bool:
     """Whether the finished notebook is that of the chapter's code, parameters, modules
     and data as they are now."""
-    file = build.file(chapter, ".json")
-    finished = _read_notebook(build.file(chapter, ".ipynb"))
-    if not file.is_file():
+    finished = provenance.read_finished(build.file(chapter, ".ipynb"))
+    settings = read_settings(chapter, build)
+    if finished is None or settings is None:
         return False
-    settings = json.loads(file.read_text(encoding="utf-8"))
+    return _is_current(finished, _fresh(chapter, settings)[1])
+
+
+def _fresh(chapter: Chapter, settings: dict) -> tuple[nbformat.NotebookNode, dict]:
+    """The notebook without outputs, and what its outputs would depend on."""
+    notebook = chapter.parameterized(settings["parameters"], _source(settings))
     modules = imported_modules(chapter.path, PACKAGE)
-    fresh = chapter.parameterized(settings["parameters"], _source(settings))
-    return _is_current(finished, _state(fresh, settings, modules))
+    return notebook, _state(notebook, settings, modules)
 
 
 def _state(notebook, settings: dict, modules: list[Path]) -> dict:
@@ -150,12 +144,12 @@ def _bring_back(
     """Put the results of other parameters aside. Return the notebook of the wanted ones
     if they had been put aside and are still those of the `state`, its tables and
     figures in place again."""
-    known = finished.metadata.get("wslib", {}) if finished else {}
+    known = finished.metadata["wslib"] if finished else {}
     if known.get("parameters") not in (None, state["parameters"]):
-        names = [f"{chapter.name}.ipynb", *known.get("files", [])]
+        names = [*known.get("files", []), f"{chapter.name}.ipynb"]
         _copy(names, build.folder, build.aside(chapter, known["parameters"]))
     place = build.aside(chapter, state["parameters"])
-    other = _read_notebook(place / f"{chapter.name}.ipynb")
+    other = provenance.read_finished(place / f"{chapter.name}.ipynb")
     if not _is_current(other, state):
         return None
     _copy(other.metadata["wslib"].get("files", []), place, build.folder)
@@ -163,11 +157,11 @@ def _bring_back(
 
 
 def _copy(names: Iterable[str], source: Path, target: Path) -> None:
-    """Copy those of the files that are there."""
+    """Copy those of the files that are there, each whole, in this order."""
     for name in names:
         if (source / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / name, target / name)
+            with written_whole(target / name) as part:
+                shutil.copy2(source / name, part)
 
 
 def _join(fresh, finished, chapter: Chapter, settings: dict):
@@ -184,9 +178,9 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
     shutil.rmtree(build.results(chapter), ignore_errors=True)
     build.results(chapter).mkdir(parents=True)
     began = time.time()
-    with _surroundings(chapter, build) as (data_notes, device_note):
+    with _surroundings(chapter, build) as scratch:
         try:
-            _papermill(chapter, notebook, failed)
+            _papermill(chapter, notebook, failed, scratch)
         except PapermillExecutionError as error:
             raise ChapterFailed(_explain(error, chapter, failed)) from None
         except DeadKernelError:
@@ -194,13 +188,14 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
                 f"{chapter.path}: the kernel died (was there enough memory?)\n"
                 f"  the notebook so far: {failed}"
             ) from None
-        data_read = {path: _signature(path) for path in _lines(data_notes)}
-        device = device_note.read_text(encoding="utf-8") or provenance.NO_DEVICE
+        data_read = {path: _signature(path) for path in _lines(scratch / "data")}
+        device = (scratch / "device").read_text("utf-8") or provenance.NO_DEVICE
     executed = nbformat.read(failed, as_version=4)
     _check_complete(executed, chapter, failed)
     executed.metadata.pop("papermill", None)
     results = build.results(chapter)
-    tables = sorted(file.stem for file in results.glob("tables/*.json"))
+    found = sorted(results.glob("tables/*.json"))
+    tables = {file.stem: hash_file(file) for file in found}
     files = sorted(str(f.relative_to(results)) for f in results.rglob("*.*"))
     facts = {"data_read": data_read, "device": device}
     facts |= {"tables": tables, "files": files}
@@ -220,7 +215,7 @@ def _check_complete(executed, chapter: Chapter, failed: Path) -> None:
             )
 
 
-def _papermill(chapter: Chapter, notebook, output: Path) -> None:
+def _papermill(chapter: Chapter, notebook, output: Path, scratch: Path) -> None:
     """Execute in a thread of its own, so that Ctrl-C comes here: the kernel ends with
     this process, at once and without a word of its own."""
     with ThreadPoolExecutor(1) as pool:
@@ -228,7 +223,7 @@ def _papermill(chapter: Chapter, notebook, output: Path) -> None:
             papermill.execute_notebook,
             notebook,
             str(output),
-            config=ENCRYPTED,
+            config=kernel.configure(scratch),
             progress_bar={
                 "desc": chapter.name,
                 "leave": False,
@@ -242,90 +237,125 @@ def _papermill(chapter: Chapter, notebook, output: Path) -> None:
         except KeyboardInterrupt:
             print(f"\n{chapter.name}: interrupted; so far: {output}", file=sys.stderr)
             sys.stderr.flush()
-            os._exit(130)
+            _end(scratch, 130)
+
+
+def tidy_up_when_ended() -> None:
+    """Take the signals that end a program, as from Make, for Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager
-def _surroundings(chapter: Chapter, build: Build) -> Iterator[tuple[Path, Path]]:
+def _surroundings(chapter: Chapter, build: Build) -> Iterator[Path]:
     """The environment of the kernel, and a thread that shows its progress bars.
 
-    Yields the files in which the kernel notes the data it reads and its device.
+    Yields a folder for as long as the chapter runs. In its files `data` and `device`
+    the kernel notes the data it reads and its device.
     """
-    files = [build.file(chapter, suffix) for suffix in (".bars", ".data", ".device")]
-    for file in files:
-        file.write_text("", encoding="utf-8")
-    bars, data, device = files
+    scratch = build.folder.resolve() / f".{chapter.name}"
+    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+    scratch.mkdir()
+    bars, data, device = (scratch / name for name in ("bars", "data", "device"))
+    for file in (bars, data, device):
+        file.touch()
     root = str(build.root.resolve())
     os.environ.update(
         WSLIB_BUILD=str(build.folder.resolve()),
         WSLIB_RESULTS=str(build.results(chapter).resolve()),
         WSLIB_DERIVED=str((build.root / "build").resolve()),
-        WSLIB_PROGRESS=str(bars.resolve()),
-        WSLIB_DATA_NOTES=str(data.resolve()),
-        WSLIB_DEVICE_NOTE=str(device.resolve()),
+        WSLIB_PROGRESS=str(bars),
+        WSLIB_DATA_NOTES=str(data),
+        WSLIB_DEVICE_NOTE=str(device),
         WSLIB_CAUTION=CAUTIONS.get(build.profile, ""),
         PYTHONPATH=os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
     )
+    kernel.clean_environment(os.environ, scratch)
     jobs = int(os.environ.get("WSLIB_JOBS") or 1)
     granted = int(os.environ.get("SLURM_CPUS_ON_NODE") or 0)  # often without binding
     if jobs > 1 or granted:  # who shares processors thrashes with more threads
         threads = max(1, (granted or os.cpu_count() or 1) // jobs)
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    os.environ.pop("MPLBACKEND", None)  # "Agg" here would give a book without figures
     finished = threading.Event()
-    echo = threading.Thread(target=_echo, args=(bars, finished), daemon=True)
+    echo = threading.Thread(target=_echo, args=(scratch, finished), daemon=True)
     echo.start()
     try:
-        yield data, device
+        yield scratch
     finally:
         finished.set()
         echo.join()
-        for file in files:
-            file.unlink(missing_ok=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _echo(bars: Path, finished: threading.Event) -> None:
-    """Copy what appears in the file `bars` to the terminal, if there is one."""
-    with open(bars, encoding="utf-8", newline="") as file:
+def _echo(scratch: Path, finished: threading.Event) -> None:
+    """Copy what appears in the file `bars` to the terminal, if there is one. Where a
+    make that was killed has left us behind, end."""
+    parent = os.getppid()
+    with open(scratch / "bars", encoding="utf-8", newline="") as file:
         while not finished.wait(0.3):
             text = file.read()
             if text and sys.stderr.isatty():
                 print(text, end="", file=sys.stderr, flush=True)
+            if MAKE in os.environ and os.getppid() != parent:
+                _end(scratch, 129)
+
+
+def _end(scratch: Path, status: int) -> None:
+    """End at once, without waiting for the kernel, which ends as soon as we have."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(status)
 
 
 def _explain(error: PapermillExecutionError, chapter: Chapter, failed: Path) -> str:
     cells = code_cells(nbformat.read(failed, as_version=4))
     cell = next(c for c in cells if c.execution_count == error.exec_count)
-    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-    within = re.findall(rf"Cell In\[{error.exec_count}\], line (\d+)", trace)
-    line = int(within[-1]) if within else 1  # the last within this very cell
+    said, line = _raised(error, cell)
     start = chapter.line_of_cell(cell.id)
     place = f"{chapter.path}:{start + line - 1}" if start else str(chapter.path)
     lines = (error.source or "").splitlines()
     statement = lines[line - 1].strip() if line <= len(lines) else ""
     return (
-        f"{place}: {error.ename}: {error.evalue}\n"
+        f"{place}: {said}\n"
         f"  chapter {chapter.name}, cell {error.exec_count}, line {line}: {statement}\n"
         f"  the notebook with the traceback: {failed}"
     )
 
 
-def _write_rule(chapter: Chapter, build: Build, modules, notebook) -> None:
+def _raised(error: PapermillExecutionError, cell) -> tuple[str, int]:
+    """What was raised, and in which line of this very cell, the last one that the
+    traceback has. IPython prints that of a group of exceptions, and keeps none."""
+    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+    said = f"{error.ename}: {error.evalue}"
+    lines = re.findall(rf"Cell In\[{error.exec_count}\], line (\d+)", trace)
+    if not trace:
+        printed = "".join(o.text for o in cell.outputs if o.get("name") == "stderr")
+        said = (re.findall(r"^  \| (\S.*)", printed, re.MULTILINE) or [said])[-1]
+        lines = re.findall(r'\bipykernel_.*", line (\d+), in <module>', printed)
+    return said, int(lines[-1]) if lines else 1
+
+
+def _write_rule(chapter: Chapter, build: Build, notebook) -> None:
     """Tell Make what the notebook depends on, for next time (as compilers' -MMD)."""
-    root = build.root.resolve()
+    modules = imported_modules(chapter.path, PACKAGE)
     data = [Path(path) for path in notebook.metadata["wslib"]["data_read"]]
-    files = [
-        Path(os.path.relpath(file, root)) if file.is_relative_to(root) else file
-        for file in [*modules, *data]
-    ]
-    target = build.file(chapter, ".ipynb")
-    build.file(chapter, ".d").write_text(make_rule(target, files), encoding="utf-8")
+    files = [_name_for_make(file, build) for file in [*modules, *data]]
+    rule = make_rule(build.file(chapter, ".ipynb"), files)
+    write_text(build.file(chapter, ".d"), rule + WHOLE)
 
 
-def _read_notebook(path: Path):
-    with suppress(FileNotFoundError, nbformat.reader.NotJSONError):
-        return nbformat.read(path, as_version=4)
-    return None
+def _name_for_make(file: Path, build: Build) -> Path:
+    """The file, relative to the project if it lies there; a link to it if its name
+    holds what means something else to Make: a colon, a semicolon, a space ..."""
+    root = build.root.resolve()
+    name = file.relative_to(root) if file.is_relative_to(root) else file
+    if PLAIN.fullmatch(str(name)):
+        return name
+    link = build.folder / ".linked" / digest(str(name))
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(file)
+    return link
 
 
 def _replace(target: Path, notebook, began: float) -> Path:

@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wslib.runtime.imports import imported_modules
-from wslib.runtime.kept import write_text
+from wslib.runtime.kept import PACKAGE, read_kept, write_text
 from wslib.workbook import params
+from wslib.workbook.build import Build
 from wslib.workbook.chapter import Chapter
-from wslib.workbook.run import PACKAGE, Build
+from wslib.workbook.turn import our_turn
 
+KEYS = ("chapter", "profile", "parameters", "set_by", "data")  # in NAME.json
 FOLDERS = "wslib/data/folders.py"  # who imports it depends on where the data lie
 
 
@@ -40,12 +42,11 @@ def check(
             allowed = sorted({knob for chapter in chapters for knob in chapter.knobs})
             where = ", ".join(chapter.name for chapter in chapters)
             raise params.ParameterError(params.unknown_name(name, allowed, where))
-    resolved = {}
-    for chapter in chapters:
-        mine = {"dataset": data} if data and _takes_data(chapter) else {}
-        resolved[chapter] = resolve(chapter, build, overrides | mine, classes_in)
-    for chapter, settings in resolved.items():
-        _write_if_changed(build.file(chapter, ".json"), settings)
+    own = (data, classes_in)
+    resolved = {c: resolve(c, build, overrides, *own) for c in chapters}
+    with our_turn(build.folder):
+        for chapter, settings in resolved.items():
+            write_settings(chapter, build, settings)
 
 
 def _takes_data(chapter: Chapter) -> bool:
@@ -56,12 +57,14 @@ def resolve(
     chapter: Chapter,
     build: Build,
     overrides: dict,
+    data: str = "",
     classes_in: Callable[[str], Sequence[str]] | None = None,
 ) -> dict:
     """Defaults, then the profile's YAML, then the overrides that `chapter` declares.
-    `classes_in` as in `check`."""
+    `data` and `classes_in` as in `check`."""
     file, knobs = build.parameter_file(chapter), {**chapter.knobs}
     mine = {name: value for name, value in overrides.items() if name in knobs}
+    mine |= {"dataset": data} if data and _takes_data(chapter) else {}
     profile = params.read_yaml(file)
     folder = {**profile, **mine}.get("dataset")
     is_own = _takes_data(chapter) and Path(str(folder)).is_dir()
@@ -85,7 +88,21 @@ def resolve(
     }
 
 
-def _write_if_changed(file: Path, content: dict) -> None:
-    text = json.dumps(content, indent=1) + "\n"
-    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+def read_settings(chapter: Chapter, build: Build) -> dict | None:
+    """What `check` wrote; None where it is lost or damaged."""
+
+    def read(file: Path) -> dict:
+        settings = json.loads(file.read_bytes())
+        if settings["chapter"] != chapter.name:
+            raise ValueError("of another chapter")
+        return {name: settings[name] for name in KEYS}
+
+    return read_kept(build.file(chapter, ".json"), read)
+
+
+def write_settings(chapter: Chapter, build: Build, settings: dict) -> None:
+    """Write what `chapter` will run with, touching the file only if that changes it."""
+    file = build.file(chapter, ".json")
+    text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
+    if not file.is_file() or file.read_bytes() != text.encode():
         write_text(file, text)

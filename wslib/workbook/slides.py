@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pypandoc
-import yaml
 from nbformat import NotebookNode
 
 from wslib.runtime.kept import write_bytes
@@ -28,6 +27,7 @@ from wslib.workbook.book import Book, RenderError, load_book
 from wslib.workbook.chapter import Chapter, read_executed, without_code
 from wslib.workbook.colab_prose import write_prose
 from wslib.workbook.document import split_options
+from wslib.workbook.strict_yaml import to_yaml
 
 TAG = "slide"
 MANY_LINES = 14  # of text, table or code: more are set smaller
@@ -104,7 +104,7 @@ def _text(book: Book, name: str, notebook: NotebookNode, words: dict) -> str:
     head = {"title": HEADING.search(words[name, 0])[2]}
     head["subtitle"] = ", ".join(filter(None, facts))
     slides = _slides(name, notebook, words)
-    return f"---\n{yaml.safe_dump(head, allow_unicode=True)}---\n\n{''.join(slides)}"
+    return f"---\n{to_yaml(head)}---\n\n{''.join(slides)}"
 
 
 def _slides(name: str, notebook: NotebookNode, words: dict) -> Iterator[str]:

@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from wslib.runtime.kept import read_text
 from wslib.workbook.book import Book, Page, RenderError
 from wslib.workbook.document import Document, read_document
+from wslib.workbook.strict_yaml import to_yaml
 
 PICTURES = "media"  # the folder of the notebooks' pictures
 REFERENCES = "# References {.unnumbered}\n\n::: {#refs}\n:::\n"
@@ -138,7 +138,7 @@ def write_project(staged: Stage, folder: Path, output: str, to: str) -> None:
             place = settings["book"]
             key = "appendices" if page.appendix else "chapters"
             place[key] = [*place.get(key, []), names[page.file]]
-    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    text = to_yaml(settings)
     (folder / "_quarto.yml").write_text(text, encoding="utf-8")
 
 
@@ -158,7 +158,7 @@ def _with_line(root: Path, problem: str) -> str:
         return problem
     word = re.sub(r"^(?:the (?:link|label) |not valid TeX: )", "", rest)
     word = re.split(r"(?<=\S): | leads nowhere| is used twice", word)[0]
-    lines = source.read_text(encoding="utf-8").splitlines()
+    lines = read_text(source).splitlines()
     number = next((n for n, line in enumerate(lines, 1) if word in line), None)
     name = source.relative_to(root)
     return f"{name}:{number}: {rest}" if number else f"{name}: {rest}"

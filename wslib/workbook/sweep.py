@@ -17,14 +17,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from wslib.runtime.kept import digest
+from wslib.runtime.kept import digest, write_text
 from wslib.workbook import params
+from wslib.workbook.build import Build
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.results import read_specification
-from wslib.workbook.run import Build
 from wslib.workbook.settings import check
+from wslib.workbook.strict_yaml import NotYaml, in_one_line, parse_yaml
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,13 @@ class Point:
     def name(self) -> str:
         """Of its folder, such as `input_size-224+seed-0`."""
         return folder_name(
-            f"{knob}-{as_yaml(value)}" for knob, value in self.values.items()
+            f"{knob}-{in_one_line(value)}" for knob, value in self.values.items()
         )
 
     @property
     def settings(self) -> str:
         """The values as the variable SET takes them."""
-        words = (f"{knob}={as_yaml(value)}" for knob, value in self.values.items())
+        words = (f"{knob}={in_one_line(value)}" for knob, value in self.values.items())
         return " ".join(map(shlex.quote, words))
 
 
@@ -70,7 +69,7 @@ class Sweep:
     def folder(self) -> Path:
         """Where what was gathered lies."""
         lists = (
-            f"{knob}-{','.join(map(as_yaml, values))}"
+            f"{knob}-{','.join(map(in_one_line, values))}"
             for knob, values in self.over.items()
         )
         return self.root / self.place / self.chapter.name / folder_name(lists)
@@ -129,9 +128,8 @@ def plan(sweep: Sweep, overrides: dict) -> list[Point]:
     check([sweep.chapter], sweep.build(first), {**overrides, **first.values})
     for point in sweep.points:
         build = sweep.build(point)
-        build.folder.mkdir(parents=True, exist_ok=True)
+        write_text(build.file(sweep.chapter, ".set"), point.settings + "\n")
         sweep.done(point).unlink(missing_ok=True)
-        build.file(sweep.chapter, ".set").write_text(point.settings + "\n", "utf-8")
     return sweep.points
 
 
@@ -154,8 +152,8 @@ def parse_over(text: str) -> dict[str, list]:
         if name in over:
             raise params.ParameterError(f"OVER: {name} comes twice")
         try:
-            over[name] = yaml.safe_load(f"[{values}]")
-        except yaml.YAMLError:
+            over[name] = parse_yaml(f"[{values}]")
+        except NotYaml:
             raise params.ParameterError(
                 f"OVER: {word!r}: the values are not YAML, with commas between them"
             ) from None
@@ -167,15 +165,9 @@ def _checked(knob: params.Knob, values: list) -> list:
     for place, value in enumerate(checked):
         if value in checked[:place]:
             raise params.ParameterError(
-                f"OVER: {knob.name}: {as_yaml(value)} comes twice"
+                f"OVER: {knob.name}: {in_one_line(value)} comes twice"
             )
     return checked
-
-
-def as_yaml(value: Any) -> str:
-    """The value in one line, as `SET` and `OVER` read it."""
-    text = yaml.safe_dump([value], default_flow_style=True, width=math.inf)
-    return text.strip()[1:-1]
 
 
 def folder_name(parts) -> str:

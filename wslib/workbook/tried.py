@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pydantic
-import yaml
 
 from wslib.runtime.kept import write_text
 from wslib.show.tables import Table
 from wslib.workbook.book import RenderError
+from wslib.workbook.strict_yaml import read_mapping
 
 FILE = "report/tried.yml"
 HEAD = """# What was tried {#sec-tried}
@@ -34,9 +34,9 @@ def write_page(root: Path, page: Path) -> None:
     file = root / FILE
     if not file.is_file():
         return
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     try:
-        entries = pydantic.TypeAdapter(dict[str, Tried]).validate_python(content)
+        known = pydantic.TypeAdapter(dict[str, Tried])
+        entries = known.validate_python(read_mapping(file))
     except pydantic.ValidationError as error:
         lines = [f"{FILE}: {_place(mistake)}" for mistake in error.errors()]
         raise RenderError("\n".join(lines)) from None

@@ -1,0 +1,263 @@
+"""What Make promises when files are damaged, names are odd and two work at once."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+EXECUTED = "executed in"
+SLOW = "import time; time.sleep(8)\nnumbers ="
+TABLE = """
+import pandas as pd
+from wslib.show.tables import Table
+
+Table(pd.DataFrame({"name": ["a"], "n": [limit]}), "numbers")
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, new_project):
+    """A project whose two chapters were run, the second with a table that is kept."""
+    project = new_project(tmp_path_factory.mktemp("made") / "project")
+    with open(project.root / "chapters/02_two.py", "a", encoding="utf-8") as file:
+        file.write(f"\n# %%{TABLE}")
+    done = project.make("chapter", "CH=0")
+    assert done.returncode == 0, done.stdout
+    return project
+
+
+def start(project, *words, **environment) -> subprocess.Popen:
+    return subprocess.Popen(
+        ["make", "PROFILE=smoke", *words], cwd=project.root, text=True,
+        env={**project.environment, **environment}, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def running(project) -> list[str]:
+    """The commands at work in the project, kernels among them."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True)
+    return [line for line in listed.stdout.splitlines() if str(project.root) in line]
+
+
+# ------------------------------------------------------------------------ what is lost
+
+DAMAGE = {
+    "02_two.json": [None, b"", b'{"chapter"', b"{}", b"[1]", b"\xff\xfe\0"],
+    "02_two.ipynb": [b"", b"{}", b'{"cells": [], "nbformat": 4}', b"\0\xff"],
+    "02_two.d": [None, b"", b"garbage: : %\n\t!!\n", b"\0\xff"],
+    "tables/numbers.json": [None, b"", b"{}"],
+    ".checked0": [None],
+    ".settings": [None, b"\0\xff"],
+    ".turn": [b"\0\xff 12", b"99999999999999999999 1", b"1"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_what_is_damaged_is_made_anew(made, name):
+    file = made.root / "build/smoke" / name
+    good = made.outputs("02_two")
+    for content in DAMAGE[name]:
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_bytes(content)
+        for target in ("help", "-n clean"):
+            assert made.make(*target.split()).returncode == 0, (content, target)
+        if name != "02_two.json":  # of which Make sees that it is new
+            os.utime(made.root / "chapters/02_two.py")
+        done = made.make("chapter", "CH=0")
+        assert done.returncode == 0, (content, done.stdout)
+        assert "Traceback" not in done.stdout and "unexpected" not in done.stdout
+        assert made.outputs("02_two") == good
+        assert (made.root / "build/smoke/tables/numbers.json").is_file()
+        if name.endswith(("json", "ipynb")) and content is not None and "/" not in name:
+            assert f"build/smoke/{name}: damaged" in done.stdout
+        assert EXECUTED not in made.make("chapter", "CH=0").stdout
+
+
+def test_without_its_rule_a_chapter_still_follows_its_modules(made):
+    for content in (None, ""):
+        rule = made.root / "build/smoke/01_one.d"
+        rule.unlink() if content is None else rule.write_text(content)
+        value = 43 if content is None else 42
+        made.write("wslib/answer.py", f"def value():\n    return {value}\n")
+        assert made.make("chapter", "CH=0").returncode == 0
+        assert made.outputs("01_one") == f"{value}.0"
+
+
+def test_report_names_what_was_lost_and_the_next_one_has_it(made):
+    first = made.make("report")
+    assert first.returncode == 0, first.stdout
+    shutil.rmtree(made.root / "build/smoke/tables")
+    made.edit("index.qmd", "See", "Do see")
+    failed = made.make("report")
+    assert failed.returncode != 0
+    assert "build/smoke/02_two.ipynb: damaged" in failed.stdout
+    done = made.make("report")
+    assert done.returncode == 0 and "02_two: executed" in done.stdout
+    assert (made.root / "build/smoke/tables/numbers.json").is_file()
+
+
+# ----------------------------------------------------------------------- what is typed
+
+
+def test_settings_are_text_to_make(project):
+    project.edit("chapters/01_one.py", "seed: int = 0", 'word: str = ""\nseed: int = 0')
+    project.edit("chapters/01_one.py", "answer.value() * scale", "word")
+    words = ["US$100", "$(shell touch executed)", "$$HOME ${HOME} `touch executed`"]
+    for word in words:
+        done = project.make("chapter", "CH=01", f"SET='word={word}'")
+        assert done.returncode == 0, done.stdout
+        assert project.outputs("01_one") == repr(word)
+    assert not (project.root / "executed").exists()
+    twice = project.make("chapter", "CH=01", "SET=seed=1 seed=2")
+    assert twice.returncode != 0 and "seed is given twice" in twice.stdout
+
+
+@pytest.mark.parametrize("value", [".inf", ".nan", "1:30", "0x1f", "1e999"])
+def test_numbers_that_nobody_meant_are_refused(made, value):
+    done = made.make("chapter", "CH=01", f"SET=scale={value}")
+    assert done.returncode != 0 and EXECUTED not in done.stdout
+    assert value in done.stdout and "Traceback" not in done.stdout
+
+
+# --------------------------------------------------------------------- where things lie
+
+
+@pytest.mark.parametrize("name", ["share:server=nas", "a;b|c", "x*?[y]", "a b#c$d%"])
+def test_data_folders_with_odd_names_are_dependencies(project, tmp_path, name):
+    data = tmp_path / name / "set"
+    data.mkdir(parents=True)
+    note = (
+        "from wslib.runtime.project import note_dependency\n"
+        f"import os; note_dependency({str(data)!r}); len(os.listdir({str(data)!r}))"
+    )
+    project.edit("chapters/01_one.py", "answer.value() * scale", note)
+    assert project.make("chapter", "CH=01").returncode == 0
+    for target in ("help", "-n clean"):
+        assert project.make(*target.split()).returncode == 0
+    assert EXECUTED not in project.make("chapter", "CH=01").stdout
+    time.sleep(0.05)
+    (data / "new.jpg").touch()
+    assert EXECUTED in project.make("chapter", "CH=01").stdout
+    assert project.outputs("01_one") == "1"
+    shutil.rmtree(tmp_path / name)
+    assert "FileNotFoundError" in project.make("chapter", "CH=01").stdout
+
+
+def test_a_project_in_a_folder_with_an_odd_name(tmp_path, new_project):
+    project = new_project(tmp_path / "Ann's $HOME; course, & more")
+    done = project.make("report")
+    assert done.returncode == 0, done.stdout
+    assert (project.root / "report/_output/smoke/workbook.pdf").is_file()
+
+
+def test_a_python_that_is_gone_is_named_and_made_anew(project):
+    (project.root / ".venv/bin/python").symlink_to("/nowhere/python3")
+    said = project.make("doctor")
+    assert said.returncode != 0 and "its Python is gone" in said.stdout
+    would = project.make("-n", "chapter", "CH=01")
+    assert "-m venv --clear .venv" in would.stdout
+
+
+# ------------------------------------------------------------------------- whose Python
+
+
+def test_this_python_without_a_profile_executes(project, tmp_path):
+    kernel = tmp_path / "jupyter/kernels/python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text(
+        '{"argv": ["/bin/false"], "display_name": "Other", "language": "python"}'
+    )
+    startup = tmp_path / ".ipython/profile_default/startup/00.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text("raise SystemExit; MINE = 1")
+    (tmp_path / "start.py").write_text("MINE = 1")
+    (tmp_path / "matplotlibrc").write_text("image.origin: lower\n")
+    ask = (
+        "import sys, matplotlib\nprint(sys.executable)\n"
+        "'MINE' in dir(), matplotlib.rcParams['image.origin']"
+    )
+    project.edit("chapters/01_one.py", "answer.value() * scale", ask)
+    done = project.make(
+        "chapter", "CH=01", JUPYTER_PATH=str(tmp_path / "jupyter"), HOME=str(tmp_path),
+        JUPYTER_PREFER_ENV_PATH="0", PYTHONSTARTUP=str(tmp_path / "start.py"),
+        MATPLOTLIBRC=str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert project.outputs("01_one") == "(False, 'upper')"
+    assert sys.executable in str(project.notebook("01_one").cells[-1].outputs)
+
+
+# ---------------------------------------------------------------------- how files begin
+
+
+def test_a_byte_order_mark_and_other_encodings(project):
+    chapter = project.root / "chapters/01_one.py"
+    chapter.write_bytes(b"\xef\xbb\xbf" + chapter.read_bytes())
+    done = project.make("chapter", "CH=01")
+    assert done.returncode == 0, done.stdout
+    assert project.notebook("01_one").cells[0].cell_type == "markdown"
+    text = chapter.read_text("utf-8-sig")
+    chapter.write_bytes(text.replace("hello", "gr\xfc\xdfe").encode("latin-1"))
+    done = project.make("chapter", "CH=01")
+    assert done.returncode != 0
+    assert "chapters/01_one.py: not in UTF-8 (byte" in done.stdout
+    chapter.write_text(text.replace("hello", "hel\u2028lo"), "utf-8")
+    done = project.make("chapter", "CH=01")
+    assert "chapters/01_one.py:4: holds the character U+2028" in done.stdout
+
+
+def test_groups_of_exceptions_say_what_they_are(project):
+    group = 'raise ExceptionGroup("two things", [ValueError("a"), TypeError("b")])'
+    project.edit("chapters/01_one.py", "answer.value() * scale", group)
+    done = project.make("chapter", "CH=01")
+    assert "ExceptionGroup: two things (2 sub-exceptions)" in done.stdout
+    assert "chapters/01_one.py:" in done.stdout
+
+
+# -------------------------------------------------------------------------- two at once
+
+
+def test_a_second_make_waits_and_both_are_right(project):
+    project.edit("chapters/02_two.py", "numbers =", SLOW)
+    first = start(project, "chapter", "CH=0", "SET=limit=2")
+    wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
+    second = start(project, "chapter", "CH=0", "SET=limit=4")
+    said, more = first.communicate(timeout=100)[0], second.communicate(timeout=100)[0]
+    assert (first.returncode, second.returncode) == (0, 0), said + more
+    assert "another make is at work there; waiting" in more
+    assert "waiting" not in said and said.count(EXECUTED) == 2
+    assert "| 3 |" in str(project.notebook("02_two").cells[-1].outputs)
+    assert EXECUTED not in project.make("chapter", "CH=0", "SET=limit=4").stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_runs_on_when_make_alone_is_ended(project, number):
+    project.edit("chapters/02_two.py", "numbers =", SLOW.replace("8", "600"))
+    make = start(project, "chapter", "CH=02")
+    wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
+    time.sleep(1)
+    os.kill(make.pid, number)
+    if number == signal.SIGHUP:  # Make hears it when its commands have
+        os.killpg(make.pid, number)
+    make.wait(30)
+    wait_for(lambda: not running(project), 20)
+    left = {path.name for path in (project.root / "build/smoke").iterdir()}
+    left -= {"02_two.json", ".checked02", ".settings", ".turn", "failed"}
+    assert left <= {".02_two"}  # which a kernel wrote to, and the next run sweeps away
+    project.edit("chapters/02_two.py", "time.sleep(600)", "")
+    done = project.make("chapter", "CH=02")
+    assert done.returncode == 0 and "waiting" not in done.stdout, done.stdout
+    assert not (project.root / "build/smoke/.02_two").exists()
