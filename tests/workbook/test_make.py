@@ -120,6 +120,8 @@ def test_settings_are_text_to_make(project):
         done = project.make("chapter", "CH=01", f"SET='word={word}'")
         assert done.returncode == 0, done.stdout
         assert project.outputs("01_one") == repr(word)
+        refused = project.make("chapter", "CH=01", f"DATA={word}").stdout
+        assert f"DATA={word}: 01_one takes no data of one's own" in refused
     assert not (project.root / "executed").exists()
     twice = project.make("chapter", "CH=01", "SET=seed=1 seed=2")
     assert twice.returncode != 0 and "seed is given twice" in twice.stdout

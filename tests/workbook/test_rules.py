@@ -68,6 +68,7 @@ def test_a_chapter_in_form_has_none(tmp_path):
         ("\n1\n", "\nclass A:\n    b = 1\n", "class A belongs into wslib"),
         ("\n1\n", "\nget_ipython()\n", "13: a magic or a shell line"),
         ("def two():", "def two(:", "not a chapter"),
+        ("#| label: fig-a", "#| label: [fig-a", "not a chapter"),
         ("\n#| label: fig-a", "", "1: fewer than two figures or tables"),
     ],
 )

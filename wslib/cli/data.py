@@ -80,7 +80,7 @@ def check_folder(
     folder: Annotated[Path, typer.Argument(help="With your own pictures and boxes")],
     as_json: options.Json = False,
 ) -> None:
-    """Say what a folder of your own pictures holds, and what is wrong in it.
+    """Say what a folder of your own pictures holds, and what is wrong.
 
     One of three layouts: VOC's, Annotations/*.xml beside JPEGImages/; a folder of
     pictures for each class, with rows NAME,x1,y1,x2,y2 in a CSV; COCO's JSON. The

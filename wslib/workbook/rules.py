@@ -9,11 +9,11 @@ import ast
 import re
 from collections.abc import Iterator
 
-import yaml
 from nbformat import NotebookNode
 
 from wslib.workbook.chapter import Chapter, code_cells
 from wslib.workbook.document import split_options
+from wslib.workbook.strict_yaml import NotYaml
 
 WIDTH = 88  # characters of a line, as many as the page has
 LONGEST = 12  # lines of a function
@@ -30,7 +30,7 @@ def find_faults(chapter: Chapter) -> list[str]:
         trees = [ast.parse(cell.source) for cell in cells]
         for cell in cells:
             split_options(cell.source)
-    except (SyntaxError, yaml.YAMLError) as error:
+    except (SyntaxError, NotYaml) as error:
         return [f"{chapter.path}: not a chapter: {' '.join(str(error).split())}"]
     faults = [*_title(chapter), *_lines(chapter), *_rows(chapter), *_captions(chapter)]
     for cell, tree in zip(cells, trees, strict=True):
