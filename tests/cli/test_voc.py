@@ -201,7 +201,7 @@ BAD = [
     ),
     (
         "baselines --dataset rendered --rendered train=yes",
-        "--rendered train=True: expected a whole number",
+        "--rendered train=yes: expected a whole number",
     ),
     ("show dogs.json --image 7", "dogs.json: no image '7' in it"),
     ("show dogs.json --out data", "data: no file, expected the name of one to write"),
