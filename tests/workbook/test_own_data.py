@@ -7,11 +7,11 @@ import json
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from wslib.workbook.build import Build
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.params import ParameterError
 from wslib.workbook.provenance import state_facts
-from wslib.workbook.run import Build
-from wslib.workbook.settings import check
+from wslib.workbook.settings import check, read_settings, resolve
 
 CELL = """\
 # %% tags=["parameters"]
@@ -53,6 +53,15 @@ def test_a_folder_counts_where_it_is_taken_and_brings_its_classes(chapters, tmp_
     assert other["parameters"] == {"seed": 0, "dataset": "voc", "class_name": "dog"}
     chosen = settings(chapters[:1], tmp_path, {"class_name": "tree"}, folder)[0]
     assert chosen["parameters"]["class_name"] == "tree"
+
+
+def test_what_the_check_wrote_and_was_lost_is_the_same_again(chapters, tmp_path):
+    folder, build = str(tmp_path / "balls"), Build("smoke", tmp_path)
+    wanted = settings(chapters, tmp_path, {"seed": 3}, folder)
+    build.file(chapters[0], ".json").write_text("{")
+    assert read_settings(chapters[0], build) is None
+    own = {"data": folder, "classes_in": lambda folder: ("ball", "tree")}
+    assert [resolve(c, build, {"seed": 3}, **own) for c in chapters] == wanted
 
 
 def test_what_is_not_allowed_is_refused_with_what_is(chapters, tmp_path):

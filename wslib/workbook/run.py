@@ -59,10 +59,10 @@ def run(
     that `check` wrote, the modules it imports and the data it read last time.
 
     What `check` wrote is made anew where it is lost or damaged, with the `overrides`,
-    and as `own` the `data` and `classes_in` of `check`.
-    Returns the notebook; None, with nothing done, if it needs a run and may not
-    `execute`. Raises ChapterFailed if a cell raises; the notebook with the traceback is
-    then in `build/<profile>/failed/`, and the last good one untouched.
+    and as `own` the `data` and `classes_in` of `check`. Returns the notebook; None,
+    with nothing done, if it needs a run and may not `execute`. Raises ChapterFailed if
+    a cell raises; the notebook with the traceback is then in `build/<profile>/failed/`,
+    and the last good one untouched.
     """
     with our_turn(build.folder):
         settings = read_settings(chapter, build)

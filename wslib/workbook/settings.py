@@ -62,14 +62,11 @@ def resolve(
 ) -> dict:
     """Defaults, then the profile's YAML, then the overrides that `chapter` declares.
     `data` and `classes_in` as in `check`."""
-    file, knobs = build.parameter_file(chapter), {**chapter.knobs}
-    mine = {name: value for name, value in overrides.items() if name in knobs}
+    file = build.parameter_file(chapter)
+    mine = {name: overrides[name] for name in overrides if name in chapter.knobs}
     mine |= {"dataset": data} if data and _takes_data(chapter) else {}
     profile = params.read_yaml(file)
-    folder = {**profile, **mine}.get("dataset")
-    is_own = _takes_data(chapter) and Path(str(folder)).is_dir()
-    if is_own and classes_in and "class_name" in knobs:
-        knobs["class_name"] = knobs["class_name"].among(classes_in(folder))
+    knobs = _with_classes(chapter, {**profile, **mine}.get("dataset"), classes_in)
     defaults = {name: knob.default for name, knob in knobs.items()}
     profile = params.check(profile, knobs, str(file))
     mine = params.check(mine, knobs, f"{chapter.name}, command line")
@@ -86,6 +83,17 @@ def resolve(
         },
         "data": os.environ.get("WSLIB_DATA", "data") if reads_data else None,
     }
+
+
+def _with_classes(
+    chapter: Chapter, folder: object, classes_in: Callable | None
+) -> dict:
+    """The knobs of a chapter, `class_name` for the classes of a folder if it is one."""
+    knobs = {**chapter.knobs}
+    is_own = _takes_data(chapter) and Path(str(folder)).is_dir()
+    if is_own and classes_in and "class_name" in knobs:
+        knobs["class_name"] = knobs["class_name"].among(classes_in(folder))
+    return knobs
 
 
 def read_settings(chapter: Chapter, build: Build) -> dict | None:
