@@ -68,9 +68,8 @@ def _value(output, i: int, target: Target) -> Tensor:
     one = each_tensor(output, lambda part: part[i])
     value = target(one) if callable(target) else one[target]
     if not isinstance(value, Tensor) or value.numel() != 1:
-        raise ValueError(
-            f"the target of image {i} gave {kind(value)}, expected one number"
-        )
+        text = f"the target of image {i} gave {kind(value)}"
+        raise ValueError(f"{text}, expected a tensor of one number")
     return value.reshape(())
 
 
