@@ -264,8 +264,8 @@ gradcam = GradCAM(model, last).explain(images, targets)
 # Put @eq-cam into @eq-weights. With average pooling $g_{kij} = W_{ck} / hw$ at *every*
 # place, so Grad-CAM *is* CAM, divided by $hw$. So is HiResCAM [@draelos2020], which
 # multiplies gradient and activation place by place. Other identities follow from the
-# formulas: XGrad-CAM [@fu2020] takes a weighted mean of the gradient, and all means of a
-# constant are one. Each holds up to rounding, so each is a test of an implementation,
+# formulas: XGrad-CAM [@fu2020] takes a weighted mean of the gradient, and all means of
+# a constant are one. Each holds up to rounding, so each is a test of an implementation,
 # and a sharper one than a look at pictures. @tbl-identities measures them.
 
 # %%
@@ -723,16 +723,17 @@ Markdown(
 # gradient: they hide something and ask the network again. What they pay in forward
 # passes is what a gradient is worth.
 #
-# | method | map before the ReLU | what it asks |
+# | method | weight of channel $k$ | it asks for |
 # |:--|:--|:--|
-# | Finer-CAM [@zhang2025] | Grad-CAM of $y_c - 0.6 \, \overline{y_d}$ | what tells $c$ from its likes $d$ |
-# | Eigen-CAM [@muhammad2020] | $\sum_k v_k A_k$, $v$ first singular vector | what channels share |
-# | Ablation-CAM [@desai2020] | $\sum_k (y - y_{-k}) / |y| \; A_k$ | what is lost without a channel |
-# | Score-CAM [@wang2020] | $\sum_k \mathrm{softmax}_k \, y(x \odot M_k) \; A_k$ | what a channel lets see |
-# | Guided Grad-CAM [@selvaraju2017] | Grad-CAM $\odot$ gradient of the pixels | finest detail |
+# | Finer-CAM [@zhang2025] | of $y_c - 0.6 \, \overline{y_d}$, Grad-CAM's | a contrast |
+# | Eigen-CAM [@muhammad2020] | first singular vector of $A$ | what is common |
+# | Ablation-CAM [@desai2020] | $(y - y_{-k}) / |y|$ | what is lost |
+# | Score-CAM [@wang2020] | softmax of $y(x \odot M_k)$ | what is seen |
+# | Guided Grad-CAM | Grad-CAM $\odot$ gradient of the pixels | detail |
 #
-# : More methods. $y_{-k}$ is the logit without channel $k$, $M_k$ the channel as a mask
-# from 0 to 1, as large as the image $x$. {#tbl-more}
+# : More methods. The classes $d$ are those whose logits are nearest to that of $c$;
+# $y_{-k}$ is the logit without channel $k$, $M_k$ the channel as a mask from 0 to 1, as
+# large as the image $x$. {#tbl-more}
 #
 # Who judges? A person has drawn a box: which share of the map lies in it, and does its
 # peak? The network says more. Put the pixels of a blurred picture back in place, the
@@ -756,8 +757,8 @@ def deletion(score, image, blurred, heatmap, steps):
 # %% [markdown]
 # A third judge shuffles all weights, as above: the rank correlation of the maps before
 # and after has to be near 0. `judge` of `wslib.cam.judging` does all of this, and
-# `explain_with` makes the maps of all methods from one forward pass. A map of somebody
-# who did not look, highest in the centre, is measured with them.
+# `explain_with` makes the maps of all methods from one forward pass (@fig-methods). A
+# map of somebody who did not look, highest in the centre, is measured with them.
 
 
 # %%
@@ -766,11 +767,11 @@ def all_methods(model):
     """The methods that differ at the last layer; LayerCAM also sees an earlier one."""
     at, early = [model.target_layer], list(model.features)[-4]
     kinds = {"Grad-CAM": GradCAM, "Finer-CAM": FinerCAM, "Grad-CAM++": GradCAMPlusPlus}
-    kinds |= {"Eigen-CAM": EigenCAM, "Ablation-CAM": AblationCAM}
+    kinds |= {"Eigen-CAM": EigenCAM, "Guided Grad-CAM": GuidedGradCAM}
     methods = {name: method(model, at) for name, method in kinds.items()}
     methods["LayerCAM, two layers"] = LayerCAM(model, [early, *at])
+    methods["Ablation-CAM"] = AblationCAM(model, at, batch_size=256)
     methods["Grad-CAM, smoothed"] = Smoothed(methods["Grad-CAM"])
-    methods["Guided Grad-CAM"] = GuidedGradCAM(model, at)
     methods["Score-CAM"] = ScoreCAM(model, at, channels=channels)
     return {"centre": CentreMap(model, at)} | methods
 
@@ -792,6 +793,11 @@ fig, _ = figures.image_grid(
 )
 figures.Picture(fig, "gradcam_methods")
 
+# %% [markdown]
+# The photographs are those above, with their boxes. (With `dataset="voc2007"` they are
+# photographs with one object, of a class that ImageNet knows, where the network's first
+# answer is one of its kinds. Then that is the target.)
+
 # %%
 examined, data = photos, "photographs of scikit-image"
 if dataset == "voc2007":
@@ -808,7 +814,6 @@ known = [i for i, y in enumerate(answers) if int(y.argmax()) in kinds[i]]
 kept = known if dataset == "voc2007" else list(range(len(examined)))
 boxes = [np.divide(p.box, 2 * p.pixels.shape[1::-1]) for p in examined]  # shares
 
-# %%
 ruined = copy.deepcopy(model)
 shuffle(ruined, torch.Generator().manual_seed(seed))
 judged = judge(
@@ -825,6 +830,11 @@ took = medians(costs, min(n_timings, 3))
 compared = summarise(judged, seed=seed)
 passes = [took[name] / took["forward"] for name in compared["method"]]
 compared.insert(1, "passes", passes)
+
+
+# %% [markdown]
+# @tbl-methods and @tbl-faithful have what the three judges say. CAM, HiResCAM and
+# XGrad-CAM do not stand there: at this layer they are Grad-CAM.
 
 
 # %%
@@ -854,6 +864,77 @@ table_of(compared, "gradcam_methods", where, note=note)
 #|   how often it *rises*, if the picture is multiplied by the map."
 by_network = ["insertion", "deletion", "drop", "increase"]
 table_of(compared, "gradcam_faithful", by_network, note=note)
+
+# %% [markdown]
+# A handful of photographs ranks no methods. @tbl-methods-there and @tbl-faithful-there
+# are the same tables of a run that was kept, on photographs of VOC2007.
+
+# %%
+#| label: tbl-methods-there
+#| tbl-cap: "Where ten maps lie, on photographs of VOC2007, in a recorded run."
+from wslib.show.recorded import read_recorded, verdicts
+
+try:
+    run = read_recorded("01_val")
+except FileNotFoundError:
+    run = None  # nobody has recorded it yet: this run's own tables
+where_there, network_there, source = compared, compared, note
+if run is not None:
+    tables = [run.frame(t) for t in ("gradcam_methods", "gradcam_faithful")]
+    where_there, network_there = (table.reset_index() for table in tables)
+    source = run.source()
+options = {"note": source, "save": False}
+table_of(where_there, "gradcam_methods_there", where, **options)
+
+# %%
+#| label: tbl-faithful-there
+#| tbl-cap: "What the network says of ten maps, on photographs of VOC2007, recorded."
+table_of(network_there, "gradcam_faithful_there", by_network, **options)
+
+# %% [markdown]
+# **What to take.** The recorded run answers, purpose by purpose:
+
+# %%
+#| echo: false
+there = where_there.set_index("method").join(
+    network_there.set_index("method"), rsuffix=" again"
+)
+looked = there.drop("centre")
+stay = looked.index[looked["shuffled"].abs() > 0.5]
+dear = looked.index[looked["passes"] > 2.5]
+Markdown(
+    f"- *Where is it?* {looked['share'].idxmax()} has the largest share in the box, "
+    f"{looked['peak'].idxmax()} the most peaks.\n"
+    f"- *What does the network need?* With the pixels of "
+    f"{looked['insertion'].idxmax()} the probability rises soonest, without those of "
+    f"{looked['deletion'].idxmin()} it falls soonest.\n"
+    f"- *Is it this network's map?* Not by this check: {', '.join(stay) or 'none'}.\n"
+    f"- *What is dear?* {', '.join(dear) or 'Nothing'}; the rest costs a pass or two.\n"
+    "- *When in doubt*, Grad-CAM: at the last layer it is exact, and the cheapest."
+)
+
+
+# %%
+#| echo: false
+def beats(name, other, column, sign=1):
+    return lambda t: sign * t.loc[name, column] > sign * t.loc[other, column]
+
+
+claims = {
+    "Grad-CAM has more of its map in the box than the centre": beats(
+        "Grad-CAM", "centre", "share"
+    ),
+    "Score-CAM's price buys an insertion better than Grad-CAM's": beats(
+        "Score-CAM", "Grad-CAM", "insertion"
+    ),
+    "Smoothing makes Grad-CAM's deletion better": beats(
+        "Grad-CAM, smoothed", "Grad-CAM", "deletion", -1
+    ),
+    "Guided Grad-CAM has more of its map in the box than Grad-CAM": beats(
+        "Guided Grad-CAM", "Grad-CAM", "share"
+    ),
+}
+Markdown(verdicts(claims, compared.set_index("method"), run and there))
 
 # %% [markdown]
 # ## Where it fails
@@ -930,6 +1011,9 @@ Markdown(
 # - *Presence.* A scaled map is never empty. A score has to say whether to look.
 # - *Context.* What often stands beside a class can be evidence for it, and a map does
 #   not tell the two apart. These photographs are too few to show it.
+#
+# - *Purpose.* No method is the best by all measures (@tbl-methods-there,
+#   @tbl-faithful-there), and one that shows the picture can win some of them.
 #
 # **What would improve it.** A larger input gives more places, up to a point (exercise
 # 5). Several components instead of one box: @sec-dogs measures what that is worth. A
