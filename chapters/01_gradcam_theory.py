@@ -727,7 +727,7 @@ Markdown(
 # |:--|:--|:--|
 # | Finer-CAM [@zhang2025] | of $y_c - 0.6 \, \overline{y_d}$, Grad-CAM's | a contrast |
 # | Eigen-CAM [@muhammad2020] | first singular vector of $A$ | what is common |
-# | Ablation-CAM [@desai2020] | $(y - y_{-k}) / |y|$ | what is lost |
+# | Ablation-CAM [@desai2020] | $(y - y_{-k}) / \lvert y \rvert$ | what is lost |
 # | Score-CAM [@wang2020] | softmax of $y(x \odot M_k)$ | what is seen |
 # | Guided Grad-CAM | Grad-CAM $\odot$ gradient of the pixels | detail |
 #
