@@ -22,7 +22,7 @@ OUT       := report/_output/$(PROFILE)$(if $(EDITION),-$(EDITION))
 CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py)))
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
-BOOK      := $(wildcard *.qmd) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.*)
+BOOK      := $(wildcard *.qmd CITATION.cff) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.* report/teacher/*)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 ENGINE    := $(wildcard wslib/cli/__init__.py wslib/cli/workbook.py wslib/workbook/*.py)
 
@@ -34,7 +34,7 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: help report chapter summary record preview sync colab sweep points test lint \
+.PHONY: help report chapter summary slides record preview sync colab sweep points test lint \
         doctor clean distclean FORCE
 
 help: ## list the targets and the variables
@@ -43,8 +43,9 @@ help: ## list the targets and the variables
 	  awk -F@ '{printf "%-12s%s\n", $$1, $$2}'
 	@echo; printf '%s\n' \
 	  'PROFILE  smoke: minutes; sample (default): no network needed; full: the real data' \
-	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"' \
-	  'EDITION  student: the book without solutions; teacher: with them below exercises' \
+	  'SET      parameters for the chapters that know them: SET="seed=1 epochs=5"; also in' \
+	  '         a file, as those of a course: SET="params/03_course.yml"' \
+	  'EDITION  student: no solutions; teacher: with them, and with goals and times' \
 	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
 	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
@@ -65,8 +66,8 @@ $(OUT)/workbook.pdf: $(NOTEBOOKS) $(BOOK) $(ENGINE) | .venv/.quarto
 
 # --------------------------------------------------------------------- the chapters
 
-ifneq ($(filter chapter summary record preview sync colab sweep,$(MAKECMDGOALS)),)
-  ifeq ($(CH)$(filter preview sync colab,$(MAKECMDGOALS)),)
+ifneq ($(filter chapter summary slides record preview sync colab sweep,$(MAKECMDGOALS)),)
+  ifeq ($(CH)$(filter slides preview sync colab,$(MAKECMDGOALS)),)
     $(error make $(filter chapter summary record sweep,$(MAKECMDGOALS)) needs CH, such as CH=02)
   endif
   ifeq ($(CHAPTERS),)
@@ -79,6 +80,9 @@ chapter: $(NOTEBOOKS) ## run one chapter alone: make chapter CH=02 PROFILE=smoke
 
 summary: $(NOTEBOOKS) ## two pages about one chapter: make summary CH=04 PROFILE=smoke
 	@$(WSLIB) workbook summary $(CHAPTERS) --profile $(PROFILE)
+
+slides: $(NOTEBOOKS) | .venv/.quarto ## slides of each chapter, one HTML file [CH=04]
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(WSLIB) workbook slides $(CHAPTERS) --profile $(PROFILE)
 
 record: $(NOTEBOOKS) ## keep a run on real data: make record CH=02 PROFILE=full NAME=unseen LOOKS=never
 	@$(WSLIB) workbook record $(CHAPTERS) --profile $(PROFILE) --name "$(NAME)" \
@@ -94,7 +98,7 @@ $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
 $(BUILD)/%.json: $(CHECKED)
 	@test -f $@ || { rm -f $<; echo "$@ is gone; run make again"; false; }
 
-$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml) $(ENGINE) $(BUILD)/.settings \
+$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml params/*.yml) $(ENGINE) $(BUILD)/.settings \
             | .venv/.installed
 	@$(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) --set "$$SET" --build $(BUILD)
 	@touch $@

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Grad-CAM: where a classifier looks {#sec-gradcam}
 #
 # A classifier says *what* is in a picture. Nobody taught it to say *where*. But up to
@@ -181,7 +181,7 @@ M = torch.einsum("k,kij->ij", W[c], A[0])  # (h, w): the class activation map
 y_c = b[c] + M.mean()  # the logit
 contribution = W[c] * A[0].mean((1, 2))  # (K,): their sum is y_c - b_c
 
-# %%
+# %% tags=["slide"]
 #| label: fig-channels
 #| fig-cap: "From channels to a map. Six channels that move the logit of the cat most,
 #|   each with what it adds to that logit. On the right, the weighted sum over all
@@ -207,7 +207,7 @@ Markdown(
     "together, so a single one explains little."
 )
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## From CAM to Grad-CAM
 #
 # CAM needs the average and the linear layer. A network that ends in another way, such
@@ -283,7 +283,7 @@ with torch.no_grad():
     louder.head.bias += 3
 loud_maps = GradCAM(louder, [louder.target_layer])(images, targets)
 
-# %%
+# %% tags=["slide"]
 #| label: tbl-identities
 #| tbl-cap: "Identities, measured: the largest difference over all photographs, and
 #|   the same relative to the largest value. What is left is rounding in float32."
@@ -324,7 +324,7 @@ asked = [photos[0].name, absent]
 twice = images[:1].expand(2, -1, -1, -1)  # (2, 3, S, S)
 pair = GradCAM(model, last).explain(twice, [class_names.index(n) for n in asked])
 
-# %%
+# %% tags=["slide"]
 #| label: fig-scaling
 #| fig-cap: "Two classes, one photograph. Left: raw maps on one common scale. Middle and
 #|   right: after ReLU and scaling. The absent teapot lights up as brightly as the cat:
@@ -961,7 +961,7 @@ full = {
     for title, (pixels, _) in failures.items()
 }
 
-# %%
+# %% tags=["slide"]
 #| label: fig-failures
 #| fig-cap: "Four failures. A part of the motorcycle stands for the whole. The rocket is
 #|   thinner than one place of the map. A teapot that is not there is found anyway.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Dogs from image labels {#sec-dogs}
 #
 # Somebody has looked at a few hundred photographs and noted for each which things are
@@ -87,6 +87,8 @@ source = "rendered pictures" if voc.rendered else "VOC2007 photographs"
 #| fig-cap: "Pictures of the evaluation split, four with the class that is to be found
 #|   and its true boxes, four without. Objects are cut by the border, hide each other
 #|   and differ in size, so one centred box will not do."
+#| fig-alt: "Eight pictures in two rows. The first four have dashed boxes labelled dog,
+#|   at different places and of different sizes; the others have none."
 truth = voc.ground_truth(eval_ids, class_name)
 with_dog = [image_id for image_id in eval_ids if len(truth[image_id])]
 shown = with_dog[:4] + [i for i in eval_ids if i not in with_dog][:4]
@@ -99,27 +101,26 @@ figures.Picture(fig, "voc-pictures")
 # %% [markdown]
 # The number of objects limits what can be learnt and how precisely it can be measured.
 # VOC marks objects that are hard even for people as *difficult*. Most of its measures
-# pass over them; that of the course counts them. @tbl-data counts both.
+# pass over them; that of the course counts them.
 
 
 # %%
-#| label: tbl-data
-#| tbl-cap: "What there is to learn from and to be measured on. Each percentage of
-#|   recall below stands for the objects of the last row."
-def count_objects(split, ids):
-    objects = np.concatenate(list(voc.ground_truth(ids, class_name).values()))
-    images = sum(len(boxes) > 0 for boxes in voc.ground_truth(ids, class_name).values())
-    return {
-        "split": split,
-        "images": len(ids),
-        f"with a {class_name}": images,
-        f"{class_name} objects": len(objects),
-        "of them difficult": int(objects[:, 4].sum()),
-    }
+#| echo: false
+def counted(split, ids):
+    known = voc.ground_truth(ids, class_name).values()
+    objects = np.concatenate(list(known))
+    return (
+        f"`{split}` has {len(ids)} images, {sum(len(boxes) > 0 for boxes in known)} of "
+        f"them with a {class_name}: {len(objects)} objects, "
+        f"{int(objects[:, 4].sum())} of them difficult."
+    )
 
 
-rows = [count_objects(train_split, train_ids), count_objects(eval_split, eval_ids)]
-Table(pd.DataFrame(rows), "voc-data", note=f"Data: {source}.")
+size = sum(map(len, voc.ground_truth(eval_ids, class_name).values()))
+Markdown(
+    f"{counted(train_split, train_ids)} {counted(eval_split, eval_ids)} Each of these "
+    f"last objects is worth {100 / size:.1f} points of recall."
+)
 
 # %% [markdown]
 # ## One backbone, one head
@@ -191,9 +192,9 @@ fit_heads(network, features, train_labels, **options)
 #
 # The mean over all places dilutes the evidence of one place that is sure. So the
 # probability is the sigmoid of the logit plus half the logit of the surest place. For
-# each class, rank the images by it and take the average precision of that list
-# (@tbl-classification); its definition comes further below. A class that is absent from
-# the split has none.
+# each class, rank the images by it and take the average precision of that list, which
+# is defined further below; @tbl-classes has that of each class. A class that is absent
+# from the split has none.
 
 # %%
 eval_paths = [voc.image_path(i) for i in eval_ids]
@@ -201,39 +202,20 @@ evidence = gather_evidence(network, eval_ids, eval_paths, input_size, batch_size
 probability = evidence.probabilities()  # (N, 20)
 
 # %%
-#| label: tbl-classification
-#| tbl-cap: "Classification: average precision of each class on the evaluation split,
-#|   without and with the surest place. A list in random order scores about the share
-#|   of images with the class."
 from wslib.metrics.classification import mean_average_precision
 
 eval_labels = voc.labels(eval_ids)  # (N, 20)
-mean_alone, alone_ap = mean_average_precision(evidence.logits, eval_labels)
+mean_alone, _ = mean_average_precision(evidence.logits, eval_labels)
 mean_ap, class_ap = mean_average_precision(probability, eval_labels)
-frame = pd.DataFrame(
-    {
-        "class": CLASSES,
-        "images": (eval_labels == 1).sum(0),
-        "share": 100 * (eval_labels == 1).mean(0),
-        "AP, mean of places": 100 * alone_ap,
-        "AP": 100 * class_ap,
-    }
-)
-frame = frame[frame["images"] > 0].sort_values("AP", ascending=False)
-Table(
-    frame.reset_index(drop=True),
-    "voc-classification",
-    formats={"share": ".1f", "AP": ".1f", "AP, mean of places": ".1f"},
-    units={"share": "%", "AP": "%", "AP, mean of places": "%"},
-    note=f"Data: {source}.",
-)
+by_chance = 100 * (eval_labels == 1).mean(0)[class_ap >= 0].mean()
 
 # %%
 #| echo: false
 Markdown(
     f"The mean over the classes, **mAP**, is **{100 * mean_ap:.1f} %** (without the "
     f"surest place {100 * mean_alone:.1f} %); the {class_name} has "
-    f"{100 * class_ap[target]:.1f} %."
+    f"{100 * class_ap[target]:.1f} %. Lists in random order would score about the "
+    f"share of images with the class, {by_chance:.1f} % on average. Data: {source}."
 )
 
 # %% [markdown]
@@ -264,7 +246,7 @@ detections = {
     "C": {i: amid(i, score) for i, score in zip(eval_ids, scores, strict=True)},
 }
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## From maps to boxes
 #
 # Grad-CAM weighs each channel of the feature map by how much the logit would gain if
@@ -296,10 +278,12 @@ def boxes_of(M, t):
 # A detection's score is $s = p \cdot m$: the probability $p$ of the class, times the
 # component's share $m$ of the map, relative to the heaviest one's.
 
-# %%
+# %% tags=["slide"]
 #| label: fig-steps
 #| fig-cap: "The four steps on one training image that was set aside. A low threshold
 #|   lets the box grow, and beyond some point into the background."
+#| fig-alt: "A picture, its heat map, and the map cut at three falling thresholds: the
+#|   lit area and the solid box around it grow, beside the dashed true box."
 from wslib.boxes.maps import sweep
 from wslib.boxes.recipe import Recipe, best_threshold, select_steps, sweep_thresholds
 
@@ -350,12 +334,14 @@ figures.Picture(fig, "voc-steps")
 #| fig-cap: "Four maps of the same training images, by heads that have not seen them:
 #|   Grad-CAM, the posteriors' map, that of the places, and the combined map, the
 #|   geometric mean of the last two."
+#| fig-alt: "Two rows, each a picture and four maps of its dog: spots on the parts that
+#|   tell most in the first, larger parts of the body in the others."
 from wslib.data.images import resize_image
 
 kinds = {kind: aside.class_maps(target, kind) for kind in ("gradcam", "posterior")}
 kinds["combined"] = aside.class_maps(target)
 grid, titles, heatmaps = [], [], []
-for k in rows:
+for k in rows[:2]:
     places = aside.places[k, target].astype(np.float32)
     grid += [voc.image(train_ids[k])] * 5
     titles += ["image", "Grad-CAM", "posterior", "places", "combined"]
@@ -442,9 +428,11 @@ Markdown(
 #| label: fig-sweep
 #| fig-cap: "Average precision on training images with the class against the threshold,
 #|   at each IoU. The dotted line marks the threshold with the best mean of the curves."
+#| fig-alt: "Three curves that rise to a peak and fall again as the threshold grows; the
+#|   higher the IoU, the lower the curve."
 boxed = replace(recipe, masks=False)
 swept = sweep_thresholds(boxed, boxed.maps(aside, target), *measured)
-fig, axes = figures.new_figure(width=4.2, height=2.4)
+fig, axes = figures.new_figure(width=4.2, height=1.9)
 series = {f"IoU {iou}": (swept.index, swept[iou]) for iou in swept}
 figures.draw_lines(axes[0, 0], series, "threshold t", "AP (%)", marker="o")
 axes[0, 0].axvline(recipe.threshold, color=figures.GREY, linestyle=":")
@@ -472,6 +460,8 @@ def iou(a, b):  # x1, y1, x2, y2 each, half-open
 #| label: fig-iou
 #| fig-cap: "What an IoU looks like: a true box (dashed) and boxes that are shifted or
 #|   too small. At the threshold of 0.5 only the last two are right."
+#| fig-alt: "Five pairs of a dashed and a solid box. The first three overlap too little
+#|   and are drawn as wrong; the last two nearly agree."
 dog = (10, 10, 50, 40)
 tries = [(30, 22, 70, 52), (24, 16, 64, 46), (10, 10, 33, 40), (18, 13, 58, 43)]
 tries.append((13, 12, 52, 43))
@@ -553,7 +543,7 @@ Markdown(
 # 20 %*: one box around the brightest component at a fifth of the maximum, as published
 # for CAM [@zhou2016].
 
-# %%
+# %% tags=["slide"]
 #| label: tbl-detection
 #| tbl-cap: "Boxes from image labels: average precision and recall. Grad-CAM 20 % has
 #|   seen no box at any time; Grad-CAM has a threshold that boxes of training images
@@ -613,12 +603,15 @@ Table(
 # highest scores are right. Where it ends, the boxes end: the rest was not found, at
 # that IoU, with any score.
 
-# %%
+# %% tags=["slide"]
 #| label: fig-pr
 #| fig-cap: "Precision against recall, at the lowest and the highest IoU. All rest on
 #|   the same classifier: what lies between the curves is what the maps add."
+#| fig-alt: "Two panels of precision against recall. Curves start high on the left, fall
+#|   in steps, and end before all objects are found; at the higher IoU they end
+#|   earlier."
 ends = (iou_thresholds[0], iou_thresholds[-1])
-fig, axes = figures.new_figure(1, 2, height=2.5, sharey=True)
+fig, axes = figures.new_figure(1, 2, height=2.0, sharey=True)
 for axis, iou in zip(axes.flat, ends, strict=True):
     curves = {
         name: precision_recall(detections[name], truth, iou, protocol)
@@ -832,31 +825,30 @@ def gallery(ids, name, notes=()):
 #| label: fig-random
 #| fig-cap: "Ten images drawn at random from those that hold the class, or all where
 #|   there are fewer."
+#| fig-alt: "Ten pictures with heat maps, dashed true boxes, and solid boxes: some
+#|   around the whole animal, some around a part, some around two at once."
 generator = np.random.default_rng(seed)
 ten = generator.choice(with_dog, min(10, len(with_dog)), replace=False)
 gallery([str(i) for i in ten], "voc-random")
 
 # %% [markdown]
-# The best (@fig-best), and then an image or two of each kind of error
-# (@fig-error-kinds).
+# @fig-error-kinds has the extremes: the best boxes, and an image of each kind of error.
 
-# %%
-#| label: fig-best
-#| fig-cap: "The best boxes of the run, at most one an image."
-ranked = sorted(with_dog, key=lambda i: -best_iou.get(i, 0))
-gallery(ranked[:5], "voc-best")
-
-# %%
+# %% tags=["slide"]
 #| label: fig-error-kinds
-#| fig-cap: "Confident examples of each kind of error, as far as there are any."
+#| fig-cap: "Above, the best boxes of the run, at most one an image. Below, a confident
+#|   example of each kind of error, as far as there are any."
+#| fig-alt: "Two rows of pictures with heat maps. Above, solid and dashed boxes nearly
+#|   agree. Below, solid boxes hold parts, several animals or background."
+best = sorted(with_dog, key=lambda i: -best_iou.get(i, 0))[:5]
 lost = object_fates(chain, truth, iou_thresholds[-1], protocol)
 wrong = pd.concat([judged[leading], lost[lost["fate"] == "missed"]])
 wrong = wrong[~wrong["fate"].isin(["right", "ignored"])].drop_duplicates(
     ["image", "fate"]
 )
-examples = wrong.groupby("fate", sort=False).head(2)[:10]
-notes = examples["fate"].tolist() or ["no error"]
-gallery(examples["image"].tolist() or with_dog[:1], "voc-error-kinds", notes)
+examples = wrong.groupby("fate", sort=False).head(1)[:5]
+notes = ["best"] * len(best) + examples["fate"].tolist()
+gallery(best + examples["image"].tolist(), "voc-error-kinds", notes)
 
 # %% [markdown]
 # ## On photographs
@@ -956,35 +948,25 @@ Markdown(
 #
 # ## The course's questions
 #
-# ::: {.callout-note title="How does Grad-CAM differ from CAM?" collapse="true"}
-# It weighs each channel of a feature map by the mean gradient of the class's logit and
-# sums. CAM [@zhou2016] takes the weights of the linear layer behind a global average
-# instead, and so needs a network that ends this way; on such a network, like this one,
-# the two are the same up to a constant (@sec-gradcam shows it in numbers). Grad-CAM
-# [@selvaraju2017] works with any differentiable ending and at any layer; the second map
-# of this chapter uses that freedom, and looks from the posteriors.
-# :::
-#
-# ::: {.callout-note title="Why this detector?" collapse="true"}
-# Each of its steps is measured alone in @tbl-steps, and only what gained was kept. The
-# map says where, and the probability how sure. A relative threshold makes maps of
-# confident and of hesitant images comparable, and the mass of a component ranks crumbs
-# last. One threshold serves the whole set and comes from training images: the best
-# threshold of *each image* would need its truth (a row of @tbl-oracles).
-# :::
-#
-# ::: {.callout-note title="What are recall and average precision?" collapse="true"}
-# See the worked example of @tbl-example. Recall is the share of the objects that were
-# found, precision the share of the boxes that are right, and average precision the area
-# below the envelope of precision as a function of recall.
-# :::
-#
-# ::: {.callout-note title="How would you improve it?" collapse="true"}
-# In the order of the losses that @tbl-errors and @tbl-oracles measure. *Extent*: prompt
-# a segmenter with the map's points (@sec-prompting), or fine-tune the features.
-# *Merged* animals: boxes that part neighbours, such as proposals (@sec-weak). *False
-# images*: a better classifier, trained longer or on more images.
-# :::
+# - *How does Grad-CAM differ from CAM?* It weighs each channel of a feature map by the
+#   mean gradient of the class's logit. CAM [@zhou2016] takes the weights of the linear
+#   layer behind a global average, and so needs a network that ends this way; there, as
+#   here, the two are the same up to a constant (@sec-gradcam). Grad-CAM
+#   [@selvaraju2017] works with any differentiable ending and at any layer; the second
+#   map of this chapter uses that freedom, and looks from the posteriors.
+# - *Why this detector?* Each of its steps is measured alone in @tbl-steps, and only
+#   what gained was kept. The map says where, and the probability how sure. A relative
+#   threshold makes maps of confident and of hesitant images comparable, and the mass of
+#   a component ranks crumbs last. One threshold serves the whole set: the best of *each
+#   image* would need its truth (a row of @tbl-oracles).
+# - *What are recall and average precision?* Recall is the share of the objects that
+#   were found, precision the share of the boxes that are right, and average precision
+#   the area below the envelope of precision as a function of recall (@tbl-example).
+# - *How would you improve it?* In the order of the losses in @tbl-errors and in
+#   @tbl-oracles: by a segmenter that the map's points prompt (@sec-prompting), or
+#   features that are fine-tuned, for the *extent*; by boxes that part neighbours, such
+#   as proposals (@sec-weak), where animals are *merged*; by a better classifier against
+#   *false images*.
 #
 # ## Exercises
 #
@@ -1050,9 +1032,9 @@ check_exercise(iou_of_pixels, ((box, right_half), 0.5), ((box, beside), 0))
 # 2. Let one penalty do for both heads: `SET="penalties='{cam: 0.1}'"`. What happens
 #    to the first row of @tbl-steps?
 # 3. Set `input_size=224`. Which error grows most?
-# 4. Keep a detector and its boxes, and measure them with other protocols without
-#    running the network again: `wslib voc train`, `wslib voc detect`, then `wslib voc
-#    score` with other options.
+# 4. Keep a detector and its boxes, and measure them with other protocols and at other
+#    thresholds of the maps without running the network again: `wslib voc train`, `wslib
+#    voc detect --out dogs.json`, then `wslib voc score dogs.json` with other options.
 #
 # ::: {.callout-tip title="Solutions" collapse="true"}
 # 1. Not always: with a few dozen objects the gain of a step may come and go. Classes
@@ -1062,5 +1044,6 @@ check_exercise(iou_of_pixels, ((box, right_half), 0.5), ((box, beside), 0))
 # 3. By count, missed objects: a map of 14 by 14 places has no place for a small dog. By
 #    AP to gain it may be another kind; @tbl-errors has both.
 # 4. `--iou 0.2 --iou 0.7` shows how fast precision falls with what counts as right, and
-#    `--protocol voc10` what passing over difficult objects is worth.
+#    `--protocol voc10` what passing over difficult objects is worth. `--threshold 0.1
+#    --threshold 0.3` draws the boxes anew, around the maps that `detect` has kept.
 # :::

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Segmentation without clicks {#sec-prompting}
 #
 # A promptable segmenter cuts out whatever a person clicks on. Here nobody clicks. A
@@ -65,9 +65,11 @@ from wslib.show.tables import Table
 
 # %%
 #| label: fig-shapes
-#| fig-cap: "Pictures of the test split with the outlines of the true masks. Squares and
-#|   diamonds differ by a turn, and some shapes have nearly the colour of what lies
-#|   behind them."
+#| fig-cap: "Pictures of the test split with the outlines of the true masks. A diamond
+#|   is a square that was turned, and some shapes have nearly the colour of their
+#|   background."
+#| fig-alt: "Five small photograph crops in a row, each with one half-transparent
+#|   coloured shape and a dashed outline around it."
 device = pick_device(device)
 shapes = open_shapes(dataset, **counts, seed=seed)
 train, val, test = (shapes.load(split, counts[split]) for split in counts)
@@ -89,18 +91,17 @@ few = below["test"] < len(test)
 Markdown(
     f"The {len(test)} test pictures are crops of **{below['test']} photographs**, and "
     f"the {len(val)} pictures of `val` of {below['val']} others. Two crops of one "
-    "photograph have much in common, so the intervals below draw whole photographs "
-    "anew, and not pictures."
+    "photograph have much in common, so the intervals below resample whole "
+    "photographs, and not pictures."
     if few
-    else f"Each of the {len(test)} test pictures is one of its own, so the intervals "
-    "below draw pictures anew."
+    else f"No two of the {len(test)} test pictures share a photograph, so the "
+    "intervals below resample pictures."
 )
 
 # %% [markdown]
-# Everything that is chosen is chosen on `val`. The test pictures were drawn with a new
-# seed when this chapter was finished, and nothing was chosen by them. The photographs
-# of `sample` below them are not new: earlier versions of the chapter were tested on
-# other crops of the same three.
+# All choices are made on `val`. The test pictures were drawn with a new seed when this
+# chapter was finished, and no choice depends on them. At `sample` their photographs are
+# not new: earlier versions of the chapter were tested on other crops of the same three.
 #
 # ## A classifier that knows only names
 #
@@ -133,19 +134,20 @@ named = classify_images(network, val.pixels, size).argmax(1) == val.labels
 
 # %%
 #| echo: false
-Markdown(f"It names **{100 * named.mean():.1f} %** of the pictures of `val` rightly.")
+share = 100 * named.mean()
+Markdown(f"It names the right class in **{share:.1f} %** of the pictures of `val`.")
 
-# %% [markdown] tags=["summary"]
+# %% [markdown] tags=["summary", "slide"]
 # ## Grad-CAM (*GradCAM task*)
 #
-# Grad-CAM (@sec-gradcam) needs two things of one layer: its output $A$ from the way
-# forward, and the gradient of the class's logit $y_c$ with respect to it from the way
-# back. The mean of the gradient over all places is the weight of a channel
-# (@eq-weights). The weighted sum of the channels, without what is negative, is the map
-# (@eq-gradcam).
+# Grad-CAM (@sec-gradcam) needs two things of one layer: its output $A$ in the forward
+# pass, and the gradient of the class's logit $y_c$ with respect to $A$ in the backward
+# pass. The mean of the gradient over all places is the weight of a channel
+# (@eq-weights). The map is the weighted sum of the channels, with 0 in the place of
+# negative values (@eq-gradcam).
 
 
-# %%
+# %% tags=["slide"]
 #| code-fold: false
 import torch.nn.functional as F
 
@@ -159,10 +161,10 @@ def heat_map(A, g, size):
 
 
 # %% [markdown]
-# A *hook* is called whenever its layer has run, and so gets hold of $A$. It passes on a
-# copy, as the next layer may write its result over its input. The pictures of a batch
-# do not influence each other, so one backward pass from the sum of their logits gives
-# the gradients of all.
+# A *hook* is a function that runs whenever its layer has run, and so gets hold of $A$.
+# Ours passes on a copy, because the next layer may overwrite its input. The pictures of
+# a batch do not influence each other, so one backward pass from the sum of their logits
+# gives the gradients of all.
 
 
 # %%
@@ -195,15 +197,15 @@ class GradCAM:
 
 
 # %% [markdown]
-# `wslib.cam.GradCAM` computes the same maps, and takes care of more: networks in
-# training mode, frozen weights, layers that run twice.
+# `wslib.cam.GradCAM` computes the same maps, and handles more: networks in training
+# mode, frozen weights, layers that run twice.
 #
-# Which layer? Early layers have fine maps of edges, whatever they belong to. Late ones
-# know what a star is, on a grid of a few places. We ask the pictures of `val`, whose
-# masks may be used to *choose*: how often does the heat's centre of mass lie in the
-# shape, and how far is it from the shape's own (@tbl-shape-layers)? LayerCAM, which
-# weighs each place by its own gradient and is made for early layers, is there for
-# comparison.
+# Which layer? Early layers have fine maps, but of all edges. Late layers know what a
+# star is, but have a grid of a few places. The pictures of `val` decide, whose masks
+# may be used to *choose*. @tbl-shape-layers counts how often the centre of mass of the
+# heat lies in the shape, and measures how far it is from the shape's own centre.
+# LayerCAM, which weights each place by its own gradient and is made for early layers,
+# is there for comparison.
 
 # %%
 from wslib.cam import METHODS
@@ -213,9 +215,9 @@ from wslib.prompting.points import background_points, innermost, peak, weighted_
 
 # %%
 #| label: tbl-shape-layers
-#| tbl-cap: "Methods and layers, on val: how often a point lies in the shape, for the
-#|   highest place of the map and for the centre of mass of what is around it, and the
-#|   distance of the latter from the shape's centre of mass."
+#| tbl-cap: "Methods and layers, on val: how often the peak of the map and the centre of
+#|   mass of the heat around it lie in the shape, and the distance of the second from
+#|   the shape's centre of mass."
 def explained(how, split, targets=None):
     method, names = how.split()
     layers = [getattr(network.features, name) for name in names.split("+")]
@@ -258,20 +260,22 @@ right = heat.targets == test.labels
 # %%
 #| echo: false
 Markdown(
-    f"The maps of **{how}** are used from here on: of Grad-CAM's, they have the most "
-    "hits, and of equal ones the smallest distance. They show the class that the "
-    "classifier *says*, right or wrong, as nobody tells it. On the test split it says "
-    f"the right one in **{100 * right.mean():.1f} %** of the pictures."
+    f"From here on we use the maps of **{how}**: among those of Grad-CAM they have the "
+    "most hits, and among equals the smallest distance. They show the class that the "
+    "classifier *says*, right or wrong, because nobody tells it the class. On the test "
+    f"split it says the right one in **{100 * right.mean():.1f} %** of the pictures."
 )
 
 # %% [markdown]
-# @fig-shape-maps has the maps of some test pictures, made by the class above.
+# @fig-shape-maps shows the maps of some test pictures, computed by the class above.
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-shape-maps
 #| fig-cap: "Grad-CAM of the first test pictures of each kind, for the class that the
-#|   classifier says (above each map), with the true outlines. Warm places are where it
-#|   saw the evidence."
+#|   classifier says (above each map), with the true outlines. Warm colours mark the
+#|   evidence."
+#| fig-alt: "Two rows of five pictures. Above, each shape; below, the same pictures
+#|   under a heat map, with the dashed outline of the shape."
 pictures = test.pixels[first].to(device) / 255
 pictures = network.normalize(F.interpolate(pictures, size, mode="bilinear"))
 maps = GradCAM(network, layers)(pictures)  # (5, *size)
@@ -286,10 +290,10 @@ figures.Picture(fig, "sam-maps")
 # %% [markdown]
 # ## From a map to a point
 #
-# A map is not yet a click. Its highest pixel, the *peak*, is a poor one: on a coarse
+# A map is not yet a click. Its highest pixel, the *peak*, is a poor click: on a coarse
 # map that was enlarged it is the middle of a large cell, and often lies beside a small
-# object. The *centre of mass* of what is warm around the peak moves by fractions of a
-# cell:
+# object. The *centre of mass* of the warm component around the peak can lie anywhere in
+# a cell:
 
 
 # %%
@@ -309,17 +313,19 @@ def centre_of_mass(L, t):
 
 
 # %% [markdown]
-# How far the component reaches is a share $t$ of the map's maximum, chosen on `val` by
-# the hits of this point. *Background points* lie on a ring around the component where
-# the map is cold, at half the component's size, spread as far apart as they can be
+# The component ends where the map falls below a share $t$ of its maximum; `val` chooses
+# $t$ by the hits of this point. *Background points* lie on a ring around the component,
+# where the map is cold, half the component's size away and as far apart as possible
 # (`wslib.prompting.points`). @fig-shape-points shows these and three others: several
-# *peaks* that keep away from each other, the component's *innermost* pixel, and the
+# *peaks* at a distance from each other, the component's *innermost* pixel, and the
 # *box* around it.
 
 # %%
 #| label: fig-shape-points
 #| fig-cap: "One map of val, six prompts. Discs are foreground points, crosses are
 #|   background points. All come from the map alone."
+#| fig-alt: "Six copies of one picture under its heat map, with one disc, one disc, one
+#|   disc, several discs, a disc and four crosses, and a box."
 from functools import partial
 
 from wslib.prompting.points import mask_box, mask_point, prompt_box, spread_peaks
@@ -351,8 +357,8 @@ figures.Picture(fig, "sam-points")
 #| echo: false
 rates = ", ".join(f"{100 * t:.0f} %: {hit:.1f} %" for t, (hit, _) in on_val.items())
 Markdown(
-    f"Hits on `val` by threshold: {rates}. The one with the most hits is taken, and of "
-    f"equal ones the one whose points are nearest: **{100 * threshold:.0f} %**."
+    f"Hits on `val` by threshold: {rates}. We take the threshold with the most hits, "
+    f"and among equals the one with the nearest points: **{100 * threshold:.0f} %**."
 )
 
 # %% [markdown]
@@ -362,14 +368,16 @@ Markdown(
 # once. A *prompt encoder* takes points with a label, 1 for *on it* and 0 for *beside
 # it*, a box, or an earlier mask. A small *mask decoder* answers each prompt. A single
 # point is ambiguous: a click on a shirt may mean the button, the shirt or the person.
-# So the decoder gives three masks, and for each the IoU that it expects. Who cannot
-# choose takes the mask with the highest score (@fig-three).
+# So the decoder gives three masks, and for each the IoU that it expects. Where nobody
+# chooses, the mask with the highest score is taken (@fig-three).
 
-# %%
+# %% tags=["slide"]
 #| label: fig-three
 #| fig-cap: "The three masks of one click, with the IoU that each is expected to have.
-#|   Of a plain shape they differ little. A photograph of a cup of coffee is nothing
-#|   like what sam_tiny was trained on."
+#|   For a plain shape they differ little. The photograph of a cup of coffee differs
+#|   from all that sam_tiny was trained on."
+#| fig-alt: "Three copies of a drawn shape and three of a cup of coffee, each with a
+#|   click and the outline of one of its masks."
 from skimage.data import coffee
 
 from wslib.models.sam import sam_predictor
@@ -483,9 +491,9 @@ ious = {name: list(map(iou, masks[name], test.masks)) for name in masks}
 # %% [markdown]
 # `wslib.prompting.pipelines` has the same two pipelines, and more: with the peak, with
 # the box, with a second prompt. *Mirrored* asks twice, for the picture and for its
-# mirror image, and averages the logits of the masks, as the errors at the rim of one
-# are seldom those of the other. The baseline clicks on the middle of the picture and
-# looks at no map.
+# mirror image, and averages the logits of the masks, because the two seldom make the
+# same errors at the rim. The baseline clicks on the middle of the picture and looks at
+# no map.
 
 # %%
 from wslib.metrics.masks import calibration, compare, every_mask, paired
@@ -517,14 +525,14 @@ pipelines = {
 }
 
 # %% [markdown]
-# All run on `val` (@tbl-ladder). They go from picture to picture together: a picture is
-# encoded once for all of them, and few embeddings have to be kept.
+# All of them run on `val` (@tbl-ladder), picture by picture: each picture is encoded
+# once for all of them, so that few embeddings are kept in memory.
 
 # %%
 #| label: tbl-ladder
 #| tbl-cap: "All prompts on val. Gain: in IoU over the foreground point, in percentage
-#|   points, picture by picture, with its 95 % interval over photographs. Cost: of the
-#|   prompt and all that follows, without encoder and heat map."
+#|   points, picture by picture, with its 95 % interval over photographs. Cost: the time
+#|   for prompt and masks, without encoder and heat map."
 jobs = {name: (pipeline, val_maps) for name, pipeline in pipelines.items()}
 found, seconds = run_together(jobs, val.images)
 drawn = {"n": bootstrap_samples, "seed": seed}
@@ -579,7 +587,7 @@ measured = {
     for name, each in found.items()
 }
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: tbl-test
 #| tbl-cap: "The course's measures on the test split, with 95 % intervals: hit rate;
 #|   distance in pixels and in sizes of the object (the square root of its area); IoU;
@@ -602,7 +610,7 @@ Table(
     best=best,
     intervals={name: (f"{name} low", f"{name} high") for name in measures},
     note=f"Data: {source}, test, {len(test)} pictures; {knows}. "
-    + f"Intervals draw {over} anew"
+    + f"Intervals resample {over}"
     + ("; so few say little." if few else "; those of shares are Wilson's."),
 )
 
@@ -632,22 +640,22 @@ Markdown(
 )
 
 # %% [markdown]
-# *Results at a glance*, at the end of the book, has beside these what two students of
-# the course measured with SAM's ViT-B, on the course's own pictures.
+# *Results at a glance*, at the front of the book, has these numbers beside those that
+# two students of the course measured with SAM's ViT-B, on the course's own pictures.
 #
 # ## Where the chain loses
 #
-# A chain is as good as its links, and *oracles* test them: one link after the other is
-# replaced by the truth (@tbl-limits). First the classifier is **told the class**, and
-# shows where *that* is. Then the **point** comes from the true mask, its innermost
-# pixel. What is left is the segmenter's loss. For the **box** the segmenter gets all
-# that a person could tell it.
+# A chain is as good as its links, and *oracles* test them: the truth replaces one link
+# after the other (@tbl-limits). First the classifier is **told the class**, and its map
+# shows where *that* is. Then the **point** is the innermost pixel of the true mask, and
+# only the segmenter's loss is left. The **box** of the true mask is all that a person
+# could tell the segmenter.
 
 # %% tags=["summary"]
 #| label: tbl-limits
 #| tbl-cap: "The ladder of oracles on the test split, for the foreground point. The best
-#|   of its masks is the one that the truth would have chosen. The lower rows are the
-#|   first two, for the pictures that the classifier names rightly and wrongly."
+#|   of its masks is the one that the truth would have chosen. The lower rows part the
+#|   first two by whether the classifier names the right class."
 main = measured["foreground"]
 oracles = {
     "foreground, as it is": main,
@@ -683,11 +691,12 @@ words = {
     "place": "the map, whose point is off though the class is right",
     "mask": "the segmenter, which has a point on the shape",
 }
+losses = {link: f"{value:.1f}".replace("-", "−") for link, value in lost.items()}
 text = (
-    f"Of the {100 - step[0]:.1f} points that are missing, {lost['name']:.1f} are lost "
-    f"by {words['name']}; {lost['place']:.1f} by {words['place']}; and "
-    f"{lost['mask']:.1f} by {words['mask']}. Of the last, a better choice among its "
-    f"three masks would win {chosen:.1f}."
+    f"Of the {100 - step[0]:.1f} points that are missing, {losses['name']} are lost by "
+    f"{words['name']}; {losses['place']} by {words['place']}; and {losses['mask']} by "
+    f"{words['mask']}. Of these last, a better choice among its three masks would win "
+    f"{chosen:.1f}."
 )
 if len(limits) == 7:
     said, true = limits["hit rate"].iloc[[5, 6]]
@@ -704,7 +713,7 @@ if len(limits) == 7:
 Markdown(text)
 
 # %% [markdown]
-# @tbl-kinds has the same by kind of shape, and by photograph.
+# @tbl-kinds has these measures by kind of shape, and by photograph.
 
 # %%
 #| label: tbl-kinds
@@ -752,8 +761,8 @@ Markdown(text)
 # %% [markdown]
 # ### Does the segmenter know?
 #
-# Without a person, the score is all there is to choose a mask by, and to warn of a bad
-# one. @fig-calibration compares it with the truth, for all masks of the foreground
+# Without a person, only the score can choose a mask and warn of a bad one.
+# @fig-calibration compares the score with the truth, for all masks of the foreground
 # point.
 
 # %%
@@ -761,6 +770,8 @@ Markdown(text)
 #| fig-cap: "Left: expected and measured IoU of all masks on the test split, in ten bins
 #|   of the score; on the dashed line the score is honest. Right: how the IoU of the
 #|   chosen masks is distributed."
+#| fig-alt: "Left, a line of measured IoU against score beside a dashed diagonal. Right,
+#|   a histogram of the IoU of the chosen masks."
 gap, bins = calibration(*every_mask(found["foreground"], test.masks))
 fig, axes = figures.new_figure(1, 2, height=2.0)
 axes[0, 0].plot([0, 1], [0, 1], "--", color=figures.GREY, linewidth=0.8)
@@ -786,11 +797,13 @@ Markdown(
 # @fig-shape-random has six test pictures drawn at random, and the six worst.
 
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-shape-random
-#| fig-cap: "Above: drawn at random. Below: the worst. Each with what is there, the IoU,
-#|   and what the classifier says is there, of which map and mask are. Dashed: the true
-#|   outline; solid: the mask, vermilion where its IoU is below 0.65."
+#| fig-cap: "Above: drawn at random. Below: the worst. Above each: its class, the IoU,
+#|   and the class that the classifier says, whose map and mask are shown. Dashed: the
+#|   true outline; solid: the mask, vermilion where its IoU is below 0.65."
+#| fig-alt: "Two rows of six small pictures under heat maps, with dashed true outlines,
+#|   solid outlines of masks, and the click of each."
 def mark(axis, answer, mask, good):
     figures.draw_mask(axis, mask, "true")
     figures.draw_mask(axis, answer.mask, "found" if good else "wrong")
@@ -813,7 +826,7 @@ figures.Picture(fig, "sam-random")
 # ## On other pictures
 #
 # At `sample` the shapes lie on crops of a few photographs. @tbl-cifar has the same
-# measures from a run of this chapter that was kept, over CIFAR-10's pictures, with a
+# measures from a recorded run of this chapter over CIFAR-10's pictures, with a
 # classifier that was trained there.
 
 # %%
@@ -832,6 +845,47 @@ Table(
     note=f"{cifar.source()} Segmenter: {known.get(there_sam, there_sam)}.",
     save=False,
 )
+
+# %% [markdown]
+# ## On a photograph
+#
+# The same chain takes a photograph of any size. The classifier is now the network of
+# @sec-gradcam, with the thousand names of ImageNet. Its map gives a box and a point,
+# and both together are the prompt. @fig-cover, with which the book opens, shows a
+# photograph that was chosen because every step succeeds on it. `sam_tiny` was not
+# trained on photographs of objects: of the cat of @sec-gradcam it cuts out patches.
+
+# %% tags=["cover"]
+#| label: fig-cover
+#| fig-cap: "The way of this book: a photograph, the heat map of a classifier that was
+#|   asked for the cup, the box and the point that the map gives, and the mask that a
+#|   segmenter cuts out for them. Nobody drew a box or a mask of this cup."
+#| fig-alt: "Four copies of a photograph of a cup of coffee: plain; under a heat map
+#|   that is bright on the cup; with a box around the cup; with the outline of the cup."
+#| echo: false
+from wslib.boxes.boxes import boxes_from_heatmap
+from wslib.data.images import resize_batch, resize_image
+from wslib.data.photographs import read_photo
+from wslib.models.classifiers import imagenet_classes
+
+photo = read_photo("coffee")
+imagenet = build_classifier(backbone, seed=seed).to(device)
+pixels = torch.from_numpy(photo.pixels.copy()).permute(2, 0, 1)[None]  # (1, 3, H, W)
+image = imagenet.normalize(resize_batch(pixels.to(device), (320, 320)))
+asked_for = [imagenet_classes().index(photo.name)]
+L = GradCAM(imagenet, [imagenet.target_layer])(image, asked_for)[0]
+L = resize_image(L, *photo.pixels.shape[1::-1])
+box, point = boxes_from_heatmap(L, 0.3)[0, :4], centre_of_mass(L, 0.3)[None]
+answer = prompter.prompt(
+    prompter.encode(photo.pixels), Prompt(point, np.ones(1, int), box)
+)
+titles = ["photograph", "map", "box and point", "mask"]
+maps = [None, L, None, None]
+fig, axes = figures.image_grid([photo.pixels] * 4, titles, 4, heatmaps=maps)
+figures.draw_boxes(axes[2], found=[box])
+figures.draw_points(axes[2], point)
+figures.draw_mask(axes[3], answer.mask)
+figures.Picture(fig, "sam-cover")
 
 # %% [markdown]
 # ## What we saw
@@ -874,9 +928,9 @@ order = sorted(lost, key=lost.get, reverse=True)
 changes = 100 * (measured[asked[2]]["iou"] - main["iou"])
 on_shape = measured[asked[2]]["clear"] < 1  # a background point, of the shape itself
 text = (
-    f"By @tbl-limits, {cures[order[0]]} ({lost[order[0]]:.1f} points). "
+    f"By @tbl-limits, {cures[order[0]]} ({losses[order[0]]} points). "
     f"In the second place, {cures[order[1]].replace(' most', '')} "
-    f"({lost[order[1]]:.1f} points). A choice among the three masks by more than the "
+    f"({losses[order[1]]} points). A choice among the three masks by more than the "
     f"score could win {chosen:.1f} points at the most. "
 )
 if on_shape.any():
@@ -895,15 +949,15 @@ Markdown(
 # ## The course's questions
 #
 # ::: {.callout-note title="Which points, and why these?" collapse="true"}
-# The centre of mass of the component around the peak: it uses the whole of the warm
-# part and not one pixel of it, and on a coarse map it is far more exact than the peak
-# (@tbl-shape-layers). The background points lie on a ring around it, as far away ones
-# tell SAM what it knows already.
+# The centre of mass of the component around the peak: it uses the whole warm part and
+# not one pixel of it, and on a coarse map it is more exact than the peak
+# (@tbl-shape-layers). The background points lie on a ring around it, because points far
+# away tell SAM nothing new.
 # :::
 #
 # ::: {.callout-note title="Foreground alone, or background too?" collapse="true"}
-# @tbl-test has both, and the paired difference below it is the answer: two intervals
-# may overlap and the pairs still decide.
+# @tbl-test has both, and the paired difference below it is the answer: it can decide
+# although the two intervals overlap.
 # :::
 #
 # ## Exercises
@@ -986,7 +1040,7 @@ check_exercise(
 # ::: {.callout-note title="Solution of 3" collapse="true"}
 # Little is left of the component, so its centre moves towards the peak, which is the
 # middle of a cell. *As it is* and *told the class* lose hits; the two rows below them
-# do not know the map.
+# do not use the map.
 # :::
 #
 # **4.** Where there is a network, run `make chapter CH=04 PROFILE=full

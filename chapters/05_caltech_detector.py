@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # What boxes would have bought: the Caltech practical {#sec-caltech}
 #
 # The chapters before this one found boxes that nobody had drawn. Here somebody has
@@ -11,7 +11,8 @@
 # - to train a network with two heads, one for the class and one for the box;
 # - to choose an epoch on a validation set, and when that choice matters;
 # - what data, depth, dropout, batch norm and pretraining are worth, with intervals;
-# - how good boxes from labels alone, from older detectors and from no look at all are;
+# - how good the boxes are that come from labels alone, from older detectors, and from
+#   no look at the picture;
 # - why 100 % on the test set says nothing about other pictures.
 #
 # **Course, data and time.** The chapter follows Practical 1 of *Computer Vision and
@@ -58,8 +59,8 @@ device: str = "auto"  # cpu, cuda, or the better one that is there
 # [Items 1.1 and 3.3.]{.small} Each picture has one row in a CSV: file, x1, y1, x2, y2,
 # label. Boxes become ratios of the picture's width and height, so that a network may
 # see the picture at any size. The split is drawn class by class. Near duplicates (a
-# copy, a mirror image, the next frame) go to the same side, and the intervals below
-# draw them together.
+# copy, a mirror image, the next frame) go to the same part of the split, and the
+# intervals below resample them together.
 
 # %%
 import numpy as np
@@ -113,11 +114,13 @@ source = "rendered pictures" if pictures.rendered else "photographs of Caltech-1
 middle = mean_boxes(train.labels, train.boxes)  # (3, 4)
 blind = measure_boxes(truth[0], middle[truth[0]], *truth)
 
-# %%
+# %% tags=["slide"]
 #| label: fig-caltech
 #| fig-cap: "Pictures of the test set with the true box (dashed) and the mean box of the
 #|   class in the training set: orange where its IoU with the true one is above 0.7,
 #|   vermilion where it is not."
+#| fig-alt: "Five pictures of faces, motorcycles and an airplane, each with a dashed
+#|   true box and the solid mean box of its class."
 
 
 def gallery(split, chosen, boxes, right, titles, name):
@@ -153,7 +156,8 @@ Markdown(
 # [Items 3.1 to 3.5.]{.small} The `SimpleDetector` has three convolutions of 32, 64 and
 # 64 channels, each with batch norm, ReLU and a pooling of 4 by 4. Two small stacks of
 # linear layers read the same numbers $v$: one, with dropout, gives a logit $z_k$ for
-# each class; the other, without, four sigmoids $b = (x_1, y_1, x_2, y_2)$.
+# each class; the other, without dropout, gives four sigmoids
+# $b = (x_1, y_1, x_2, y_2)$.
 
 # %%
 #| code-fold: false
@@ -166,9 +170,9 @@ with torch.no_grad():
 {"A": tuple(A.shape), "v": tuple(v.shape), "z": tuple(z.shape), "b": tuple(b.shape)}
 
 # %% [markdown]
-# What is measured is the overlap: IoU, the area that two boxes share over the area that
-# they cover together. Its slope is 0 for boxes that do not touch. The generalised IoU
-# [@rezatofighi2019] mends that with the smallest box $C$ around both:
+# Overlap is measured by IoU, the area that two boxes share, divided by the area that
+# they cover together. Its gradient is 0 for boxes that do not touch. The generalised
+# IoU [@rezatofighi2019] mends that with the smallest box $C$ around both:
 # $$\text{GIoU}(a, b) = \frac{|a \cap b|}{|a \cup b|} - \frac{|C| - |a \cup b|}{|C|}.$$
 
 
@@ -190,11 +194,12 @@ squares_apart = torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([[2.0, 0, 3, 1]])
 assert torch.allclose(giou(*squares_apart), generalised_iou(*squares_apart))
 f"two unit squares, one apart: GIoU {giou(*squares_apart).item():.3f}"
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The loss of both heads, for the true class $y$ and the true box $t$, is
 # $$L = -\log \frac{e^{z_y}}{\sum_k e^{z_k}} + \lambda\,(1 - \text{GIoU}(b, t)).$$
-# The four sigmoids know nothing of each other, so their corners are sorted first. A
-# picture without a usable box teaches the class alone. This is an epoch of training:
+# The four sigmoids know nothing of each other, so their corners are sorted first. From
+# a picture without a usable box the network learns the class alone. This is an epoch of
+# training:
 
 
 # %%
@@ -232,8 +237,8 @@ Markdown(
 # highest accuracy on the validation set; among equals the lowest loss decides. The
 # *last* model is what is left when training stops. At a constant rate a short training
 # is the beginning of a long one, so @fig-first-curves shows the last model for every
-# length at once, and @tbl-first also stops where it is worst, after the first quarter
-# and before the end.
+# length at once. @tbl-first adds a training that stops in the worst epoch between the
+# first quarter and the end.
 
 # %%
 #| code-fold: false
@@ -259,6 +264,9 @@ unlucky = lab.train("simple", seed, desc="stopped", options=size, **stopped)
 #|   pictures, with dropout, and on the validation set. Right: the validation accuracy
 #|   of the last model, had the training stopped there, and of the best model so far.
 #|   The dotted line is the end of the unlucky training."
+#| fig-alt: "Two panels over the epochs. Left, the losses on the training pictures and
+#|   on the validation set. Right, the accuracy of the last and of the best model,
+#|   with a dotted line at the unlucky stop."
 panels = {
     "loss": {"train": (x, history["class_loss"]), "val": (x, history["val_loss"])},
     "accuracy on val (%)": {"last": (x, last), "best so far": (x, so_far)},
@@ -285,7 +293,7 @@ percent_table(frame, "caltech-first", note)
 lowest, end = history["val_loss"].min(), history["val_loss"].iloc[-1]
 turn = "rises again" if end > 1.2 * lowest else "hardly rises again"
 gap = frame["test"]["unlucky, best"] - frame["test"]["unlucky, last"]
-lottery = "with the last model, when to stop is a lottery"
+lottery = "with the last model, the result depends on when one stops"
 Markdown(
     f"Had the training stopped after epoch {worst_stop}, the last model would have "
     f"been {behind.max():.1f} points below the best one on the validation set, and "
@@ -296,8 +304,8 @@ Markdown(
 )
 
 # %% [markdown]
-# [Item 1.4.]{.small} @fig-first-failures shows the validation pictures that the first
-# network is worst at. `wslib caltech predict MODEL CSV --only-failures` shows the
+# [Item 1.4.]{.small} @fig-first-failures shows the validation pictures on which the
+# first network is worst. `wslib caltech predict MODEL CSV --only-failures` shows the
 # failures on any set.
 
 # %%
@@ -305,6 +313,8 @@ Markdown(
 #| fig-cap: "The first network on the validation set: the pictures whose true class has
 #|   the lowest probability, with what the network says and the softmax of its logits,
 #|   and the true class below. The box is the true one."
+#| fig-alt: "Five validation pictures with the true box; above each, what the network
+#|   says, how sure it is, and the truth."
 
 
 def said(p):  # (3,) probabilities
@@ -365,7 +375,7 @@ ways = {"epochs": equal_epochs, "steps": equal_steps}
 frame = summaries.compare_shares(ways, *drawn, apart)
 kept = [len(subset(train.labels, share)) for share in shares] + [len(train)]
 frame.insert(0, "pictures", kept)
-note = f"{share_runs} trainings each, of all pictures one. Data: {source}, test."
+note = f"Trainings: {share_runs} of each share, one of all. Data: {source}, test."
 percent_table(frame, "caltech-shares", note)
 
 # %%
@@ -373,7 +383,7 @@ percent_table(frame, "caltech-shares", note)
 low, count_of = frame.iloc[0], int(frame["pictures"].iloc[0])
 by_heart = low["on train, steps"]
 Markdown(
-    f"With {count_of} pictures the network has {low['equal epochs']:.1f} % after "
+    f"With {count_of} pictures the accuracy is {low['equal epochs']:.1f} % after "
     f"{epochs} epochs, {low['equal steps']:.1f} % after {steps} steps, and with all of "
     f"them {frame['equal epochs'].iloc[-1]:.1f} %. After equal steps it is right on "
     f"{by_heart:.0f} % of its {count_of} pictures: "
@@ -385,10 +395,10 @@ Markdown(
 )
 
 # %% [markdown]
-# [Items 1.9.2 and 1.9.3.]{.small} Batch norm is there to train fast and steadily,
-# dropout to learn less by heart. @tbl-without leaves out either and both. Its last row
-# goes as far as the practical does: neither, next to nothing to learn from, and nearly
-# all pictures in the test set (@fig-without).
+# [Items 1.9.2 and 1.9.3.]{.small} Batch norm makes training fast and steady; dropout
+# makes it harder to learn pictures by heart. @tbl-without leaves out one of them, and
+# both. Its last row goes as far as the practical does: neither of them, very few
+# training pictures, and nearly all others in the test set (@fig-without).
 
 # %%
 #| code-fold: false
@@ -409,8 +419,10 @@ few = f"{len(tiny_rows['train'])} pictures"
 # %%
 #| label: fig-without
 #| fig-cap: "Left: validation loss with and without dropout and batch norm. Middle and
-#|   right: training on next to nothing. The training loss falls as the few pictures are
-#|   learnt by heart; the validation loss shows whether anything else is learnt."
+#|   right: training on very few pictures. The training loss falls as the few pictures
+#|   are learnt by heart; the validation loss shows whether anything else is learnt."
+#| fig-alt: "Three panels over the epochs: validation loss of four networks, then loss
+#|   and accuracy on the few training pictures and on the validation set."
 x = scant.history["epoch"]
 columns = (
     {"class_loss": "train", "val_loss": "val"},
@@ -471,7 +483,7 @@ Markdown(
 # EfficientNet-Lite0, cut after its fifth stage of seven, where the map is still fine.
 # The last two can begin with the weights of ImageNet. All learn both heads at once.
 # Their learning rate falls to 0 along half a cosine: the last epochs hardly differ.
-# @tbl-networks and @tbl-network-labels say what they cost and can do.
+# @tbl-networks and @tbl-network-labels say what they cost and how good they are.
 
 
 # %%
@@ -503,7 +515,7 @@ leaders = {name: group[0] for name, group in compared.items()}
 #|   that are learnt, seconds for an epoch of training, the epoch that was chosen; and
 #|   on the test set cross-entropy and accuracy with 95 % intervals."
 others = {
-    "map": ["x".join(map(str, map_shape(t.detector))) for t in leaders.values()],
+    "map": ["×".join(map(str, map_shape(t.detector))) for t in leaders.values()],
     "learnt": [t.parameters / 1e6 for t in leaders.values()],
     "epoch": [np.median([t.seconds for t in group]) for group in compared.values()],
     "chosen": [", ".join(str(t.best_epoch) for t in g) for g in compared.values()],
@@ -531,6 +543,8 @@ percent_table(frame, "caltech-network-labels", f"Data: {source}.")
 #| fig-cap: "The first training of each network: the loss of both heads on the
 #|   validation set, the box's part of the training loss, and the mean IoU on the
 #|   validation set. The grey line is the mean box of the true class."
+#| fig-alt: "Three panels over the epochs with a line for each network: loss on the
+#|   validation set, box loss, and IoU with a grey line for the mean box."
 columns = {"val_loss": "loss on val", "box_loss": "box loss", "val_iou": "IoU on val"}
 panels = {
     words: {n: (t.history["epoch"], t.history[column]) for n, t in leaders.items()}
@@ -558,8 +572,8 @@ Markdown(
 #
 # [Items 3.4, 3.5 and 3.7.]{.small} The practical takes the distance of the four
 # numbers, L1 or squared, as the loss of the box. The upper rows of @tbl-choices compare
-# that with GIoU on the first network. In the row *no box loss* the second head is as it
-# began: it says a box about the middle of the picture and has learnt nothing.
+# that with GIoU on the first network. In the row *no box loss* the second head has
+# learnt nothing: its box is about the middle of the picture, as it was before training.
 #
 # The lower rows take a pretrained network. It can be *frozen*: its maps are computed
 # once and only the heads learn. Or all of it is *trained*. And its map can be *pooled*
@@ -628,12 +642,12 @@ Markdown(
 # %% [markdown]
 # ## What the boxes bought
 #
-# Now the question of the chapter. Three rivals of the two heads:
+# This is the question of the chapter. The two heads have three rivals:
 #
-# **Labels only.** A pretrained network learns the classes alone. Its map is pooled, so
-# that Grad-CAM is at home (@sec-gradcam), and its box lies around the Grad-CAM map of
-# the class that it says. Drawn boxes of the training set choose the threshold, and
-# nothing else.
+# **Labels only.** A pretrained network learns the classes alone. Its map is pooled
+# before the head, as in @sec-gradcam, and its box encloses the Grad-CAM map of the
+# class that it says. Drawn boxes of the training set choose the threshold, and nothing
+# else.
 
 # %%
 #| code-fold: false
@@ -651,8 +665,9 @@ from_labels = map_boxes(heat["test"], threshold)  # (N, h, w) -> (N, 4)
 # %% [markdown]
 # [Part 4.]{.small} **Haar cascades** [@viola2001] compare sums of rectangles, and give
 # up a window at the first test that it fails. OpenCV ships some that were trained on
-# faces; there are none for the other classes. Their square and Caltech's box of a face
-# are two conventions, so a second version fits the corners on training faces.
+# faces; there are none for the other classes. Their square and Caltech's box around a
+# face follow different conventions, so a second version fits the corners to training
+# faces.
 #
 # **HOG templates** [@dalal2005] describe each cell of 8 by 8 pixels by the histogram of
 # its edges' directions. A support vector machine learns a template for each class,
@@ -679,9 +694,9 @@ classic = {n: summaries.Answer.of_detectors(d, sizes) for n, d in found.items()}
 
 # %% [markdown]
 # **The best network** is a pretrained one that is trained whole and sees the map,
-# larger pictures, and more epochs. @tbl-practical has everybody: mean average precision
-# as in @sec-weak, IoU, and the loss of a box that the networks learnt from,
-# $1 - \text{GIoU}$.
+# larger pictures, and more epochs. @tbl-practical compares all methods: mean average
+# precision as in @sec-weak, IoU, and $1 - \text{GIoU}$, the box loss by which the
+# networks learn.
 
 # %%
 best = lab.train(backbone, seed, desc="best", options=large, epochs=best_epochs)
@@ -704,9 +719,9 @@ answers = {
 }
 measured = {name: answer.measure(truth) for name, answer in answers.items()}
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: tbl-practical
-#| tbl-cap: "Everybody on the test set: mean average precision of the three classes at
+#| tbl-cap: "All methods on the test set: mean average precision of the three classes at
 #|   IoU 0.5, mean IoU and accuracy with 95 % intervals over pictures, and over
 #|   trainings where there are several; how often the IoU is above 0.7; the box loss."
 every_run = {name: tests.get(name, [frame]) for name, frame in measured.items()}
@@ -764,16 +779,18 @@ percent_table(frame, "caltech-haar", note, {"box loss": ".2f"})
 
 # %%
 #| label: tbl-caltech-errors
-#| tbl-cap: "What is wrong on the test set, in pictures; of each network the first
-#|   training."
+#| tbl-cap: "Errors on the test set, counted in pictures; for each network, those of its
+#|   first training."
 kinds, frame = summaries.sort_errors(answers, measured, truth[1])
 Table(frame, "caltech-errors", note=f"Data: {source}, test, {len(test)} pictures.")
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-best-boxes
 #| fig-cap: "From the lowest IoU to the highest: the best network (above), boxes from
 #|   labels (middle) and HOG templates (below). Dashed: the true box; solid: what was
 #|   found, in vermilion where the class is wrong or the IoU is not above 0.7."
+#| fig-alt: "Three rows of five pictures, from a poor box to a good one, each with a
+#|   dashed true box and a solid box that was found."
 three = ("best", by_labels, "HOG + SVM")
 shown = [(name, k) for name in three for k in summaries.spread(measured[name], 5)]
 boxes = np.stack([answers[name].boxes[k] for name, k in shown])
@@ -790,10 +807,12 @@ gallery("test", [k for _, k in shown], boxes, right, titles, "caltech-best-boxes
 # Pictures in the folder `own` join them, with a truth if they lie in `own/face`,
 # `own/motorcycle` or `own/airplane`.
 
-# %% tags=["summary"]
+# %% tags=["summary", "slide"]
 #| label: fig-own
 #| fig-cap: "Photographs from elsewhere: what the best network calls them, how sure it
 #|   is, and its box. Vermilion: a wrong class, or a thing that is none of the three."
+#| fig-alt: "An astronaut, a motorcycle and a cup of coffee, each with a solid box and
+#|   the class that the network gives it."
 strangers, left_out = read_strangers(own)
 images = [stranger.image for stranger in strangers]
 pixels = squares(images, stored_size)
@@ -867,7 +886,7 @@ Markdown(f"{marks}\n\n[{run.source()}]{{.small}}")
 # as the practical wants it, so a single validation picture can decide for an epoch with
 # worse boxes. Part 1 looks at the test set as often as the practical asks, so its test
 # numbers are no examination. The split keeps near duplicates together, but not
-# different photographs of one person. No network was searched for its best settings.
+# different photographs of one person. No network had its settings tuned.
 
 # %% [markdown]
 # ## The practical, item by item {#sec-caltech-items}

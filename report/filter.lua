@@ -18,6 +18,7 @@ local List = pandoc.List
 package.path = pandoc.path.directory(PANDOC_SCRIPT_FILE) .. '/?.lua;' .. package.path
 local formats = { typst = 'typst', commonmark = 'markdown' }
 local format = require(formats[FORMAT] or 'html')
+local glossary = require('glossary')
 
 local NAMES = {
   fig = 'Figure', tbl = 'Table', eq = 'Equation', sec = 'Section',
@@ -321,6 +322,7 @@ local function emit_div(div)
     return format.callout(div, div.classes[2]:sub(9), title)
   end
   if div.classes:includes('run-facts') and format.facts then return format.facts(div) end
+  if div.classes:includes('teacher') and format.teacher then return format.teacher(div) end
   if div.identifier == '' and #div.classes == 0 and #div.content == 2
       and div.content[1].t == 'Table' then
     return emit_float('tbl', div)  -- captioned, but without a label
@@ -384,6 +386,17 @@ local function read_quarto(blocks)
   return chapters:filter(function(chapter) return #chapter.blocks > 0 end)
 end
 
+-- Links from the chapters to the glossary, where the book has one.
+local function link_terms(states)
+  local terms = List()
+  for _, state in ipairs(states) do terms:extend(glossary.terms(state.blocks)) end
+  for _, state in ipairs(states) do
+    if glossary.is_chapter(state.file) then
+      state.blocks = glossary.link(state.blocks, terms, function(id) return '#' .. id end)
+    end
+  end
+end
+
 local function prepare_chapter(state)
   state.counts, state.depths, state.renamed = {}, {}, {}
   state.blocks = pandoc.Blocks(state.blocks):walk(normalise):walk({
@@ -425,6 +438,7 @@ function Pandoc(doc)
   format.code_summary = stringify(meta['code-summary'] or 'Code')
   local by_quarto = rawget(_G, 'quarto') ~= nil
   local states = by_quarto and read_quarto(doc.blocks) or doc.blocks:map(read_chapter)
+  link_terms(states)
   states = states:map(prepare_chapter)
   local keys, blocks = known_keys(states, meta), List()
   for _, state in ipairs(states) do

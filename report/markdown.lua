@@ -10,7 +10,9 @@ function markdown.Header(header)
   return pandoc.Header(header.level, content)
 end
 
-function markdown.Image(image) return pandoc.Image(image.caption, image.src) end
+function markdown.Image(image)
+  return pandoc.Image(image.attributes['fig-alt'] or image.caption, image.src)
+end
 
 function markdown.CodeBlock(code)
   return pandoc.CodeBlock(code.text, pandoc.Attr('', { code.classes[1] }))
@@ -40,6 +42,9 @@ function markdown.callout(div, _, title)
   return List({ pandoc.RawBlock('html', head) }) .. div.content
     .. { pandoc.RawBlock('html', '</details>') }
 end
+
+-- How long this run took says nothing of the next one.
+function markdown.facts() return {} end
 
 -- A citation leads to the work itself, and nothing leads to a place in the book.
 function markdown.finish(doc)

@@ -1,6 +1,8 @@
 -- What Quarto's web book needs beside Quarto itself.
 
 local stringify = pandoc.utils.stringify
+package.path = pandoc.path.directory(PANDOC_SCRIPT_FILE) .. '/?.lua;' .. package.path
+local glossary = require('glossary')
 
 -- A picture without words for those who cannot see it takes them from its caption.
 local function with_words(element, words)
@@ -25,4 +27,15 @@ function Figure(figure) return with_words(figure, stringify(figure.caption.long)
 function Table(tbl)
   tbl.colspecs = tbl.colspecs:map(function(spec) return { spec[1] } end)
   return tbl
+end
+
+-- The page of the glossary is another one: it is read for the words that it explains.
+function Pandoc(doc)
+  if not glossary.is_chapter(quarto.doc.input_file) then return nil end
+  local page = io.open(pandoc.path.join({ quarto.project.directory, 'glossary.qmd' }))
+  if not page then return nil end
+  local terms = glossary.terms(pandoc.read(page:read('a'), 'markdown').blocks)
+  page:close()
+  doc.blocks = glossary.link(doc.blocks, terms, function(id) return 'glossary.qmd#' .. id end)
+  return doc
 end

@@ -142,8 +142,9 @@ function typst.float(kind, div, content, caption)
   local number = div.attributes.number
   local whole = kind == 'tbl' and is_short(content)
       and '#show figure: set block(breakable: false)\n' or ''
-  local start = ('#[%s#figure(kind: %s, supplement: [%s], numbering: %s, caption: ['):format(
-    whole, kind == 'tbl' and 'table' or 'image', div.attributes.name or '',
+  local place = div.classes:includes('here') and 'placement: none, ' or ''
+  local start = ('#[%s#figure(%skind: %s, supplement: [%s], numbering: %s, caption: ['):format(
+    whole, place, kind == 'tbl' and 'table' or 'image', div.attributes.name or '',
     number and '(..) => "' .. number .. '"' or 'none')
   local label = div.identifier ~= '' and '<' .. div.identifier .. '>' or ''
   local blocks = List({ pandoc.Plain(
@@ -158,6 +159,11 @@ end
 -- How long the chapter took and on what, below its title.
 function typst.facts(div)
   return List({ raw_block('#facts[') }) .. div.content .. { raw_block(']') }
+end
+
+-- A page for the teacher.
+function typst.teacher(div)
+  return List({ raw_block('#teacher[') }) .. div.content .. { raw_block(']') }
 end
 
 function typst.callout(div, kind, title)

@@ -49,6 +49,16 @@ def test_each_profile_sets_what_the_chapter_knows(chapter, profile):
     assert "seed" in chapter.knobs
 
 
+BESIDE = sorted((ROOT / "params").glob("*.yml"))
+
+
+@pytest.mark.parametrize("file", BESIDE, ids=lambda file: file.stem)
+def test_settings_beside_the_profiles_are_those_of_a_chapter(file):
+    (chapter,) = (c for c in CHAPTERS if c.name[:2] == file.name[:2])
+    assert params.check(params.read_yaml(file), chapter.knobs, str(file))
+    assert f'SET="params/{file.name}' in prose(chapter), "who is told of it?"
+
+
 @every_chapter
 def test_each_profile_lists_the_chapter(chapter):
     for profile in PROFILES:
@@ -125,6 +135,31 @@ def test_figures_and_tables_have_captions_and_are_referred_to(chapter):
             assert len(caption) > 20 and caption.endswith("."), label
             assert f"@{label}" in text, f"{label} is never referred to"
     assert len(labels) == len(set(labels)) >= 2
+
+
+@every_chapter
+def test_figures_say_in_words_what_is_to_be_seen(chapter):
+    """Alternative text, for those who hear the page: no copy of the caption."""
+    for cell in code_cells(chapter.notebook()):
+        facts = options(cell.source)
+        if facts.get("label", "").startswith("fig-"):
+            text = facts.get("fig-alt", "")
+            assert 40 < len(text) < 300 and text.endswith("."), facts["label"]
+            assert text not in facts["fig-cap"], facts["label"]
+
+
+@every_chapter
+def test_slides_have_an_idea_three_figures_and_a_table(chapter):
+    cells = [
+        c for c in chapter.notebook().cells if "slide" in c.metadata.get("tags", [])
+    ]
+    labels = [
+        options(c.source).get("label", "") for c in cells if c.cell_type == "code"
+    ]
+    assert cells[0] == chapter.notebook().cells[0]
+    assert sum(label.startswith("fig-") for label in labels) == 3
+    assert sum(label.startswith("tbl-") for label in labels) == 1
+    assert sum(c.cell_type == "markdown" for c in cells) >= 2
 
 
 @every_chapter

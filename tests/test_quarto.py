@@ -85,6 +85,13 @@ def test_numbers_are_those_of_the_embedded_renderer(pages, embedded):
     assert all(label.startswith("sec-") for label in missed)  # linked without an anchor
 
 
+def test_first_uses_lead_to_the_glossary(pages):
+    ids = set(re.findall(r'\bid="(term-[\w-]+)"', pages["glossary.html"]))
+    for name in (name for name in pages if name[:2].isdigit()):
+        links = re.findall(r'href="\./glossary\.html#(term-[\w-]+)"', pages[name])
+        assert len(links) >= 3 and set(links) <= ids and len(links) == len(set(links))
+
+
 def test_chapters_are_referred_to_by_number_everywhere(pages):
     for name, page in pages.items():
         for target, inner in re.findall(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+CHAPTERS = ["sec-gradcam", "sec-dogs", "sec-weak", "sec-prompting", "sec-caltech"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def names(book: Path) -> list[str]:
 
 def test_every_table_left_its_numbers(book):
     tables = {path.stem for path in (book / "build/smoke/tables").glob("*.json")}
-    assert {"voc-detection", "voc-classification", "gradcam_identities"} <= tables
+    assert {"voc-detection", "voc-classes", "gradcam_identities"} <= tables
 
 
 def test_html_stands_alone(html):
@@ -77,6 +80,24 @@ def test_every_picture_has_words(html):
     assert len(pictures) > 10
     alts = [(re.findall(r'\balt="([^"]+)"', p) or [""])[0] for p in pictures]
     assert not [alt for alt in alts if len(alt) < 10 or len(alt.split()) < 3]
+
+
+def test_the_book_opens_with_its_picture_and_the_times_of_this_run(html):
+    floats = re.findall(r'<figure id="([\w-]+)"', html)
+    assert floats[0] == "fig-cover" and floats.count("fig-cover") == 1
+    times = html.partition("<table")[2].partition("</table>")[0]
+    rows = re.findall(r"(\d+) min</td>\s*<td[^>]*>(?:\d+ min )?\d+ s</td>", times)
+    assert len(rows) == 5 and all(int(minutes) > 5 for minutes in rows)
+    assert "Version 0." in html and "<!-- " not in html.partition("<main")[2]
+
+
+def test_first_uses_lead_to_the_glossary(html):
+    places = {label: html.index(f'id="{label}"') for label in CHAPTERS}
+    ends = [*places.values(), html.index('id="sec-courses"')]
+    for begin, end in itertools.pairwise(ends):
+        links = re.findall(r'<a href="#(term-[\w-]+)" class="term"', html[begin:end])
+        assert len(links) >= 3 and len(links) == len(set(links))
+    assert "term-" not in html[: ends[0]]
 
 
 def test_pdf_says_what_the_html_says(book):

@@ -9,8 +9,10 @@ from wslib.boxes.detections import (
     Detections,
     as_json,
     load_detections,
+    load_maps,
     save_detections,
 )
+from wslib.boxes.maps import ClassMaps
 
 BOXES = {
     "000002": np.array([[1, 2, 30, 40.5, 0.1 + 0.2], [5, 5, 5, 5, 0.25]]),
@@ -37,6 +39,47 @@ def test_all_comes_back_to_the_last_digit_and_in_order(tmp_path):
     assert (back.class_name, back.model) == ("dog", "0123456789ab")
     assert (back.dataset, back.split, back.recipe) == ("voc2007", "val", RECIPE)
     assert [file.name for file in path.parent.iterdir()] == ["dogs.json"]
+
+
+def maps(ids=tuple(BOXES)) -> ClassMaps:
+    """Of class 1 of 3, with numbers that half precision would change."""
+    draws = np.random.default_rng(0)
+    raw = draws.random((2, 3, 4)).astype(np.float32)
+    probabilities = draws.random((2, 3)).astype(np.float32)
+    return ClassMaps(list(ids), 1, raw, probabilities, np.array([[40, 30], [7, 9]]))
+
+
+def test_maps_beside_the_boxes_come_back_to_the_last_digit(tmp_path):
+    path = tmp_path / "new" / "dogs.json"
+    save_detections(path, made(maps=maps()))
+    names = sorted(file.name for file in path.parent.iterdir())
+    assert names == ["dogs.json", "dogs.maps.npz"]
+    back = load_maps(path, load_detections(path))
+    assert back.ids == list(BOXES)
+    for name in ("raw", "scores", "sizes"):
+        there, here = getattr(back, name), getattr(maps(), name)
+        assert there.dtype == here.dtype
+        np.testing.assert_array_equal(there, here)
+
+
+def test_maps_that_are_not_there_or_belong_to_other_boxes(tmp_path):
+    path = tmp_path / "dogs.json"
+    save_detections(path, made())
+    with pytest.raises(FileNotFoundError, match=r"dogs\.maps\.npz: no such"):
+        load_maps(path, made())
+    save_detections(path, made(maps=maps()))
+    for other in (
+        made(model="ba9876543210"),
+        made(class_name="cat"),
+        made(recipe={**RECIPE, "kind": "gradcam"}),
+        made(dict(reversed(BOXES.items()))),
+    ):
+        with pytest.raises(ValueError, match=r"dogs\.maps\.npz: maps of another"):
+            load_maps(path, other)
+    for damaged in (b"", b"PK", (tmp_path / "dogs.maps.npz").read_bytes()[:-30]):
+        (tmp_path / "dogs.maps.npz").write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"dogs\.maps\.npz: damaged"):
+            load_maps(path, made())
 
 
 def test_a_person_can_read_it():

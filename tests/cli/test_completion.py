@@ -120,7 +120,7 @@ def test_a_table_that_is_not_there_is_named():
 
 
 def test_profiles_are_those_that_have_parameters():
-    folders = [folder.name for folder in (ROOT / "params").iterdir()]
+    folders = [path.name for path in (ROOT / "params").iterdir() if path.is_dir()]
     assert sorted(profiles.PROFILES) == sorted(folders)
 
 

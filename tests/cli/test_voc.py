@@ -195,6 +195,9 @@ BAD = [
     ("show dogs.json --image 7", "dogs.json: no image '7' in it"),
     ("show dogs.json --out data", "data: no file, expected the name of one to write"),
     ("score dogs.json --min-score nan", "the least score is nan, expected a number"),
+    ("score dogs.json --threshold 0.1", "dogs.json: recipe {'kind': 'combined', 'thr"),
+    ("score whole.json --threshold 2", "threshold 2.0: expected above 0, at most 1"),
+    ("score whole.json --threshold 0.1", "whole.maps.npz: no such file; `wslib voc"),
     ("detect --out dogs.json/a.json", "dogs.json/a.json: below a file, expected"),
     ("detect --out /dev/null", "/dev/null: no file, expected the name of one to"),
     ("detect data --checkpoint no.pt", "data: no such image"),
@@ -227,6 +230,7 @@ def test_mistakes_are_one_line(voc, tmp_path, words, complaint):
     saved(tmp_path / "stranger.json", {"9": []})
     counts = {"rendered": {"n_train": "x"}}
     saved(tmp_path / "counts.json", FOUND, dataset="rendered", recipe=counts)
+    saved(tmp_path / "whole.json", FOUND, recipe=asdict(DEFAULT_RECIPE))
     text = (tmp_path / "dogs.json").read_text()
     text = text.replace("23, 23, 77, 77, 0.8", "1, 2, 3, 4, NaN")
     (tmp_path / "nan.json").write_text(text)
@@ -379,6 +383,41 @@ def test_detect_score_and_show(made):
     end, _ = made("show found.json --checkpoint out/best.pt")
     assert end.startswith("wslib: found.json: its boxes were found by network")
     assert not os.path.exists("build/voc/show.png")
+
+
+def test_other_thresholds_are_scored_as_if_detected_with_them(made, monkeypatch):
+    """To the last digit, and without a network, from the maps beside the boxes."""
+    options = "--split train --detector out/detector.pt --class person"
+    assert made(f"detect {RENDERED} {options} --out person.json")[0] == 0
+    thresholds = (0.06, 0.3, 0.7)
+    expected = []
+    for t in thresholds:
+        made(f"detect {RENDERED} {options} --threshold {t} --out at.json")
+        told = json.loads(made("score at.json --bootstrap 1 --json")[1])
+        of = {(m["metric"], m["iou"]): m["value"] for m in told["measures"]}
+        names = {"AP": "ap", "recall": "recall"}
+        row = {f"{n} {i}": of[names[n], i] for n in names for i in (0.3, 0.4, 0.5)}
+        expected.append({"threshold": t, **row})
+    monkeypatch.setattr(networks, "open_network", None)  # must not be called
+    words = "score person.json" + "".join(f" --threshold {t}" for t in thresholds)
+    told = json.loads(made(f"{words} --json")[1])
+    assert told["thresholds"] == expected
+    assert len({row["recall 0.3"] for row in expected}) > 1  # it makes a difference
+    lines = [line.split() for line in made(words)[1].splitlines()]
+    assert [line[0] for line in lines[2:5]] == ["0.06", "0.3", "0.7"]
+    assert lines[1][0] == "threshold" and lines[1].count("recall") == 3
+    told = json.loads(made(f"{words} --min-score 2 --json")[1])
+    assert {row["AP 0.3"] for row in told["thresholds"]} == {0}
+
+
+def test_masks_at_another_threshold_read_the_images(made):
+    options = "--split train --detector out/detector.pt --class person --masks"
+    assert made(f"detect {RENDERED} {options} --limit 3 --out masks.json")[0] == 0
+    made(f"detect {RENDERED} {options} --limit 3 --threshold 0.5 --out at.json")
+    again = json.loads(made("score masks.json --threshold 0.5 --json")[1])
+    told = json.loads(made("score at.json --bootstrap 1 --json")[1])
+    ap = [m["value"] for m in told["measures"] if m["metric"] == "ap"]
+    assert [again["thresholds"][0][f"AP {i}"] for i in (0.3, 0.4, 0.5)] == ap
 
 
 def test_another_threshold_or_class_of_maps(made):

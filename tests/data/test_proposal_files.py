@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from wslib.data.proposal_files import check_name, read_proposals, write_proposals
+from wslib.data.proposal_files import (
+    check_name,
+    gather_proposals,
+    read_proposals,
+    write_proposals,
+)
 
 
 def cells(*entries, down=False):
@@ -99,6 +104,22 @@ def test_one_image_and_images_without_boxes(tmp_path):
     path = course(tmp_path / "none.mat", boxes=boxes, boxScores=scores)
     empty = np.zeros((0, 5))
     check(read_proposals(path), {"000005": empty, "000007": empty})
+
+
+def test_several_files_each_image_from_the_first_that_has_it(tmp_path, monkeypatch):
+    """As the course's: one for trainval, one for test."""
+    monkeypatch.setenv("WSLIB_DATA_NOTES", str(tmp_path / "notes"))
+    first = course(tmp_path / "trainval.mat")
+    other = {"000009": np.float32([[1, 2, 3, 4, 0.5]])}
+    other |= {"000007": np.float32([[0, 0, 9, 9, 1]])}
+    write_proposals(tmp_path / "test.json", other)
+    files = [first, tmp_path / "test.json"]
+    found = gather_proposals(files, ["000009", "000007"])
+    check(found, {"000009": other["000009"], "000007": FOUND["000007"]})
+    assert (tmp_path / "notes").read_text().split() == [str(file) for file in files]
+    text = r"trainval\.mat, \S+test\.json: no proposals of 1 of 2 images \(000008, "
+    with pytest.raises(ValueError, match=text):
+        gather_proposals(files, ["000009", "000008"])
 
 
 def test_equal_scores_keep_their_order(tmp_path):

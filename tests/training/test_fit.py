@@ -257,6 +257,16 @@ def test_a_constant_rate_makes_a_short_training_the_begin_of_a_long_one():
         train(1, "stepped")
 
 
+def test_a_rate_in_steps_is_a_tenth_after_every_thirty_epochs():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    batches = [(torch.eye(2), torch.ones(2, 1))]
+    options = {"epochs": 61, "rate": "steps"}
+    history = fit(model, batches, nn.functional.mse_loss, optimizer, **options)
+    expected = np.repeat([0.1, 0.01, 0.001], [30, 30, 1])
+    np.testing.assert_allclose(history["learning_rate"], expected)
+
+
 def test_interrupted_without_a_folder(capsys):
     run = Training(best=("score", "max"))
     run.stop_in_step = 11

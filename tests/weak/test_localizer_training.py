@@ -15,8 +15,8 @@ from wslib.models.two_heads import Maps
 from wslib.weak.localizer_training import (
     LocalizerOutput,
     localisation_scores,
+    localizer_batches,
     locate,
-    map_batches,
     map_thresholds,
     train_localizer,
 )
@@ -59,7 +59,7 @@ def mirror(maps: FeatureMaps) -> FeatureMaps:
 
 
 def train(localizer, maps, labels, epochs=3, **options) -> pd.DataFrame:
-    batches = map_batches(maps, labels, 2, 8, seed=1)
+    batches = localizer_batches(localizer, maps, labels, 8, seed=1)
     return train_localizer(localizer, batches, epochs, RATE, **options)
 
 
@@ -79,7 +79,7 @@ def trained():
 def test_each_image_once_with_its_own_labels():
     maps, labels, _ = corners()
     labels = torch.stack([torch.arange(COUNT), torch.arange(COUNT)], 1)
-    batches = map_batches(maps, labels, 2, 10, seed=3)
+    batches = localizer_batches(localizer_of(), maps, labels, 10, seed=3)
     seen, mirrored = [], 0
     for _ in range(2):
         rows = []
@@ -102,7 +102,7 @@ def test_the_seed_says_which_batches():
     maps, labels, _ = corners()
 
     def drawn(seed):
-        batches = map_batches(maps, labels, 2, 8, seed)
+        batches = localizer_batches(localizer_of(), maps, labels, 8, seed)
         return torch.cat([given.values for given, _ in batches])
 
     torch.manual_seed(1)
@@ -114,7 +114,7 @@ def test_the_seed_says_which_batches():
 def test_labels_for_each_image():
     maps, labels, _ = corners()
     with pytest.raises(ValueError, match="23 labels for 24 images, expected one each"):
-        map_batches(maps, labels[1:], 2, 8, seed=0)
+        localizer_batches(localizer_of(), maps, labels[1:], 8, seed=0)
 
 
 # Training
@@ -169,6 +169,24 @@ class Number(nn.Module):
         return images * self.fixed + self.w
 
 
+BATCH = [(torch.zeros(1, 1), torch.zeros(1, 1))]
+
+
+def test_two_steps_of_the_course_by_hand():
+    """SGD with momentum (Krizhevsky et al. 2012, section 5), at the same rate."""
+    w, v = 1.0, 0.0
+    for _ in range(2):
+        v = 0.9 * v + 1 / (1 + np.exp(-w)) + 5e-4 * w
+        w -= 0.1 * v
+    model = Number()
+    history = train_localizer(model, BATCH, 2, 0.1, "sgd")
+    assert model.w.item() == pytest.approx(w, abs=1e-6) and model.fixed.item() == 1
+    assert history["learning_rate"].tolist() == [0.1, 0.1]
+    text = "^optimizer 'adam', expected one of adamw, sgd$"
+    with pytest.raises(ValueError, match=text):
+        train_localizer(model, BATCH, 2, 0.1, "adam")
+
+
 def test_two_steps_by_hand():
     """AdamW (Loshchilov & Hutter 2019, algorithm 2) along half a cosine."""
     w, m, v, losses = 1.0, 0.0, 0.0, []
@@ -178,13 +196,10 @@ def test_two_steps_by_hand():
         gradient = 1 / (1 + np.exp(-w))
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
         unbiased = m / (1 - 0.9 ** (step + 1)), v / (1 - 0.999 ** (step + 1))
-        w -= rate * (unbiased[0] / unbiased[1] ** 0.5 + 0.2 * w)
+        w -= rate * (unbiased[0] / unbiased[1] ** 0.5 + 0.01 * w)
     model, told = Number(), []
-    batch = [(torch.zeros(1, 1), torch.zeros(1, 1))]
-    history = train_localizer(
-        *(model, batch, 2, 0.1),
-        **{"weight_decay": 0.2, "on_step": lambda loss, *_: told.append(float(loss))},
-    )
+    told_of = {"on_step": lambda loss, *_: told.append(float(loss))}
+    history = train_localizer(model, BATCH, 2, 0.1, **told_of)
     assert model.w.item() == pytest.approx(w, abs=1e-5) and model.fixed.item() == 1
     assert told == pytest.approx(losses, abs=1e-5)
     assert list(history["loss"]) == pytest.approx(losses, abs=1e-5)
@@ -262,7 +277,8 @@ def test_what_is_located_is_what_the_localizer_says(trained):
     with torch.no_grad():
         given = Maps(maps.batch(range(COUNT)))
         logits, places = localizer(given), framed(localizer.places(given))
-    assert located.ids == maps.ids and located.sizes is maps.sizes
+    assert located.ids == maps.ids
+    np.testing.assert_array_equal(located.sizes, maps.sizes)
     assert located.logits.dtype == np.float32 and located.places.dtype == np.float16
     assert located.places.shape == (COUNT, 2, H, W)
     np.testing.assert_allclose(located.logits, logits, rtol=1e-5, atol=1e-5)

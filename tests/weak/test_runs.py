@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import struct
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from wslib.models import localizers
 from wslib.models.checkpoints import fingerprint
 from wslib.models.classifiers import IMAGENET_MEAN_STD
-from wslib.models.features import FeatureMaps
+from wslib.models.features import FeatureMaps, ImageFiles
 from wslib.training.runs import Run
 from wslib.weak import runs as module
 from wslib.weak.localizer_training import locate
@@ -22,6 +28,7 @@ from wslib.weak.proposal_features import ProposalFeatures
 from wslib.weak.runs import (
     EpochSnapshots,
     keep_array,
+    map_pictures,
     read_array,
     run_localizer,
     run_wsddn,
@@ -29,6 +36,7 @@ from wslib.weak.runs import (
 from wslib.weak.wsddn_training import measure_images, score_proposals
 
 COUNT, P, D = 10, 4, 3
+OPTIONAL = "optional: requirements-trackers.txt"
 LABELS = np.array([[k % 2, k // 2 % 2] for k in range(COUNT)])
 
 
@@ -239,6 +247,65 @@ def test_a_label_that_nobody_knows(run):
     assert np.isfinite(run(train=(train, unknown)).history["loss"]).all()
 
 
+# The features trained along
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Images in files that are lit, red for class 0 and green for class 1."""
+    rng, paths = np.random.default_rng(0), []
+    for k, labels in enumerate(LABELS):
+        pixels = rng.integers(0, 40, (50, 60, 3))
+        pixels[20:40, 10:50, :2] += 200 * labels
+        paths.append(tmp_path / f"im{k}.png")
+        Image.fromarray(pixels.astype(np.uint8)).save(paths[-1])
+    return ImageFiles([path.stem for path in paths], paths, 64)
+
+
+def course_run(files, count=2, **changes):
+    """As the course trains, but for the weights, which are drawn."""
+    watched = ImageFiles(files.ids[:count], files.paths[:count], files.size)
+    data = {"train": (files, LABELS), "examine": (files, LABELS)}
+    how = {"backbone": "alexnet", "pretrained": False, "optimizer": "sgd"}
+    how |= {"watched": (watched, [0, 1][:count]), "epochs": 2, "learning_rate": 0.01}
+    return run_localizer(
+        **{"pooling": "average", "batch_size": 4, **how, **data, **changes}
+    )
+
+
+def test_images_in_place_of_maps_train_the_features_along(files):
+    run = course_run(files)
+    drawn = localizers.build_localizer("alexnet", 2, "average", pretrained=False)
+    for layers in ("features", "head"):
+        before, after = (
+            getattr(net, layers)[0].weight for net in (drawn, run.localizer)
+        )
+        assert before.shape == after.shape and not torch.equal(before, after)
+    assert run.history["learning_rate"].tolist() == [0.01, 0.01]
+    assert run.snapshots.at(2).shape == (2, 2, 3, 3)  # places of 64 x 64 pixels
+    assert run.located.sizes.tolist() == [[60, 50]] * COUNT
+    again = locate(run.localizer, files)
+    np.testing.assert_array_equal(run.located.logits, again.logits)
+    mirrored = locate(run.localizer, files, flip=False)
+    assert not np.array_equal(mirrored.logits, again.logits)
+
+
+def test_images_that_change_are_another_run(files, build):
+    course_run(files)
+    Image.new("RGB", (60, 50)).save(files.paths[3])
+    course_run(ImageFiles(files.ids, files.paths, files.size))
+    course_run(ImageFiles(files.ids, files.paths, 96))
+    assert len(folders(build)) == 3
+
+
+def test_the_maps_of_files_are_shown_to_a_tracker(files, monkeypatch):
+    pictures = []
+    record(monkeypatch, pictures)
+    course_run(files, tracker="tensorboard")
+    assert [name for name, *_ in pictures] == ["map/im0", "map/im1"] * 2
+    assert {picture.shape for _, picture, _ in pictures} == {(50, 60, 3)}
+
+
 # Kept
 
 
@@ -270,10 +337,9 @@ def test_the_seed_changes_the_training(run):
 
 
 def test_the_seed_draws_the_first_weights_and_the_order_of_a_localizer(monkeypatch):
-    drawn, real = [], module.map_batches
-    monkeypatch.setattr(
-        module, "map_batches", lambda *args: drawn.append(args[-1]) or real(*args)
-    )
+    drawn, real = [], module.localizer_batches
+    note = lambda *args: drawn.append(args[-1]) or real(*args)  # noqa: E731
+    monkeypatch.setattr(module, "localizer_batches", note)
     runs = [localizer_run(seed=seed, learning_rate=1e-9) for seed in (0, 1)]
     assert drawn == [0, 1]
     one, other = (run.localizer.head[0].weight for run in runs)
@@ -292,6 +358,8 @@ OTHER_LOCALIZERS = {
     "batch": {"batch_size": 5},
     "bfloat16": {"bfloat16": True},
     "seed": {"seed": 1},
+    "optimizer": {"optimizer": "sgd"},
+    "weights": {"pretrained": False},
     "backbone": {"backbone": "tiny as well"},
     "maps": {"train": (some_maps(digest="others"), LABELS)},
     "labels": {"train": (some_maps(), 1 - LABELS)},
@@ -509,6 +577,82 @@ def test_a_tracker_is_shown_the_maps(monkeypatch):
         y, x = np.unravel_index(place.argmax(), place.shape)
         lit = np.argwhere(picture[..., 0] == 255).mean(0)
         assert abs(lit - [10 * y + 5, 10 * x + 5]).max() < 8
+
+
+def pictures_of(run, epoch: int) -> dict[str, np.ndarray]:
+    return dict(map_pictures(run.snapshots.at(epoch), some_maps(2, seed=2), [0, 1]))
+
+
+def test_event_files_of_tensorboard_hold_what_the_chapter_sends(build):
+    """Opened as TensorBoard itself opens them: the curves of both kinds of training,
+    and the maps of the watched images after each epoch, to the pixel."""
+    pytest.importorskip("tensorboard", reason=OPTIONAL)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    runs = {"localizer-average": localizer_run, "wsddn": wsddn_run}
+    for name, run in runs.items():
+        run = run(tracker="tensorboard")
+        (folder,) = (build / "tracking").glob(f"{name}-*")
+        record = EventAccumulator(str(folder)).Reload()
+        curves = record.Tags()["scalars"]
+        assert {"epoch", *curves} == set(run.history)
+        for curve in curves:
+            events = record.Scalars(curve)
+            assert [event.step for event in events] == [1, 2, 3]
+            values = [event.value for event in events]
+            np.testing.assert_array_equal(values, np.float32(run.history[curve]))
+        names = record.Tags()["images"]
+        assert names == (["map/im0", "map/im1"] if name != "wsddn" else [])
+        for picture in names:
+            for event in record.Images(picture):
+                shown = Image.open(io.BytesIO(event.encoded_image_string))
+                sent = pictures_of(run, event.step)[picture]
+                np.testing.assert_array_equal(np.asarray(shown), sent)
+            assert event.step == 3
+
+
+def records_of_wandb(data: bytes) -> Iterator[bytes]:
+    """The records of a .wandb file: LevelDB's log format, after a head of 7 bytes."""
+    at, record, block = 7, b"", 2**15
+    while at + 7 <= len(data):
+        if block - at % block < 7:  # no room for the head of a part
+            at += block - at % block
+            continue
+        size, kind = struct.unpack("<4xHB", data[at : at + 7])
+        record += data[at + 7 : at + 7 + size]
+        at += 7 + size
+        if kind in (1, 4):  # the whole of it, or its last part
+            yield record
+            record = b""
+
+
+def test_event_files_of_wandb_hold_what_the_chapter_sends(build, monkeypatch):
+    """Curves in its log of records, and the maps as files, to the pixel."""
+    pytest.importorskip("wandb", reason=OPTIONAL)
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    for name in ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(build / "wandb"))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run = localizer_run(tracker="wandb")
+    (folder,) = (build / "tracking").glob("localizer-average-*/wandb/offline-run-*")
+    (file,) = folder.glob("*.wandb")
+    deadline, records = time.monotonic() + 20, []
+    while not any(r.HasField("exit") for r in records):  # which another process writes
+        assert time.monotonic() < deadline
+        records = [Record.FromString(r) for r in records_of_wandb(file.read_bytes())]
+    rows = [
+        {"/".join(i.nested_key): json.loads(i.value_json) for i in record.history.item}
+        for record in records
+    ]
+    curves = [row for row in rows if "loss" in row]
+    for column, values in run.history.items():
+        assert [row[column] for row in curves] == values.tolist(), column
+    for epoch in (1, 2, 3):
+        for name, sent in pictures_of(run, epoch).items():
+            (told,) = [r for r in rows if f"{name}/path" in r and r["epoch"] == epoch]
+            shown = Image.open(folder / "files" / told[f"{name}/path"])
+            np.testing.assert_array_equal(np.asarray(shown), sent)
 
 
 def test_the_history_has_what_the_training_steps_saw(monkeypatch):

@@ -66,7 +66,7 @@ class Project:
         for folder in ("chapters", "params/smoke"):
             (root / folder).mkdir(parents=True)
         for name in ("wslib", "report"):
-            ignore = shutil.ignore_patterns("__pycache__", "_output")
+            ignore = shutil.ignore_patterns("__pycache__", "_output", "teacher")
             shutil.copytree(ROOT / name, root / name, ignore=ignore)
         for name in ("Makefile", "_quarto.yml"):
             shutil.copy(ROOT / name, root / name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,7 +88,7 @@ def test_students_have_no_solutions(staged):
 
 
 def test_teachers_have_them_under_the_exercises(staged):
-    assert for_paper(staged, "teacher") is staged
+    assert for_paper(staged, "teacher") == staged
 
 
 def test_a_book_without_solutions_has_no_appendix(staged):
@@ -105,3 +107,53 @@ def test_an_edition_has_a_folder_and_a_subtitle(staged):
 def test_another_edition():
     with pytest.raises(RenderError, match="EDITION=pocket: there are student and teac"):
         of_edition(Book(Path(), "smoke", {"book": {}}), "pocket")
+
+
+NOTE = "\n**Afterwards** they count.\n"
+
+
+def test_a_teacher_has_a_page_before_the_exercises(staged):
+    staged.pages[1] = Page("build/smoke/01_cats.ipynb")
+    staged.documents[1] = replace(staged.documents[1], seconds=61)
+    note = staged.book.root / "report/teacher/01.qmd"
+    note.parent.mkdir(parents=True)
+    note.write_text(NOTE, encoding="utf-8")
+    for made in (for_web(staged, "teacher"), for_paper(staged, "teacher")):
+        preface, chapter = texts(made)
+        assert preface == PLAIN
+        before, _, page = chapter.partition("::: {.teacher}\n")
+        assert before == "# Cats {#sec-cats}\n\n\n"
+        head, _, rest = page.partition("\n:::\n\n## Exercises\n")
+        assert head == (
+            "## For the teacher {.unnumbered}\n\nReading takes about 1 min, and this "
+            "run took 1 min 1 s. **Afterwards** they count."
+        )
+        assert rest.endswith("The end.\n") and "Seven" in rest
+    for edition in ("", "student"):
+        assert "Afterwards" not in "".join(texts(for_paper(staged, edition)))
+
+
+def test_without_exercises_the_page_stands_at_the_end(staged):
+    staged.pages[1] = Page("01_cats.ipynb")
+    staged.documents[1] = Document("# Cats\n")
+    note = staged.book.root / "report/teacher/01.qmd"
+    note.parent.mkdir(parents=True)
+    note.write_text(NOTE, encoding="utf-8")
+    assert texts(for_web(staged, "teacher"))[1].startswith("# Cats\n\n::: {.teacher}\n")
+
+
+def test_make_report_for_a_teacher_and_for_a_student(project):
+    project.write("report/teacher/01.qmd", "**Afterwards** one may read @sec-two.\n")
+    for edition in ("teacher", "student"):
+        done = project.make("report", f"EDITION={edition}")
+        assert done.returncode == 0, done.stdout
+        folder = project.root / f"report/_output/smoke-{edition}"
+        html = (folder / "index.html").read_text("utf-8")
+        assert ("Afterwards" in html) == (edition == "teacher")
+        assert (folder / "workbook.pdf").read_bytes()[:5] == b"%PDF-"
+    html = (project.root / "report/_output/smoke-teacher/index.html").read_text("utf-8")
+    page = re.search(
+        r'<section [^>]*class="[^"]*\bteacher\b.*?</section>', html, re.DOTALL
+    )[0]
+    assert "For the teacher" in page and "Chapter\u00a02" in page
+    assert re.search(r"this\s+run\s+took\s+\d+ s\.", page)

@@ -87,3 +87,14 @@ def test_overrides():
     for bad in ("seed", "=3", "a-b=3", "a=[1"):
         with pytest.raises(ParameterError, match="expected name=value|not YAML"):
             parse_overrides(bad)
+
+
+def test_overrides_from_a_file_among_others(tmp_path, monkeypatch):
+    """The later word counts, be it in a file or not."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "course.yml").write_text("seed: 3\nrate: 0.01\nepochs: {max: 30}\n")
+    read = parse_overrides("seed=1 course.yml rate=0.1")
+    assert read == {"seed": 3, "rate": 0.1, "epochs": {"max": 30}}
+    with pytest.raises(FileNotFoundError, match="none.yml: no such parameter file"):
+        parse_overrides("none.yml")
+    assert parse_overrides("file=course.yml") == {"file": "course.yml"}

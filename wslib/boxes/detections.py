@@ -1,7 +1,8 @@
 """Boxes that were found, in a file that says how: to be scored again without a network.
 
 The file is JSON with a line for each image, so that a person can read it and `diff` can
-compare two of them. It is written whole or not at all.
+compare two of them. Beside it, `NAME.maps.npz` holds the maps that the boxes were drawn
+around, for other thresholds. Both are written whole or not at all.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import json
 import math
 import sys
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from wslib.boxes.maps import ClassMaps
 from wslib.data.voc import CLASSES
 from wslib.models.checkpoints import naming
-from wslib.runtime.kept import write_text
+from wslib.runtime.kept import write_text, written_whole
 
 FORMAT = "wslib detections 1"
 DATASETS = ("voc2007", "rendered", "files")
@@ -40,6 +43,7 @@ class Detections:
     network (`wslib.models.checkpoints.fingerprint`). `dataset`: "voc2007", "rendered",
     whose number of images stands in `recipe["rendered"]`, or "files", for images that
     belong to no data set and whose ids are their paths. `split`: the list of images.
+    `maps`: those that the boxes were drawn around, where they are known.
     """
 
     class_name: str
@@ -48,6 +52,7 @@ class Detections:
     model: str
     dataset: str
     split: str
+    maps: ClassMaps | None = None
 
     def above(self, score: float) -> Detections:
         """The same without the boxes of a lower score; all images stay. Raises
@@ -59,11 +64,53 @@ class Detections:
 
 
 def save_detections(path: Path | str, detections: Detections) -> None:
-    """Write detections as JSON. Raises ValueError, one line that names file and image,
-    for what `load_detections` would refuse; then the file is as it was."""
+    """Write detections as JSON, and their maps, if there are any, beside them. Raises
+    ValueError, one line that names file and image, for what `load_detections` would
+    refuse; then the file is as it was."""
     with naming(path):
         text = as_json(detections)
+    if detections.maps is not None:
+        _save_maps(maps_file(path), detections)
     write_text(path, text)
+
+
+def maps_file(path: Path | str) -> Path:
+    """Name the file of the maps that belong to detections: dogs.maps.npz beside
+    dogs.json."""
+    return Path(path).with_suffix(".maps.npz")
+
+
+def _save_maps(path: Path, detections: Detections) -> None:
+    maps = detections.maps
+    arrays = {"raw": maps.raw, "scores": maps.scores, "sizes": maps.sizes}
+    about = {"ids": np.array(maps.ids), "run": np.array(_run_of(detections))}
+    with written_whole(path) as part, open(part, "wb") as file:
+        np.savez_compressed(file, **arrays, **about)
+
+
+def _run_of(detections: Detections) -> str:
+    """What maps and boxes of one run have in common, as a text."""
+    known = [detections.recipe.get(name) for name in ("kind", "size", "flip")]
+    return _line([detections.model, detections.class_name, *known])
+
+
+def load_maps(path: Path | str, detections: Detections) -> ClassMaps:
+    """Read the maps that `save_detections` left beside `detections` in the file `path`:
+    of one class, number 0. Raises FileNotFoundError where there are none, ValueError
+    for a file that is damaged or belongs to other boxes; one line names it."""
+    path = maps_file(path)
+    if not path.is_file():
+        text = "no such file; `wslib voc detect --out` leaves the maps there"
+        raise FileNotFoundError(f"{path}: {text}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            ids, run = file["ids"].tolist(), str(file["run"])
+            raw, scores, sizes = (file[name] for name in ("raw", "scores", "sizes"))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        raise ValueError(f"{path}: damaged, or no file of maps") from None
+    if ids != list(detections.boxes) or run != _run_of(detections):
+        raise ValueError(f"{path}: maps of another run than the boxes beside them")
+    return ClassMaps(ids, 0, raw, scores[:, None], sizes)
 
 
 def as_json(detections: Detections) -> str:

@@ -116,7 +116,8 @@ class VocNetwork(ABC):
         if images.dataset == "rendered":
             settings["rendered"] = dict(images.counts)
         where = {"dataset": images.dataset, "split": images.split}
-        return Detections(class_name, boxes, settings, self.fingerprint, **where)
+        about = {**where, "maps": maps}
+        return Detections(class_name, boxes, settings, self.fingerprint, **about)
 
     def heatmaps(
         self, ids: Sequence[str], paths: Sequence[Path], detections: Detections

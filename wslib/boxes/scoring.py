@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from wslib.boxes.boxes import centre_box, from_voc
-from wslib.boxes.detections import Detections
+from wslib.boxes.detections import Detections, load_maps
+from wslib.boxes.recipe import Recipe
 from wslib.data.datasets import open_voc2007
 from wslib.data.image_sets import ImageSet
+from wslib.data.images import read_image
 from wslib.data.voc import CLASSES
 from wslib.metrics.bootstrap import evaluate_with_intervals
 from wslib.metrics.classification import mean_average_precision
@@ -77,6 +80,32 @@ def open_images(path: Path, detections: Detections) -> ImageSet:
     ids = list(detections.boxes)
     paths = [voc.image_path(i) for i in ids]
     return ImageSet(detections.dataset, detections.split, ids, paths, voc, counts)
+
+
+def detect_again(
+    path: Path, detections: Detections, images: ImageSet, thresholds: Sequence[float]
+) -> dict[float, Detections]:
+    """Draw boxes around the maps beside the detections in the file `path`, at each of
+    the thresholds, and otherwise as those were drawn. No network runs, and only masks
+    need the `images`. Raises ValueError for a recipe that is none and for a threshold
+    that is not above 0 and at most 1; errors as `load_maps`."""
+    settings, names = detections.recipe, [field.name for field in fields(Recipe)]
+    try:
+        recipe = Recipe(**{name: settings[name] for name in names})
+    except (KeyError, TypeError):
+        text = f"expected {', '.join(names)}, as `wslib voc detect` writes them"
+        raise ValueError(f"{path}: recipe {settings}: {text}") from None
+    recipes = {t: replace(recipe, threshold=t) for t in thresholds}
+    maps = load_maps(path, detections)
+    paths = dict(zip(images.ids, images.paths, strict=True))
+    return {
+        t: replace(
+            detections,
+            boxes=recipe.detect_in(maps, lambda i: read_image(paths[i])),
+            recipe={**settings, "threshold": t},
+        )
+        for t, recipe in recipes.items()
+    }
 
 
 def measure_classes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,8 @@ def detect_boxes(
     """Find the boxes of a class in images; print or save them.
 
     A line for each box: image, x1, y1, x2, y2, score. Corners are VOC's: counted from
-    1, the last pixel included.
+    1, the last pixel included. Beside the boxes in --out NAME.json, their maps are
+    saved in NAME.maps.npz, for `wslib voc score --threshold`.
 
     \b
     Example: wslib voc detect --detector build/voc/detector.pt --out dogs.json
@@ -108,6 +110,10 @@ def score_boxes(
     file: options.DetectionsFile,
     iou: options.Ious = IOUS,
     protocol: options.Protocol = "course",
+    threshold: Annotated[
+        list[float] | None,
+        typer.Option(help="Draw anew around the saved maps; may be repeated"),
+    ] = None,
     min_score: Annotated[
         float | None, typer.Option(help="Leave boxes with a lower score out")
     ] = None,
@@ -120,13 +126,16 @@ def score_boxes(
     """Measure saved boxes: AP, recall, CorLoc, kinds of error.
 
     Needs the annotations, but neither the network nor the images. Brackets hold 95 %
-    intervals. The errors are those at the last --iou.
+    intervals. The errors are those at the last --iou. With --threshold, a row of AP and
+    recall for each threshold of the maps that `wslib voc detect` left beside the file.
 
     \b
     Example: wslib voc score dogs.json --iou 0.3 --iou 0.5 --protocol voc07
+    Example: wslib voc score dogs.json --threshold 0.1 --threshold 0.3
 
     JSON: class, dataset, split, images, objects, boxes, model, recipe, protocol,
-    measures [{metric, iou, value, low, high}], errors {iou, kinds [...]}
+    measures [{metric, iou, value, low, high}], errors {iou, kinds [...]}; or thresholds
+    [{threshold, AP IOU, recall IOU}]
     """
     from wslib.boxes import scoring
     from wslib.boxes.detections import load_detections
@@ -134,18 +143,29 @@ def score_boxes(
     from wslib.show.tables import number_table
 
     detections = load_detections(file)
-    if min_score is not None:
-        detections = detections.above(min_score)
-    images, boxes = scoring.open_images(file, detections), detections.boxes
-    truth, ious = images.ground_truth(detections.class_name), list(dict.fromkeys(iou))
+    images, ious = scoring.open_images(file, detections), list(dict.fromkeys(iou))
+    truth = images.ground_truth(detections.class_name)
     if not scoring.count_boxes(truth):
         text = f"no {detections.class_name} in its {len(truth)} images"
         raise ValueError(f"{file}: {text}")
-    frame = scoring.measure_detections(boxes, truth, ious, protocol, bootstrap)
-    budget = error_budget(boxes, truth, ious[-1], protocol, min(0.1, ious[-1]))
     about = {"class": detections.class_name, "dataset": detections.dataset}
     about |= {"split": detections.split, "images": len(truth)}
     about |= {"objects": scoring.count_boxes(truth)}
+    least = -math.inf if min_score is None else min_score
+    if threshold:
+        drawn = scoring.detect_again(file, detections, images, threshold)
+        boxes = {t: of.above(least).boxes for t, of in drawn.items()}
+        frame = scoring.compare_detectors(boxes, truth, ious, protocol)
+        frame = frame.rename(columns={"detector": "threshold"})
+        if as_json:
+            rows = frame.to_dict("records")
+            return print_json({**about, **frame.attrs, "thresholds": rows})
+        print_about(about)
+        frame["threshold"] = frame["threshold"].map("{:g}".format)
+        return print(number_table(frame, "voc", digits))
+    boxes = detections.above(least).boxes
+    frame = scoring.measure_detections(boxes, truth, ious, protocol, bootstrap)
+    budget = error_budget(boxes, truth, ious[-1], protocol, min(0.1, ious[-1]))
     about |= {"boxes": scoring.count_boxes(boxes)}
     if as_json:
         about |= {"model": detections.model, "recipe": detections.recipe, **frame.attrs}

@@ -19,7 +19,7 @@ class Steps(Contents):
     chapters = {
         "What `make report` does": ("check", "run", "render"),
         "While you write": ("preview", "sync"),
-        "For others": ("summary", "colab"),
+        "For others": ("summary", "slides", "colab"),
         "What was measured on real data": ("record", "headline"),
         "What `make sweep` does": ("sweep",),
     }
@@ -138,6 +138,21 @@ def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
         summarise(chapter, profile)
 
 
+@app.command("slides")
+def write_slides(chapters: Chapters, profile: Profile = "sample") -> None:
+    """Make slides of a chapter's cells tagged `slide`, in one HTML file.
+
+    Quarto makes them with revealjs where it is.
+
+    \b
+    Example: wslib workbook slides chapters/NN_name.py --profile smoke
+    """
+    from wslib.workbook.slides import make_slides
+
+    for chapter in chapters:
+        print(make_slides(chapter, profile), flush=True)
+
+
 @app.command("record")
 def record_run(
     chapter: Annotated[Path, typer.Argument(help="A chapter that was run")],
@@ -242,7 +257,8 @@ def sync_notebooks(
 def render_book(
     profile: Profile = "sample",
     edition: Annotated[
-        str, typer.Option(help="student: no solutions; teacher: under the exercises")
+        str,
+        typer.Option(help="student: no solutions; teacher: with them, goals and times"),
     ] = "",
 ) -> None:
     """Assemble the executed notebooks into the HTML book and the PDF.

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from wslib.runtime.kept import write_text
+from wslib.runtime.project import note_dependency
 
 KINDS = ".mat", ".json"
 
@@ -51,6 +52,22 @@ def read_proposals(
         return {i: _checked(i, *found[i]) for i in wanted}
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def gather_proposals(
+    paths: Sequence[Path | str], ids: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return the proposals of images, {id: (P, 5)}, each from the first of the files
+    that has it; the build is told that they were read. Raises as `read_proposals`, and
+    ValueError where no file has an image."""
+    found: dict[str, np.ndarray] = {}
+    for path in paths:
+        note_dependency(Path(path))
+        found = {**read_proposals(path), **found}
+    if missing := [i for i in ids if i not in found]:
+        lacks = f"{len(missing)} of {len(ids)} images ({missing[0]}, ...)"
+        raise ValueError(f"{', '.join(map(str, paths))}: no proposals of {lacks}")
+    return {i: found[i] for i in ids}
 
 
 def write_proposals(path: Path | str, proposals: Mapping[str, np.ndarray]) -> None:

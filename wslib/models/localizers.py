@@ -102,6 +102,7 @@ class Localizer(ImageNetwork):
             return self.head(values).float()
 
     def forward(self, images: Tensor | Maps) -> Tensor:
+        """Normalised images (B, 3, H, W), or their maps -> logits (B, n)."""
         return pool_map(self.places(images), self.pooling, self.sharpness)
 
 

@@ -90,6 +90,8 @@ class TwoHeadNetwork(ImageNetwork):
             return Maps(self.features(images).float())
 
     def forward(self, images: Tensor | Maps) -> tuple[Tensor, Tensor]:
+        """Normalised images (B, 3, S, S), or their maps -> logits (B, n) and boxes
+        (B, 4)."""
         maps = images if isinstance(images, Maps) else self.maps(images)
         numbers = self.neck(maps.values).flatten(1)  # (B, C, h, w) -> (B, C h w)
         return self.classify(numbers), self.locate(numbers)  # (B, n), (B, 4)

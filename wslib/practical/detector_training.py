@@ -37,6 +37,7 @@ class Predictions:
 
     @property
     def labels(self) -> np.ndarray:
+        """The class with the highest logit, (N,)."""
         return self.logits.argmax(1)
 
     @property

@@ -38,6 +38,7 @@ class Trained:
 
     @property
     def best_epoch(self) -> int:
+        """The number of the epoch whose weights were kept, from 1."""
         return best_epoch(self.history, BEST)
 
     @property

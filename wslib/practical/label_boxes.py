@@ -22,6 +22,7 @@ class ClassHead(nn.Module):
         self.detector, self.normalize = detector, detector.normalize
 
     def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, S, S) -> logits (B, n), without the box."""
         return self.detector(images)[0]
 
 

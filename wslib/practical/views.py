@@ -52,6 +52,7 @@ class Examples:
         return cls(load_pixels(pictures, size, desc=desc), *truth)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Examples:
+        """Return some of the examples."""
         rows = torch.as_tensor(np.asarray(rows))
         return Examples(self.pixels[rows], self.labels[rows], self.boxes[rows])
 

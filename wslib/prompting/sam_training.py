@@ -55,6 +55,7 @@ class Task:
     again: bool = False  # put the best mask in, as a second prompt
 
     def to(self, device) -> Task:
+        """Return the task on another device."""
         moved = {
             name: value.to(device)
             for name, value in vars(self).items()

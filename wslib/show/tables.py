@@ -196,7 +196,8 @@ class _Column:
         escape: bool = True,
     ) -> None:
         self.escape = _escape if escape else str
-        self.head = f"{values.name} ({unit})" if unit else str(values.name)
+        name = str(values.name).replace(">=", "≥")
+        self.head = f"{name} ({unit})" if unit else name
         known = values.dropna()
         self.numbers = len(known) > 0 and all(map(_is_number, known))
         whole = all(isinstance(v, (int, np.integer)) for v in known)

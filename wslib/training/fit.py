@@ -20,9 +20,11 @@ from wslib.training.batches import Batches, file_batches, pixel_batches
 from wslib.training.runs import Best, Run
 
 Validate = Callable[[nn.Module], dict[str, float]]
+STEP = 30  # epochs between the steps of a rate
 RATES = {  # how the learning rate goes, over so many epochs
     "cosine": schedules.CosineAnnealingLR,
     "constant": lambda optimizer, epochs: schedules.ConstantLR(optimizer, 1.0),
+    "steps": lambda optimizer, epochs: schedules.StepLR(optimizer, STEP, gamma=0.1),
 }
 
 
@@ -44,11 +46,11 @@ def fit(
 
     `batches` is iterated once an epoch and yields (inputs, targets); `loss(outputs,
     targets)` is a scalar. The learning rate falls along half a cosine to 0 (Loshchilov
-    & Hutter 2017, equation 5, https://arxiv.org/abs/1608.03983), or stays what it is
-    with the `rate` "constant". `validate(model)`, in eval mode, adds its numbers to
-    each row. Columns: epoch (from 1), loss (mean over the batches), seconds (of
-    training, without validation), learning_rate (of the first group of parameters), and
-    what `validate` gives.
+    & Hutter 2017, equation 5, https://arxiv.org/abs/1608.03983), stays what it is with
+    the `rate` "constant", or falls to a tenth after every 30 epochs with "steps".
+    `validate(model)`, in eval mode, adds its numbers to each row. Columns: epoch (from
+    1), loss (mean over the batches), seconds (of training, without validation),
+    learning_rate (of the first group of parameters), and what `validate` gives.
 
     At the end, in eval mode, the model holds the weights of the best epoch by `best`: a
     column and "max" or "min", such as ("mAP", "max"), or several, each to decide among

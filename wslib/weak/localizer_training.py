@@ -1,8 +1,8 @@
-"""Training localizers on feature maps that are kept, and their output for others."""
+"""Training localizers on feature maps that are kept or on images, and their output."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,24 +17,57 @@ from wslib.boxes.recipe import Recipe, best_threshold
 from wslib.metrics.classification import mean_average_precision, mean_recall
 from wslib.metrics.detection import Boxes
 from wslib.metrics.localisation import max_box_acc, pointing_game
-from wslib.models.ask import ask, device_of, join
-from wslib.models.features import FeatureMaps
+from wslib.models.ask import ask, device_of, image_views, join
+from wslib.models.features import FeatureMaps, ImageFiles
 from wslib.models.localizers import Localizer, framed, pool_map
 from wslib.models.two_heads import Maps
-from wslib.training.batches import Batches, ShuffledBatches, view_batches
+from wslib.training.batches import (
+    Batches,
+    ShuffledBatches,
+    file_batches,
+    view_batches,
+)
 from wslib.training.fit import Validate, fit, multilabel_loss
 
+# Each optimizer, and how its rate goes. The latter is what AlexNet was trained with
+# (Krizhevsky et al. 2012, section 5, https://doi.org/10.1145/3065386).
+OPTIMIZERS = {
+    "adamw": (torch.optim.AdamW, {"weight_decay": 0.01}, "cosine"),
+    "sgd": (torch.optim.SGD, {"momentum": 0.9, "weight_decay": 5e-4}, "steps"),
+}
 
-def map_batches(
-    maps: FeatureMaps, labels: Tensor, channels: int, batch_size: int, seed: int
+
+def localizer_batches(
+    localizer: Localizer,
+    images: FeatureMaps | ImageFiles,
+    labels: Tensor,
+    batch_size: int,
+    seed: int,
 ) -> ShuffledBatches:
-    """Return shuffled batches of feature maps, each of an image or of its mirror image,
-    and the labels (B, n) of the images; of the maps, the last `channels`."""
+    """Return shuffled batches of what a localizer reads, and the labels (B, n): feature
+    maps, each of an image or of its mirror image; or images, as `file_batches`."""
+    if isinstance(images, ImageFiles):
+        read = (images.paths, labels, images.size)
+        return file_batches(localizer, *read, batch_size, seed)
 
     def read(rows: Tensor, views: Tensor) -> tuple[Maps, Tensor]:
-        return Maps(maps.batch(rows, views, channels)), labels[rows]
+        return Maps(images.batch(rows, views, localizer.channels)), labels[rows]
 
-    return view_batches(maps, labels, batch_size, seed, read)
+    return view_batches(images, labels, batch_size, seed, read)
+
+
+def localizer_views(
+    localizer: Localizer, images: FeatureMaps | ImageFiles, batch_size: int, flip: bool
+) -> Iterator[tuple[list[Maps | Tensor], Tensor]]:
+    """Yield batches for `wslib.models.ask.ask` of what a localizer reads, with `flip`
+    mirrored, too, and the sizes of the images."""
+    if isinstance(images, ImageFiles):
+        read = (images.paths, images.size, batch_size, flip, "images")
+        yield from image_views(localizer, *read)
+        return
+    here = device_of(localizer)
+    for views, sizes in images.views(here, batch_size, flip, localizer.channels):
+        yield [Maps(view) for view in views], sizes
 
 
 def train_localizer(
@@ -42,21 +75,24 @@ def train_localizer(
     batches: Batches,
     epochs: int,
     learning_rate: float = 1e-3,
-    weight_decay: float = 0.01,
+    optimizer: str = "adamw",
     validate: Validate | None = None,
     keep: Path | str | None = None,
     about: dict | None = None,
     on_epoch: Callable[[dict[str, float]], object] | None = None,
     on_step: Callable[[Tensor, Tensor, Tensor], object] | None = None,
 ) -> pd.DataFrame:
-    """Train from image labels, with AdamW. Returns the history.
+    """Train from image labels. Returns the history.
 
-    `batches` are `map_batches` for frozen features,
-    `wslib.training.batches.file_batches` to train all of the network. The localizer
-    keeps the weights of the last epoch. `on_step(loss, logits, labels)` is told what
-    each batch gave: a scalar, (B, n) and (B, n).
-    `validate`, `keep`, `about`, `on_epoch` and errors as `fit`.
+    `optimizer`: "adamw", whose rate falls along half a cosine, or "sgd", whose rate
+    falls to a tenth every 30 epochs. The localizer keeps the weights of the last epoch.
+    `on_step(loss, logits, labels)` is told what each batch gave: a scalar, (B, n) and
+    (B, n). `batches` are `localizer_batches`; `validate`, `keep`, `about`, `on_epoch`
+    and errors as `fit`, and ValueError for another optimizer.
     """
+    if optimizer not in OPTIMIZERS:
+        expected = f"expected one of {', '.join(OPTIMIZERS)}"
+        raise ValueError(f"optimizer {optimizer!r}, {expected}")
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         value = multilabel_loss(logits, labels)
@@ -64,16 +100,13 @@ def train_localizer(
             on_step(value.detach(), logits.detach(), labels)
         return value
 
-    optimizer = torch.optim.AdamW(
-        [p for p in localizer.parameters() if p.requires_grad],
-        lr=learning_rate,
-        weight_decay=weight_decay,
-    )
-    about = {**(about or {}), "pooling": localizer.pooling}
+    kind, settings, rate = OPTIMIZERS[optimizer]
+    trained = [p for p in localizer.parameters() if p.requires_grad]
+    about = {**(about or {}), "pooling": localizer.pooling, "rate": rate}
     return fit(
-        *(localizer, batches, loss, optimizer, epochs, validate),
-        **{"keep": keep, "about": about, "on_epoch": on_epoch},
-        desc=f"localizer, {localizer.pooling}",
+        *(localizer, batches, loss, kind(trained, learning_rate, **settings), epochs),
+        **{"validate": validate, "keep": keep, "about": about, "on_epoch": on_epoch},
+        **{"desc": f"localizer, {localizer.pooling}", "rate": rate},
     )
 
 
@@ -123,20 +156,23 @@ class LocalizerOutput:
 
 
 def locate(
-    localizer: Localizer, maps: FeatureMaps, batch_size: int = 32, flip: bool = True
+    localizer: Localizer,
+    images: FeatureMaps | ImageFiles,
+    batch_size: int = 32,
+    flip: bool = True,
 ) -> LocalizerOutput:
-    """Ask a localizer, in eval mode, about images whose feature maps are kept; with
-    `flip` the mean over the image and its mirror image."""
+    """Ask a localizer, in eval mode, about images whose feature maps are kept, or about
+    images in files; with `flip` the mean over the image and its mirror image."""
 
-    def answer(trunk: Tensor) -> tuple[Tensor, Tensor]:
-        places = localizer.places(Maps(trunk))
+    def answer(view: Maps | Tensor) -> tuple[Tensor, Tensor]:
+        places = localizer.places(view)
         logits = pool_map(places, localizer.pooling, localizer.sharpness)
         return logits, framed(places)
 
-    batches = maps.views(device_of(localizer), batch_size, flip, localizer.channels)
-    answers = ask(answer, batches)
-    logits, places = join((logits, places.half()) for logits, places, _ in answers)
-    return LocalizerOutput(maps.ids, maps.sizes, logits.numpy(), places.numpy())
+    answers = ask(answer, localizer_views(localizer, images, batch_size, flip))
+    parts = ((logits, places.half(), sizes) for logits, places, sizes in answers)
+    logits, places, sizes = (part.numpy() for part in join(parts))
+    return LocalizerOutput(images.ids, sizes, logits, places)
 
 
 def localisation_scores(

@@ -19,15 +19,15 @@ from torch import Tensor
 from wslib.data.folders import derived_root
 from wslib.data.images import resize_image
 from wslib.models.checkpoints import read_checkpoint
-from wslib.models.features import FeatureMaps
+from wslib.models.features import FeatureMaps, ImageFiles
 from wslib.models.localizers import Localizer, build_localizer
 from wslib.models.wsddn import WSDDN
 from wslib.runtime.kept import check_kept, keyed, written_whole
 from wslib.training.trackers import open_tracker
 from wslib.weak.localizer_training import (
     LocalizerOutput,
+    localizer_batches,
     locate,
-    map_batches,
     train_localizer,
     two_metrics,
 )
@@ -108,34 +108,43 @@ class WSDDNRun:
 
 def run_localizer(
     pooling: str,
-    train: tuple[FeatureMaps, np.ndarray],
-    examine: tuple[FeatureMaps, np.ndarray],
-    watched: tuple[FeatureMaps, Sequence[int]],
+    train: tuple[FeatureMaps | ImageFiles, np.ndarray],
+    examine: tuple[FeatureMaps | ImageFiles, np.ndarray],
+    watched: tuple[FeatureMaps | ImageFiles, Sequence[int]],
     backbone: str = "efficientnet_lite0",
+    pretrained: bool = True,
     epochs: int = 12,
     learning_rate: float = 1e-3,
+    optimizer: str = "adamw",
     batch_size: int = 32,
     bfloat16: bool = False,
     seed: int = 0,
     tracker: str = "none",
+    device: torch.device | str = "cpu",
 ) -> LocalizerRun:
-    """Train the map of a localizer on feature maps and labels (N, n) in 1, 0, -1.
+    """Train the map of a localizer on feature maps and labels (N, n) in 1, 0, -1; given
+    `ImageFiles` in place of feature maps, train the features along, on `device`.
 
     After each epoch it is measured on those to examine, by which nothing is chosen: the
     last epoch counts. Beside that, the history has `train_mAP` and `train_recall`: of
     the logits that the epoch's training steps gave, while the weights moved. `watched`:
     images and a class of each, whose maps go to the tracker as pictures, too.
-    `tracker`: see `wslib.training.trackers`. Errors as `train_localizer`.
+    `tracker`: see `wslib.training.trackers`. Errors as `build_localizer` and
+    `train_localizer`.
     """
-    maps, labels = train
-    localizer = build_localizer(backbone, labels.shape[1], pooling, seed=seed)
+    images, labels = train
+    built = {"seed": seed, "frozen": not isinstance(images, ImageFiles)}
+    localizer = build_localizer(
+        *(backbone, labels.shape[1], pooling, pretrained), **built
+    ).to(device)
     localizer.bfloat16 = bfloat16
-    settings = {"backbone": backbone, "epochs": epochs, "learning_rate": learning_rate}
-    settings |= {"batch_size": batch_size, "bfloat16": bfloat16, "seed": seed}
+    settings = {"backbone": backbone, "pretrained": pretrained, "epochs": epochs}
+    settings |= {"learning_rate": learning_rate, "optimizer": optimizer, **built}
+    settings |= {"batch_size": batch_size, "bfloat16": bfloat16}
     data = train, examine, watched
     folder = _folder(run_localizer, f"localizer-{pooling}", settings, *data)
     snapshots = EpochSnapshots(folder, lambda: locate(localizer, watched[0]).places)
-    steps: list[tuple[Tensor, Tensor, Tensor]] = []  # of the epoch that is on
+    steps: list[list[Tensor]] = []  # of the epoch that is on
 
     def validate(model: Localizer) -> dict[str, float]:
         losses, logits, truth = zip(*steps, strict=True)
@@ -155,12 +164,12 @@ def run_localizer(
                 track.picture(name, picture, snapshots.epoch)
 
     known = torch.from_numpy(labels)
-    batches = map_batches(maps, known, localizer.channels, batch_size, seed)
+    batches = localizer_batches(localizer, images, known, batch_size, seed)
     with open_tracker(tracker, _tracking(), folder.name, settings) as track:
         history = train_localizer(
-            *(localizer, batches, epochs, learning_rate),
-            **{"validate": validate, "keep": folder},
-            **{"on_epoch": on_epoch, "on_step": lambda *step: steps.append(step)},
+            *(localizer, batches, epochs, learning_rate, optimizer),
+            **{"validate": validate, "keep": folder, "on_epoch": on_epoch},
+            on_step=lambda *step: steps.append([part.cpu() for part in step]),
         )
     _check_done(history, epochs)
     located, first = locate(localizer, examine[0]), read_array(folder / STEPS)
@@ -168,7 +177,7 @@ def run_localizer(
 
 
 def map_pictures(
-    places: np.ndarray, maps: FeatureMaps, targets: Sequence[int]
+    places: np.ndarray, images: FeatureMaps | ImageFiles, targets: Sequence[int]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Name and draw the map of one class of each image: grey (H, W, 3) uint8 as large
     as the image, from its lowest place (black) to its highest (white).
@@ -177,9 +186,9 @@ def map_pictures(
     """
     for k, target in enumerate(targets):
         place = places[k, target].astype(np.float32)
-        heat = resize_image(place - place.min(), *map(int, maps.sizes[k]))
+        heat = resize_image(place - place.min(), *map(int, images.sizes[k]))
         grey = (255 * heat / max(heat.max(), 1e-6)).clip(0, 255).astype(np.uint8)
-        yield f"map/{maps.ids[k]}", np.repeat(grey[..., None], 3, 2)
+        yield f"map/{images.ids[k]}", np.repeat(grey[..., None], 3, 2)
 
 
 def run_wsddn(

@@ -12,6 +12,7 @@ import jupytext
 import nbformat
 
 from wslib.runtime.kept import digest, hash_bytes
+from wslib.workbook.book import RenderError
 from wslib.workbook.params import Knob, ParameterError, declared_knobs
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
@@ -115,6 +116,18 @@ class Chapter:
                 return text.count("\n", 0, start)
             end = start + len(cell.source)
         return None
+
+
+def read_executed(file: Path, profile: str) -> nbformat.NotebookNode:
+    """Read the executed notebook NN_name.ipynb of a chapter. Raises FileNotFoundError
+    that says how it is made, and RenderError for a file that is no notebook."""
+    try:
+        return nbformat.read(file, as_version=4)
+    except FileNotFoundError:
+        run = f"make chapter CH={file.stem.split('_')[0]} PROFILE={profile}"
+        raise FileNotFoundError(f"{file}: is not there; run `{run}` first") from None
+    except nbformat.reader.NotJSONError:
+        raise RenderError(f"{file}: not a notebook of nbformat 4") from None
 
 
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

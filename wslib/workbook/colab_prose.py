@@ -1,4 +1,5 @@
-"""The words of the chapters as Colab and Jupyter read them: without labels or keys.
+"""The words of the chapters as Colab, Jupyter and slides read them: without labels or
+keys.
 
 Pandoc and the filter of the book write them, so that numbers and words are the book's.
 """
@@ -7,10 +8,11 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from wslib.workbook import embedded
@@ -29,36 +31,44 @@ def read_prose(book: Book, chapters: Sequence[Chapter]) -> dict[tuple[str, int],
 
     Raises RenderError with a line for each mistake in the chapters, as the book does.
     """
+    notebooks = {chapter.name: chapter.without_results() for chapter in chapters}
+    for notebook in notebooks.values():
+        notebook.cells = [without_code(cell) for cell in notebook.cells]
     with tempfile.TemporaryDirectory(prefix="colab-") as scratch:
-        folder = Path(scratch, "book")
-        prepare(book, folder)
-        pages = [Page(f"build/{book.profile}/{c.name}.ipynb") for c in chapters]
-        documents = [
-            _document(chapter, page.file, folder)
-            for chapter, page in zip(chapters, pages, strict=True)
-        ]
-        try:
-            text = _written(Stage(book, folder, pages, documents))
-        except RenderError as error:
-            raise in_sources(book.root, error) from None
+        return write_prose(book, notebooks, Path(scratch, "book"))
+
+
+def write_prose(
+    book: Book, notebooks: Mapping[str, NotebookNode], folder: Path
+) -> dict[tuple[str, int], str]:
+    """Write the cells of `notebooks`, by the chapter's name, in Markdown, and their
+    pictures to `folder`, whose names count from there. Raises as `read_prose`."""
+    prepare(book, folder)
+    pages = [Page(f"build/{book.profile}/{name}.ipynb") for name in notebooks]
+    documents = [
+        _document(name, notebook, page.file, folder)
+        for (name, notebook), page in zip(notebooks.items(), pages, strict=True)
+    ]
+    try:
+        text = _written(Stage(book, folder, pages, documents))
+    except RenderError as error:
+        raise in_sources(book.root, error) from None
     _, *parts = CELL.split(text)
     cells = zip(parts[::3], map(int, parts[1::3]), parts[2::3], strict=True)
     return {(name, number): words.strip("\n") for name, number, words in cells}
 
 
-def _document(chapter: Chapter, name: str, folder: Path) -> Document:
-    """Write the chapter in Markdown without its code, a mark before each cell."""
-    notebook = chapter.without_results()
-    notebook.cells = [
-        part
-        for number, cell in enumerate(notebook.cells)
-        for part in (
-            new_markdown_cell(f"<!-- cell {chapter.name} {number} -->"),
-            without_code(cell),
-        )
-    ]
-    file = folder / f"{chapter.name}.ipynb"
-    nbformat.write(notebook, file)
+def _document(
+    chapter: str, notebook: NotebookNode, name: str, folder: Path
+) -> Document:
+    """Write the notebook in Markdown, a mark before each cell. Its cover is a picture
+    like others here."""
+    cells = []
+    for number, cell in enumerate(notebook.cells):
+        cells.append(new_markdown_cell(f"<!-- cell {chapter} {number} -->"))
+        cells.append(nbformat.from_dict({**cell, "metadata": {}}))
+    file = folder / f"{chapter}.ipynb"
+    nbformat.write(nbformat.from_dict({**notebook, "cells": cells}), file)
     return read_document(file, name, folder / PICTURES, code_fold="false")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
+COVER = "cover"  # the tag of the cell whose picture opens the book
 PICTURE_DPI = 120  # at which figures are drawn
 BARE = (
     "shows HTML, which a PDF can't: give the frame to wslib's Table, or Markdown to "
@@ -23,12 +24,15 @@ SVG_UNITS = {"pt": 72, "px": 96, "": 96, "in": 1, "cm": 2.54, "mm": 25.4}
 
 @dataclass
 class Document:
-    """A chapter in Markdown, the date of its run, and what is wrong with it. One that
-    is `kept` is counted, but not written anew."""
+    """A chapter in Markdown, the date of its run and how many seconds it took, and what
+    is wrong with it. One that is `kept` is counted, but not written anew. `cover`: what
+    its cell with this tag shows, for the front of the book."""
 
     markdown: str
     date: str | None = None
+    seconds: float | None = None
     problems: list[str] = field(default_factory=list)
+    cover: str = ""
     kept: bool = False
 
 
@@ -47,9 +51,11 @@ def read_document(file: Path, name: str, media: Path, code_fold: str) -> Documen
         cells = notebook["cells"]
     except (json.JSONDecodeError, KeyError, TypeError):
         return Document("", problems=[f"{name}: not a notebook of nbformat 4"])
-    date = notebook.get("metadata", {}).get("wslib", {}).get("date")
+    run = notebook.get("metadata", {}).get("wslib", {})
     writer = _Writer(name, media, code_fold)
-    return Document(writer.write(cells), date, writer.problems)
+    text = writer.write(cells)
+    facts = run.get("date"), run.get("seconds")
+    return Document(text, *facts, writer.problems, writer.cover)
 
 
 class _Writer:
@@ -58,6 +64,7 @@ class _Writer:
     def __init__(self, name: str, media: Path, code_fold: str):
         self.name, self.media, self.code_fold = name, media, code_fold
         self.problems: list[str] = []
+        self.cover = ""
         self.pictures = 0
 
     def write(self, cells: list[dict]) -> str:
@@ -68,6 +75,8 @@ class _Writer:
         for number, cell in enumerate(cells, 1):
             if cell["cell_type"] == "markdown":
                 parts.append(_text(cell["source"]))
+            elif COVER in cell.get("metadata", {}).get("tags", []):
+                self.cover = self._code_cell(cell, number)
             elif cell["cell_type"] == "code":
                 parts.append(self._code_cell(cell, number))
         return "\n\n".join(filter(None, parts)) + "\n"

@@ -1,8 +1,9 @@
 """Editions of the book: where the solutions of the exercises stand.
 
 In the web book they are folded under the exercises. Paper cannot unfold, so there they
-stand at the end. The `student` edition has none; in the `teacher` edition they are
-printed under the exercises.
+stand at the end. The `student` edition has none. In the `teacher` edition they are
+printed under the exercises, and before these stands a page for the teacher:
+`report/teacher/NN.qmd`, for the chapter of this number.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal, get_args
 
 from wslib.workbook.book import Book, Page, RenderError
 from wslib.workbook.document import Document
+from wslib.workbook.front import reading_minutes
+from wslib.workbook.provenance import duration
 from wslib.workbook.stage import Stage
 
 Edition = Literal["", "student", "teacher"]
 EDITIONS = get_args(Edition)
 FENCE = re.compile(r"^:{3,}(.*)$")
 SOLUTIONS = re.compile(r"""\{[^}]*\.callout-[^}]*title="(Solutions?\b[^"]*)""")
+EXERCISES = re.compile(r"^## Exercises\b", re.MULTILINE)
+NUMBER = re.compile(r"(?:^|/)(\d\d)_[^/]*$")
 TITLE = re.compile(r"^# (.+?)\s*(?:\{.*\})?$", re.MULTILINE)
 
 
@@ -40,8 +46,11 @@ def of_edition(book: Book, edition: str) -> Book:
 
 
 def for_web(staged: Stage, edition: Edition) -> Stage:
-    """The book with the solutions under the exercises, or without them."""
-    if edition != "student":
+    """The book with the solutions under the exercises, or without them; for a teacher,
+    with a page before them."""
+    if edition == "teacher":
+        return _with_teacher(staged)
+    if not edition:
         return staged
     parted = [part_solutions(document.markdown) for document in staged.documents]
     return _with(staged, [text for text, _ in parted])
@@ -64,6 +73,33 @@ def for_paper(staged: Stage, edition: Edition) -> Stage:
     page = "\n".join(["# Solutions {#sec-solutions}\n", *sections])
     pages = [*moved.pages, Page("solutions.qmd", appendix=True)]
     return replace(moved, pages=pages, documents=[*moved.documents, Document(page)])
+
+
+def _with_teacher(staged: Stage) -> Stage:
+    """The book with the teacher's page of each chapter that has one."""
+    texts = []
+    for page, document in zip(staged.pages, staged.documents, strict=True):
+        number = NUMBER.search(page.file)
+        file = staged.book.root / f"report/teacher/{number[1]}.qmd" if number else None
+        note = _teacher_page(document, file.read_text("utf-8")) if _is(file) else ""
+        found = EXERCISES.search(document.markdown)
+        place = found.start() if found else len(document.markdown)
+        texts.append(document.markdown[:place] + note + document.markdown[place:])
+    return _with(staged, texts)
+
+
+def _is(file: Path | None) -> bool:
+    return file is not None and file.is_file()
+
+
+def _teacher_page(document: Document, text: str) -> str:
+    """The page, with the times that the build knows on top."""
+    run = document.seconds
+    times = f"Reading takes about {reading_minutes(document)} min" + (
+        f", and this run took {duration(run)}." if run is not None else "."
+    )
+    head = "## For the teacher {.unnumbered}"
+    return f"\n::: {{.teacher}}\n{head}\n\n{times} {text.strip()}\n:::\n\n"
 
 
 def part_solutions(markdown: str) -> tuple[str, str]:

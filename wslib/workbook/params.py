@@ -5,8 +5,8 @@ A chapter declares its knobs in one flat cell, with types, defaults and comments
     seed: int = 0  # of every random choice in this chapter
     iou_thresholds: list[float] = [0.3, 0.4, 0.5]  # where AP is reported
 
-Values come from `params/<profile>/<chapter>.yml` and from the command line, and are
-checked against the declaration before anything runs.
+Values come from `params/<profile>/<chapter>.yml` and from the command line, which may
+name further files, and are checked against the declaration before anything runs.
 """
 
 from __future__ import annotations
@@ -132,9 +132,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_overrides(text: str) -> dict[str, Any]:
-    """Read `"eval_limit=50 names=[cat,dog]"`; each value is read as YAML.
+    """Read `"params/03_course.yml eval_limit=50 names=[cat,dog]"`: files of parameters
+    and single ones, whose values are read as YAML; the later word counts.
 
-    Raises ParameterError for a word without `=` or a value that is not YAML.
+    Raises ParameterError for another word or a value that is not YAML; errors of a file
+    as `read_yaml`.
     """
     overrides = {}
     try:
@@ -142,6 +144,9 @@ def parse_overrides(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise ParameterError(f"{text!r}: {error} in the overrides") from None
     for word in words:
+        if word.endswith(".yml") and "=" not in word:
+            overrides |= read_yaml(Path(word))
+            continue
         name, equals, value = word.partition("=")
         if not (equals and name.isidentifier()):
             raise ParameterError(f"{word!r}: expected name=value")

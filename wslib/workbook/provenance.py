@@ -64,7 +64,7 @@ def state_facts(notebook: nbformat.NotebookNode, colab: str | None = None) -> No
         return  # there is no title, as the book will say
     device = "" if run["device"] == NO_DEVICE else f" ({run['device']})"
     facts = (
-        f"Ran in {_duration(run['seconds'])} on {run['machine']}{device}, "
+        f"Ran in {duration(run['seconds'])} on {run['machine']}{device}, "
         f"profile *{run['profile']}*, {run['date'][:10]}."
         + (f" [Open in Colab]({colab})" if colab else "")
     )
@@ -72,7 +72,8 @@ def state_facts(notebook: nbformat.NotebookNode, colab: str | None = None) -> No
     notebook.cells[0].source = f"{title}\n\n::: {{.run-facts}}\n{facts}\n:::\n{rest}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """The time in words, such as "2 min 5 s"."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 

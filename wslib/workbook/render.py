@@ -19,10 +19,11 @@ from wslib.runtime.kept import move
 from wslib.workbook import embedded, quarto
 from wslib.workbook.book import RenderError, read_book
 from wslib.workbook.editions import Edition, for_paper, for_web, of_edition
+from wslib.workbook.front import fill
 from wslib.workbook.stage import Stage, in_sources, stage, write_pages
 
 PRODUCTS = ("index.html", "workbook.pdf")  # moved into place last, in this order
-KEPT = re.compile(r"_summary\.(pdf|tmp)$")
+KEPT = re.compile(r"_(summary\.(pdf|tmp)|slides\.html)$")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def render(
     _sweep(target)
     fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}.new-", dir=target.parent))
     try:
-        staged = stage(book, root / "build" / profile / edition / "book")
+        staged = fill(stage(book, root / "build" / profile / edition / "book"))
         engine = _make(for_web(staged, edition), for_paper(staged, edition), fresh)
         _publish(fresh, target, started)
     except RenderError as error:
@@ -110,8 +111,8 @@ def _publish(fresh: Path, target: Path, started: float) -> None:
 
 
 def _remove_others(target: Path, names: set[Path]) -> None:
-    """Remove from `target` what is not one of `names`; the summaries of chapters, which
-    other commands put there, stay."""
+    """Remove from `target` what is not one of `names`; the summaries and slides of
+    chapters, which other commands put there, stay."""
     for file in sorted(target.rglob("*"), reverse=True):
         if file.is_dir():
             with suppress(OSError):  # it is not empty

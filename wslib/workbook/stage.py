@@ -78,7 +78,7 @@ def prepare(book: Book, folder: Path) -> None:
     shutil.copytree(
         book.root / "report",
         folder / "report",
-        ignore=shutil.ignore_patterns("_output", "recorded", "pages.png"),
+        ignore=shutil.ignore_patterns("_output", "recorded", "teacher", "pages.png"),
     )
     (folder / PICTURES).mkdir()
 

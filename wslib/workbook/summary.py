@@ -23,7 +23,7 @@ from nbformat.v4 import new_notebook
 from wslib.runtime.kept import write_bytes
 from wslib.workbook import embedded
 from wslib.workbook.book import Book, RenderError, load_book
-from wslib.workbook.chapter import without_code
+from wslib.workbook.chapter import read_executed, without_code
 from wslib.workbook.document import Document, read_document
 from wslib.workbook.stage import PICTURES, Stage, prepare
 
@@ -44,7 +44,7 @@ def summarise(chapter: Path, profile: str, root: Path = Path(".")) -> Path:
     began = time.monotonic()
     book = load_book(root, profile)
     name = f"build/{profile}/{chapter.stem}.ipynb"
-    notebook = _read(root / name, chapter, profile)
+    notebook = read_executed(root / name, profile)
     if not _tagged(notebook):
         raise RenderError(f'{chapter}: no cell of it has the tag "{TAG}"')
     content, pages = _make(book, name, notebook)
@@ -56,17 +56,6 @@ def summarise(chapter: Path, profile: str, root: Path = Path(".")) -> Path:
     pages = f"{pages} page{'s' if pages > 1 else ''}"
     print(f"{target}: {pages}, {seconds:.1f} s", flush=True)
     return target
-
-
-def _read(file: Path, chapter: Path, profile: str) -> NotebookNode:
-    number = chapter.stem.split("_")[0]
-    try:
-        return nbformat.read(file, as_version=4)
-    except FileNotFoundError:
-        run = f"make chapter CH={number} PROFILE={profile}"
-        raise FileNotFoundError(f"{file}: is not there; run `{run}` first") from None
-    except nbformat.reader.NotJSONError:
-        raise RenderError(f"{file}: not a notebook of nbformat 4") from None
 
 
 def _tagged(notebook: NotebookNode) -> list[NotebookNode]:

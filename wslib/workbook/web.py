@@ -16,6 +16,7 @@ from wslib.workbook import embedded
 from wslib.workbook.book import Book, Page, RenderError, load_book
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.document import Document
+from wslib.workbook.front import fill
 from wslib.workbook.pages import write_pages
 from wslib.workbook.splice import splice
 from wslib.workbook.stage import Stage, arrange, in_sources, prepare, read_page
@@ -65,7 +66,7 @@ class WebBookMaker:
         self._write_pages(book)
         looks = self._prepare(book)
         documents = [self._document(book, page) for page in book.pages]
-        staged = arrange(book, self.folder, documents)
+        staged = fill(arrange(book, self.folder, documents))
         staged.raise_problems()
         embedded.write_metadata(staged)
         frame = book, embedded.metadata(staged), looks
