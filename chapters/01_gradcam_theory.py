@@ -17,7 +17,7 @@
 # - which method to take for which purpose, and how to measure it;
 # - where all of this fails.
 #
-# **Device and time.** A CPU is enough: about half a minute on two cores. The weights
+# **Device and time.** A CPU is enough: about a minute on two cores. The weights
 # and the photographs come with Python packages, so no network is needed.
 #
 # [Follows the *Weakly-supervised learning task* and the notes of a student who solved
@@ -879,7 +879,8 @@ try:
     run = read_recorded("01_val")
 except FileNotFoundError:
     run = None  # nobody has recorded it yet: this run's own tables
-where_there, network_there, source = compared, compared, note
+where_there, network_there = compared, compared
+source = f"Not recorded yet, these are this run's: {note}"
 if run is not None:
     tables = [run.frame(t) for t in ("gradcam_methods", "gradcam_faithful")]
     where_there, network_there = (table.reset_index() for table in tables)
