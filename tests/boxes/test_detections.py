@@ -1,6 +1,7 @@
 """Saved detections: they come back as they were, or are refused in one line."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -202,3 +203,12 @@ def test_unknown_class_and_no_image_are_not_written(tmp_path):
 def test_no_score_is_above_nan():
     with pytest.raises(ValueError, match="the least score is nan"):
         made().above(float("nan"))
+
+
+def test_a_name_that_is_no_text_comes_back(tmp_path):
+    """As a folder on an old disk gives it, beside one with letters of its own."""
+    names = [os.fsdecode(b"caf\xe9.jpg"), "café.jpg"]
+    found = made({name: [] for name in names}, dataset="files")
+    save_detections(tmp_path / "a.json", found)
+    assert list(load_detections(tmp_path / "a.json").boxes) == names
+    assert "café.jpg" in (tmp_path / "a.json").read_text("utf-8")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from wslib.boxes.maps import classify_images, explain_images
@@ -128,3 +129,14 @@ def test_mirrored_is_the_mean_of_both_looks_and_the_same_in_the_mirror(cam, imag
     np.testing.assert_allclose(told.maps, mean, atol=1e-5)
     named = explain_images(cam, images, SIZE, targets=[2] * 7, mirrored=True)
     assert named.targets.tolist() == [2] * 7
+
+
+@pytest.mark.parametrize("size", [(96, 128), (70, 150)])
+def test_maps_that_shrink_are_means_of_all_their_places(cam, images, size):
+    """As Pillow resizes them: a place that is skipped would be an alias."""
+    large = cam(cam.model.normalize(resize_batch(images, size)))
+    told = explain_images(cam, images, size)
+    for found, heatmap in zip(told.maps, large, strict=True):
+        whole = Image.fromarray(heatmap).resize((64, 48), Image.Resampling.BILINEAR)
+        np.testing.assert_allclose(found, np.asarray(whole), atol=1e-5)
+    assert told.maps.max() <= 1  # though sums of rounded weights may exceed it

@@ -99,7 +99,7 @@ def test_what_is_refused(network, folder, images):
         lambda: network.probabilities(images.paths, 8),
         lambda: network.detect(images, "dog", recipe, 8),
     ):
-        with pytest.raises(ValueError, match="size is 8, expected 32 pixels or more"):
+        with pytest.raises(ValueError, match="size is 8, expected 32 to 2048 pixels"):
             ask()
     for files in ((None, None), (folder / "plain.pt", folder / "plain.pt")):
         with pytest.raises(ValueError, match="give one of --detector FILE"):

@@ -49,6 +49,14 @@ def test_a_threshold_is_a_share_of_the_maximum(threshold):
         Recipe(threshold=threshold)
 
 
-def test_powers_are_finite():
-    with pytest.raises(ValueError, match="area_power inf: expected a finite number"):
-        Recipe(area_power=math.inf)
+@pytest.mark.parametrize(
+    "name, value, expected",
+    [
+        *(("area_power", value, "-10 to 10") for value in (math.inf, math.nan, 11)),
+        *(("second", value, "0 to 1") for value in (math.nan, -1, 1.5)),
+        ("max_boxes", 0, "1 or more"),
+    ],
+)
+def test_numbers_that_nobody_meant(name, value, expected):
+    with pytest.raises(ValueError, match=f"{name} {value}: expected {expected}"):
+        Recipe(**{name: value})

@@ -103,7 +103,7 @@ def test_files_of_no_data_set_have_no_truth():
     with pytest.raises(ValueError, match="a.json: found in files of no data set"):
         scoring.open_images("a.json", detections({}, dataset="files"))
     counts = detections({}, dataset="rendered", recipe={"rendered": {"n_train": "x"}})
-    with pytest.raises(ValueError, match="a.json: rendered {'n_train': 'x'}, expected"):
+    with pytest.raises(ValueError, match="a.json: n_train is x, expected 1 to"):
         scoring.open_images("a.json", counts)
 
 

@@ -1,6 +1,7 @@
 """`wslib caltech`: what people type, what they read, what is refused in one line."""
 
 import json
+import os
 import shutil
 import sys
 
@@ -374,6 +375,19 @@ def test_files_that_are_no_pictures_are_named_and_the_others_go_on(caltech, own)
     assert pd.read_csv("p/predictions.csv").empty
 
 
+def test_a_name_that_is_no_text_and_a_camera_that_was_turned(caltech, own):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(own / "grey.png").save(own / os.fsdecode(b"caf\xe9.jpg"), exif=exif)
+    status, printed, _ = caltech("predict a/best.pt own --out o")
+    assert status == 0 and printed.startswith("own/caf\\udce9.jpg: ")
+    frame = pd.read_csv("o/predictions.csv").set_index("path")
+    assert len(frame) == 5
+    name = os.fsdecode(b"o/caf\xe9.png")
+    with Image.open(name) as turned, Image.open("o/grey.png.png") as lying:
+        assert turned.height > turned.width and lying.width > lying.height
+
+
 def test_a_folder_with_annotations_has_its_truth(caltech):
     status, printed, told = caltech(
         "predict a/best.pt data/caltech3 --mirrored --out o"
@@ -399,6 +413,8 @@ BAD = [
     ("train --share 0", "--share 0.0, expected above 0 and up to 1"),
     ("train --frozen", "simple has no option 'frozen', expected some of"),
     ("train --network lite0 --no-batch-norm", "lite0 has no option 'batch_norm'"),
+    ("train --input-size 100000", "input_size is 100000, expected 1 to 2048"),
+    ("train --dataset rendered --count 99999999999", "expected 3 to 100000"),
     ("train --input-size 8", "input_size 8 is too small for SimpleDetector"),
     ("train --device gpu9", "device 'gpu9': not on this machine"),
     ("train --out a/val.csv", "a/val.csv/best.pt: below a file, expected below a fol"),

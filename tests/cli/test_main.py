@@ -1,6 +1,7 @@
 """What `wslib` says when something goes wrong, and what programs read of it."""
 
 import errno
+import io
 import json
 import os
 import subprocess
@@ -264,3 +265,45 @@ def test_predict_for_programs(wslib, tmp_path):
     assert set(row) == {"path", "label", "probability", "x1", "y1", "x2", "y2"}
     assert row["path"] == "one.png" and row["label"] in LABELS
     assert status == 1 and told.splitlines()[-1].startswith("wslib: two.png: ")
+
+
+@pytest.mark.parametrize(
+    "encoding, printed",
+    [
+        ("ascii", "IoU >= 0.5, -1 \\xe9 \\udce9"),
+        ("cp1252", "IoU >= 0.5, -1 é \\udce9"),
+        ("utf-8", "IoU ≥ 0.5, −1 é \\udce9"),
+    ],
+)
+def test_a_console_that_lacks_characters(monkeypatch, encoding, printed):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    console.spell_out()
+    print("IoU ≥ 0.5, −1 é \udce9", end="", flush=True)
+    assert stream.buffer.getvalue().decode(encoding) == printed
+
+
+SEEDED = ("voc train", "voc show a.json", "sam train-tiny", "caltech train")
+
+
+@pytest.mark.parametrize("command", SEEDED)
+@pytest.mark.parametrize("seed", ["-1", 30 * "9"])
+def test_a_seed_that_some_library_cannot_take(wslib, command, seed):
+    status, printed, told = wslib(f"{command} --seed {seed}")
+    assert (status, printed) == (2, "")
+    assert f"invalid value '{seed}' for '--seed': input should be " in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["voc train", "voc eval", "voc detect"])
+@pytest.mark.parametrize("size", [0, -8, 10**9])
+def test_a_batch_that_fits(wslib, command, size):
+    status, _, told = wslib(f"{command} --batch-size {size}")
+    assert status == 2 and f"invalid value '{size}' for '--batch-size'" in told
+
+
+@pytest.mark.parametrize("words", ["show a.json --n", "score a.json --bootstrap"])
+def test_more_than_memory_or_patience_holds(wslib, words):
+    status, _, told = wslib(f"voc {words} 100000000")
+    option = words.split()[-1]
+    assert status == 2 and f"invalid value '100000000' for '{option}'" in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
 import sys
 
@@ -28,14 +29,16 @@ NAMES = ["circle", "Square", "star"]
 
 @pytest.fixture
 def wslib(capsys, tmp_path, monkeypatch):
-    """Type a line in an empty folder; its status or last line, and what it printed."""
+    """Type a line in an empty folder; its status or last line, and what it printed.
+    What it complained of is `wslib.told`."""
     monkeypatch.chdir(tmp_path)
 
     def run(words: str):
         monkeypatch.setattr(sys, "argv", ["wslib", *shlex.split(words)])
         with pytest.raises(SystemExit) as end:
             cli.main()
-        return end.value.code, capsys.readouterr().out
+        printed, run.told = capsys.readouterr()
+        return end.value.code, printed
 
     return run
 
@@ -258,15 +261,52 @@ def test_images_that_are_not_there(wslib, tmp_path):
     assert refused(wslib, "cam empty") == "empty: no images in this folder"
 
 
-def test_a_truncated_picture_ends_it_and_leaves_what_was_done(
-    wslib, tmp_path, model, disc, hot
+@pytest.mark.parametrize("command", ["segment", "cam"])
+def test_a_bad_picture_does_not_cost_the_others(
+    wslib, tmp_path, model, disc, hot, command
 ):
-    picture(tmp_path / "a.png")
-    whole = picture(tmp_path / "b.png").read_bytes()
-    (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2])
-    told = refused(wslib, f"segment a.png b.png --model {model} --out o")
-    assert told.startswith("b.png: not a readable image:")
-    assert [name[0] for name in names(tmp_path / "o")] == ["a", "a", "a"]
+    """A folder from a Mac, with a picture that was cut off and one that is a line."""
+    whole = picture(tmp_path / "in" / "a.png").read_bytes()
+    (tmp_path / "in" / "._a.png").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "in" / "b.png").write_bytes(whole[: len(whole) // 2])
+    os.mkfifo(tmp_path / "in" / "c.jpg")
+    picture(tmp_path / "in" / "d.png", seed=1)
+    status, printed = wslib(f"{command} in --model {model} --out o --json")
+    assert status == 1
+    assert [row["image"] for row in json.loads(printed)] == ["in/a.png", "in/d.png"]
+    assert {name[0] for name in names(tmp_path / "o")} == {"a", "d"}
+    first, second, third = wslib.told.splitlines()
+    assert first.startswith("wslib: in/._a.png: not a readable image: expected JPEG")
+    assert second.startswith("wslib: in/b.png: not a readable image:")
+    assert third == "wslib: in/c.jpg: no file, expected an image"
+
+
+def test_a_slender_picture_is_named(wslib, tmp_path, model, disc):
+    picture(tmp_path / "thin.png", (2, 300, 3))
+    picture(tmp_path / "wide.png", (2, 200, 3))
+    status, printed = wslib(f"segment thin.png wide.png --model {model} --json")
+    assert status == 1, status
+    assert json.loads(printed)[0]["size"] == [200, 2]
+    text = "image of 300 x 2 pixels: expected sides of up to 100 to 1"
+    assert wslib.told == f"wslib: thin.png: {text}\n"
+
+
+@pytest.mark.parametrize("shape", [(2, 3000, 3), (3000, 2, 3), (1, 1, 3)])
+def test_a_map_of_a_picture_of_any_shape(wslib, tmp_path, model, shape):
+    picture(tmp_path / "a.png", shape)
+    assert wslib(f"cam a.png --model {model} --npy --size 32")[0] == 0
+    assert np.load("build/cam/a_cam.npy").shape == shape[:2]
+    height, width, _ = read_image("build/cam/a_cam.png").shape
+    assert 20 < width < 900 and 20 < height < 900
+
+
+def test_a_name_that_is_no_text(wslib, tmp_path, model, hot):
+    name = os.fsdecode(b"in/caf\xe9 $a$ 1$.png")
+    picture(tmp_path / name)
+    status, printed = wslib(f"cam in --model {model} --json")
+    assert status == 0 and json.loads(printed)[0]["image"] == name
+    assert wslib(f"cam in --model {model}")[0] == 0
+    assert os.listdir(b"build/cam") == [b"caf\xe9 $a$ 1$_cam.png"]
 
 
 def test_no_image_is_written_over_and_no_result_twice(wslib, tmp_path):
@@ -285,20 +325,13 @@ def test_no_image_is_written_over_and_no_result_twice(wslib, tmp_path):
     assert told == "a.png/a_cam.png: below a file, expected below a folder"
 
 
-def test_a_note_to_turn_the_picture_is_told_and_not_obeyed(
-    wslib, tmp_path, model, disc, hot, monkeypatch
-):
+def test_a_note_to_turn_the_picture_is_obeyed(wslib, tmp_path, model, disc):
     exif = Image.Exif()
     exif[0x0112] = 6
     picture(tmp_path / "a.jpg", exif=exif)
-    picture(tmp_path / "b.jpg")
-    told = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", told)
-    assert wslib(f"segment a.jpg b.jpg --model {model}")[0] == 0
-    assert told.getvalue() == (
-        "wslib: a.jpg: a note to turn it is not obeyed; turn its pixels if it lies\n"
-    )
-    assert read_image("build/segment/a_mask.png").shape == (40, 60, 3)
+    status, printed = wslib(f"segment a.jpg --model {model} --json")
+    assert status == 0 and json.loads(printed)[0]["size"] == [40, 60]
+    assert read_image("build/segment/a_mask.png").shape == (60, 40, 3)
 
 
 # ---------------------------------------------------------------------- the classifier
@@ -314,7 +347,10 @@ def test_mistakes_are_one_line_before_anything_is_written(wslib, tmp_path, model
         "--pipeline +mask": "pipeline '+mask', expected one of centre, points, ",
         "--method cams": "method 'cams', expected one of gradcam, layercam, ",
         "--layer stage9": f"{model}: no layer 'stage9'; it has stem, stage1, ",
-        "--size 8": "size is 8, expected 32 pixels or more",
+        "--threshold nan": "threshold nan: expected above 0, at most 1",
+        "--size 0": "size is 0, expected 32 to 2048 pixels",
+        "--size 1000000": "size is 1000000, expected 32 to 2048 pixels",
+        "--size 8": "size is 8, expected 32 to 2048 pixels",
         "--sam vit_x": "unknown SAM 'vit_x', expected one of sam_tiny, vit_b, ",
         "--sam-checkpoint no.pt": "no.pt: no such checkpoint",
         "--sam-checkpoint text.pt": "text.pt: not a checkpoint, or damaged",

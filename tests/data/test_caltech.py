@@ -66,6 +66,19 @@ def test_read_a_set(root):
     assert pictures.ratios[1].tolist() == [0, 0, 1, 1] and pictures.has_box.all()
 
 
+def test_boxes_are_of_the_upright_picture(root):
+    """A camera held upright has stored 40 x 30 pixels lying: 30 x 40 are meant."""
+    exif, file = Image.Exif(), root / "images" / "face" / "a.jpg"
+    exif[0x0112] = 6
+    Image.open(file).save(file, exif=exif)
+    face(root, "a.jpg,1,2,30,40,face\n")
+    pictures = read_caltech(root)
+    assert pictures.sizes[0].tolist() == [30, 40] and pictures.notes == []
+    assert pictures.boxes[0].tolist() == [1, 2, 30, 40]
+    above, below = load_pixels(pictures.take([0]), 8)[0, 0].float().split(4)
+    assert above.mean() > 200 and below.mean() < 50  # what was left is at the top
+
+
 def test_a_rendered_set_says_so(root):
     (root / "RENDERED.json").write_text("{}")
     assert read_caltech(root).rendered and read_caltech(root).take([1]).rendered
@@ -291,6 +304,18 @@ def test_a_truncated_picture_is_named_when_it_is_decoded(root):
 def test_a_size_or_workers_below_one(root, wrong):
     with pytest.raises(ValueError, match="is 0, expected 1 or more"):
         load_pixels(read_caltech(root), **wrong)
+
+
+def test_a_path_that_no_csv_holds(root, tmp_path):
+    odd = root.rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    with pytest.raises(ValueError, match=r"a\.csv: cannot hold the path .*caf\\udce9"):
+        write_csv(tmp_path / "a.csv", read_caltech(odd))
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_pictures_that_no_memory_holds(root):
+    with pytest.raises(ValueError, match="5 pictures of 20000 x 20000: expected 1,000"):
+        load_pixels(read_caltech(root), 20_000)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="WSLIB_DATA has no caltech3")

@@ -47,3 +47,16 @@ def test_contents(binary):
     (folder / "test_batch.bin").unlink()
     assert cifar10_contents(folder).endswith("test_batch.bin: not found")
     assert cifar10_contents(binary / "nowhere") == "not here"
+
+
+def test_pictures_come_in_the_order_of_their_files(binary):
+    """Two in each file, of the greys 1 and 2, 11 and 12, 21 and 22, ..."""
+    for k, name in enumerate(BATCHES["train"]):
+        rows = b"".join(b"\0" + bytes([10 * k + n]) * 3072 for n in (1, 2))
+        (binary / BINARY / name).write_bytes(rows)
+    pictures = cifar10_pictures(binary)[0]["train"]
+    greys = [int(picture[5, 7, 1]) for picture in pictures]
+    assert greys == [10 * k + n for k in range(5) for n in (1, 2)]
+    assert len(pictures) == 10 and pictures[-1][0, 0, 0] == 42
+    with pytest.raises(IndexError):
+        pictures[10]

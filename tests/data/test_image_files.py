@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from wslib.data.image_files import (
     find_images,
     find_pictures,
-    is_turned,
     plan_copies,
     plan_results,
 )
@@ -65,11 +63,3 @@ def test_copies_lie_as_deep_as_their_files(files):
     assert names(copies.values()) == ["o/a.png.png", "o/a.jpg.png", "o/sheet.bmp.png"]
     with pytest.raises(ValueError, match=r"in/a.png: is one of the pictures, and is"):
         plan_copies([Path("in/a.png")], Path("in"), "sheet")
-
-
-def test_a_note_to_turn_it(tmp_path):
-    image, exif = Image.new("RGB", (8, 8)), Image.Exif()
-    image.save(tmp_path / "a.jpg")
-    exif[0x0112] = 6
-    image.save(tmp_path / "b.jpg", exif=exif)
-    assert [is_turned(tmp_path / f"{name}.jpg") for name in "ab"] == [False, True]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 from PIL import Image
 
@@ -37,6 +39,14 @@ def test_a_turned_picture_is_upright(tmp_path):
     save(tmp_path / "phone.jpg", size=(40, 20), exif=exif)
     strangers, _ = read_strangers(tmp_path)
     assert strangers[-1].image.shape == (40, 20, 3)
+
+
+def test_a_name_that_is_no_text_can_be_written(tmp_path):
+    save(tmp_path / os.fsdecode(b"caf\xe9.jpg"))
+    (tmp_path / os.fsdecode(b"th\xe9.jpg")).write_bytes(b"no picture")
+    strangers, left_out = read_strangers(tmp_path)
+    assert strangers[-1].name == r"caf\udce9.jpg"
+    assert left_out == r"Left out: no readable pictures: th\udce9.jpg."
 
 
 def test_what_is_left_out_is_named(tmp_path):

@@ -72,8 +72,52 @@ def test_complaints_about_folders_and_splits(root, tmp_path):
         voc.ids("train", limit=0)
     twice = root / "VOCdevkit/VOC2007/ImageSets/Main/test.txt"
     twice.write_text("000001\n000001\n")
-    with pytest.raises(ValueError, match=r"test\.txt: expected image ids, each"):
+    with pytest.raises(ValueError, match=r"test\.txt: 000001 comes twice, exp"):
         voc.ids("test")
+
+
+def test_lists_that_windows_has_written(root):
+    voc, lists = VOC2007(root), root / "VOCdevkit/VOC2007/ImageSets/Main"
+    (lists / "test.txt").write_bytes(b"\xef\xbb\xbf000001\r\n000003\r\n")
+    assert voc.ids("test") == ["000001", "000003"]
+    (lists / "test.txt").write_bytes("000001 é".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"test\.txt: 'utf-8' codec can't decode"):
+        voc.ids("test")
+    (lists / "test.txt").write_text("\n \n")
+    with pytest.raises(ValueError, match=r"test\.txt: empty, expected image ids"):
+        voc.ids("test")
+
+
+@pytest.mark.parametrize("size", [(80, 100), (100, 81), (200, 160)])
+def test_an_annotation_of_another_picture(root, size):
+    voc, sides = VOC2007(root), "<width>{}</width><height>{}</height>".format(*size)
+    (voc.root / "Annotations/000001.xml").write_text(xml(thing(), size=sides))
+    told = "000001.xml: size {} x {}, but the upright image has 100 x 80".format(*size)
+    with pytest.raises(ValueError, match=told):
+        voc.annotation("000001")
+
+
+def test_boxes_are_of_the_upright_picture(root):
+    """A camera held upright has stored 100 x 80 pixels lying; 80 x 100 are meant."""
+    voc, exif = VOC2007(root), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (100, 80)).save(voc.image_path("000001"), exif=exif)
+    with pytest.raises(ValueError, match="size 100 x 80, but the upright image has 80"):
+        voc.annotation("000001")
+    sides = "<width>80</width><height>100</height>"
+    note = xml(thing(box=(70, 90, 80, 100)), size=sides)
+    (voc.root / "Annotations/000001.xml").write_text(note)
+    assert voc.annotation("000001").objects[0].box == (70, 90, 80, 100)
+    assert voc.image("000001").shape == (100, 80, 3)
+
+
+@pytest.mark.parametrize(
+    "said, meant", [("True", True), ("false", False), (" 1 ", True)]
+)
+def test_difficult_in_words(root, said, meant):
+    path = VOC2007(root).root / "Annotations/000003.xml"
+    path.write_text(xml(thing(extra=f"<difficult>{said}</difficult>")))
+    assert read_annotation(path).objects[0].difficult is meant
 
 
 def test_nothing_is_examined_that_was_learnt(root):
@@ -170,6 +214,10 @@ def test_few_missing_images_are_left_out_and_many_are_an_error(root):
     [
         (xml(thing("unicorn")), "unknown class 'unicorn'"),
         (xml(thing(box=(30, 20, 10, 40))), "expected x1 <= x2"),
+        (xml(thing(extra="<difficult>2</difficult>")), "dog with difficult '2', exp"),
+        (xml(size="<width>inf</width><height>80</height>"), "cannot convert float inf"),
+        (xml(size="<width>nan</width><height>80</height>"), "cannot convert float NaN"),
+        ('<?xml version="1.0" encoding="foo"?>' + xml(), "unknown encoding: foo"),
         (xml(thing(box=(10, "nan", 30, 40))), "expected x1 <= x2"),
         (xml(thing(box=(10, 20, "inf", 40))), "expected x1 <= x2"),
         (xml(thing(box=(10, 20, "wide", 40))), "could not convert"),

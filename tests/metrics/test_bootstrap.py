@@ -210,3 +210,12 @@ def test_copies_are_drawn_together():
     unknown = np.where(copies < 3, np.nan, values[copies])
     known = mean_interval(values[3:], 400, 2)
     assert np.allclose(mean_interval(unknown, 400, 2, groups=copies), known)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 7, 10, 49, 133, 1000])
+def test_wilson_ends_at_nothing_and_at_all(total):
+    """Exactly, and the share lies between its bounds: rounding is cut off."""
+    assert wilson(0, total)[:2] == (0, 0) and wilson(total, total)[2] == 1
+    for successes in range(0, total + 1, max(1, total // 9)):
+        share, low, high = wilson(successes, total)
+        assert 0 <= low <= share <= high <= 1

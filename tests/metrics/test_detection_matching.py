@@ -65,3 +65,40 @@ def test_bad_options_are_named():
         Protocol("x", ties="random")
     with pytest.raises(ValueError, match="IoU threshold 50: expected 0 to 1"):
         evaluate({}, {}, [50])
+
+
+EQUAL = [[1, 1, 10, 10, 0], [21, 1, 30, 10, 0]]  # each a third of what is found
+
+
+@pytest.mark.parametrize("ties", ["group", "list order"])
+def test_of_objects_with_equal_iou(ties):
+    """Grouped, the one with the smaller coordinates; listed, the first in the list."""
+    found = {"a": [[1, 1, 30, 10, 0.5]]}
+    protocol = Protocol("x", "all", "count", 1, ties=ties)
+    for truth in (EQUAL, EQUAL[::-1]):
+        matches = match(found, {"a": truth}, protocol)
+        row = matches.object_row[matches.best[0]]
+        expected = EQUAL[0] if ties == "group" else truth[0]
+        assert truth[row] == expected
+
+
+def test_of_equals_the_one_that_counts_is_preferred():
+    found = {"a": [[1, 1, 30, 10, 0.5]]}
+    hard, easy = [1, 1, 10, 10, 1], [21, 1, 30, 10, 0]
+    for truth in ([hard, easy], [easy, hard]):
+        matches = match(found, {"a": truth}, Protocol("x", "all", "ignore", 1))
+        assert truth[matches.object_row[matches.best[0]]] == easy
+        assert matches.positive[matches.best[0]]
+
+
+def test_of_equal_scores_the_larger_iou_goes_first():
+    found = {"a": [[1, 1, 10, 6, 0.5], [1, 1, 10, 10, 0.5]]}
+    matches = match(found, {"a": EQUAL[:1]}, "voc10")
+    assert matches.row.tolist() == [1, 0] and matches.iou.tolist() == [1, 0.6]
+
+
+def test_who_overlaps_nothing_has_found_nothing():
+    """Not even at an IoU of 0, which it reaches."""
+    matches = match({"a": [[50, 50, 60, 60, 0.5]]}, {"a": EQUAL}, "voc10")
+    assert matches.best.tolist() == [-1] and matches.iou.tolist() == [0]
+    assert matches.outcomes(0).tolist() == [0]

@@ -109,3 +109,11 @@ def test_the_generalised_iou_pulls_boxes_that_do_not_touch():
     flat = torch.tensor([[0.1, 0.2, 0.3, 0.3]], requires_grad=True)
     box_iou(flat, target).sum().backward()
     assert not flat.grad.any()  # the plain IoU does not know where to go
+
+
+def test_a_last_pixel_counts_where_boxes_include_it():
+    """5 x 5 and 2 x 5 pixels share 2 x 4; as edges, 4 x 4 and 1 x 4 share 1 x 3."""
+    one, other = [1, 2, 5, 6], [3, 1, 4, 5]
+    assert box_iou(one, other, pixel=1) == pytest.approx(8 / (25 + 10 - 8))
+    assert box_iou(one, other) == pytest.approx(3 / (16 + 4 - 3))
+    assert box_iou([3, 3, 3, 3], [3, 3, 3, 3], pixel=1) == 1

@@ -145,3 +145,20 @@ def test_another_file_is_no_detector(tmp_path, resnet):
         load_dense(path)
     with pytest.raises(FileNotFoundError, match=r"absent\.pt"):
         load_dense(tmp_path / "absent.pt")
+
+
+@pytest.mark.parametrize(
+    "classes, complaint",
+    [
+        (None, "a detector whose classes are None, expected their names"),
+        ([1, 2], r"a detector whose classes are \[1, 2\], expected their names"),
+        ([], "0 classes, expected each once, and one or more"),
+        (["a", "a"], "2 classes, expected each once, and one or more"),
+    ],
+)
+def test_classes_are_names_each_of_them_once(tmp_path, classes, complaint):
+    path = tmp_path / "detector.pt"
+    about = {"format": "wslib dense classifier 1", "name": "resnet18"}
+    torch.save({**about, "classes": classes}, path)
+    with pytest.raises(ValueError, match=rf"detector\.pt: {complaint}"):
+        load_dense(path)

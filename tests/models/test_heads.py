@@ -5,7 +5,12 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from wslib.models.heads import logistic_regression, pooled_features, replace_head
+from wslib.models.heads import (
+    logistic_regression,
+    pooled_features,
+    replace_head,
+    softmax_regression,
+)
 
 
 class Tiny(nn.Module):
@@ -88,3 +93,27 @@ def test_heads_learn_and_the_backbone_stays(pictures):
     assert torch.equal(logits[:, :2] > 0, labels.bool())
     free, pressed = model.head.weight.detach().split(2)
     assert pressed.norm() < free.norm() / 2
+
+
+def test_softmax_regression_agrees_with_scikit_learn():
+    """A class of n rows weighs sqrt(n), not n."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(200, 5, generator=generator) * torch.tensor([1, 2, 0.5, 1, 9.0])
+    noise = torch.randn(200, generator=generator)
+    classes = torch.bucketize(x[:, 0] + noise, torch.tensor([-1.5, 0.5]))
+    penalty, counts = 0.02, torch.bincount(classes)
+    head = softmax_regression(x, classes, 3, penalty)
+    mean, std = x.mean(0), x.std(0) + 1e-2
+    weights = dict(enumerate((1 / counts.sqrt()).tolist()))
+    total = float(counts.sqrt().sum())
+    peer = LogisticRegression(C=1 / (penalty * total), tol=1e-8, class_weight=weights)
+    peer.fit(((x - mean) / std).numpy(), classes.numpy())
+    likely = peer.predict_proba(((x - mean) / std).numpy())
+    np.testing.assert_allclose(head(x).softmax(1).detach(), likely, atol=2e-3)
+
+
+def test_softmax_regression_needs_rows_and_a_penalty():
+    with pytest.raises(ValueError, match="softmax regression: no rows to fit to"):
+        softmax_regression(torch.zeros(0, 2), torch.zeros(0, dtype=torch.long), 3, 1)
+    with pytest.raises(ValueError, match="penalty is -1, expected a number above 0"):
+        softmax_regression(torch.ones(2, 2), torch.tensor([0, 1]), 2, -1)

@@ -21,6 +21,7 @@ from wslib.models.sam_tiny import (
     IMAGE_SIZE,
     STRIDE,
     WEIGHTS,
+    WITHOUT_SHAPES,
     build_sam_tiny,
     decode,
     load_sam_tiny,
@@ -238,6 +239,15 @@ def test_the_card_is_of_these_weights(trained, card):
     assert WEIGHTS.stat().st_size < 3 * MEGABYTE
     assert CARD.parent == WEIGHTS.parent
     assert card["fingerprint"] == fingerprint(trained)
+
+
+def test_the_second_one_is_the_one_of_the_card(trained, card):
+    """Trained on other kinds of things only; see `wslib sam train-tiny --help`."""
+    other = build_sam_tiny()
+    about = load_checkpoint(WITHOUT_SHAPES, other)
+    assert about["kinds"] == "blob, blob, angular, arch"
+    assert WITHOUT_SHAPES.stat().st_size < 3 * MEGABYTE
+    assert card["without_shapes"]["fingerprint"] == fingerprint(other)
 
 
 def test_a_part_of_the_held_out_tasks_again(trained, card):

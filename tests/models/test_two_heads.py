@@ -333,11 +333,21 @@ def test_what_makes_no_sense():
     for wrong in (0, -1):
         text = f"num_classes is {wrong}, expected 1 or more"
         one_line(ValueError, lambda n=wrong: small("simple", num_classes=n), text)
-    one_line(ValueError, lambda: small("simple", dropout=1.5), "but got 1.5")
+    one_line(ValueError, lambda: small("simple", dropout=1.5), "dropout is 1.5, exp")
+    text = "dropout is nan, expected 0 to 1"
+    one_line(ValueError, lambda: small("simple", dropout=float("nan")), text)
+    for size in (0, -1, 10**9):
+        text = f"input_size is {size}, expected 1 to 2048"
+        one_line(ValueError, lambda n=size: small("resnet18", n), text)
+
+
+def test_one_class_and_all_dropped_out_are_networks():
+    logits, _ = small("simple", num_classes=1, dropout=1)(images(2))
+    assert logits.shape == (2, 1)
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("simple", 63), ("deeper", 31), ("vgg", 31), ("resnet18", 0)]
+    ("name", "size"), [("simple", 63), ("deeper", 31), ("vgg", 31)]
 )
 def test_too_small_for_the_network(name, size):
     text = f"input_size {size} is too small for {NETWORKS[name].__name__}"

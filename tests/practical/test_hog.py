@@ -55,7 +55,13 @@ def test_an_upright_edge_has_one_direction():
 
 @pytest.mark.parametrize(
     ("size", "shape"),
-    [((8, 40), (0, 4)), ((3, 3), (0, 0)), ((16, 23), (1, 1)), ((31, 47), (2, 4))],
+    [
+        ((8, 40), (0, 4)),
+        ((40, 8), (4, 0)),
+        ((3, 3), (0, 0)),
+        ((16, 23), (1, 1)),
+        ((31, 47), (2, 4)),
+    ],
 )
 def test_only_whole_cells_count(size, shape):
     assert hog_blocks(np.zeros((*size, 3), np.uint8)).shape == (*shape, DEPTH)

@@ -42,3 +42,11 @@ def test_an_ending_wraps_the_pipeline(weights):
 def test_other_names_are_refused(name):
     with pytest.raises(ValueError, match="expected one of centre, .* each also with"):
         check_pipeline(name)
+
+
+@pytest.mark.parametrize("threshold", [0, -1, 1.5, float("nan")])
+def test_a_threshold_is_a_share_of_the_maximum(threshold, weights):
+    with pytest.raises(
+        ValueError, match=f"threshold {threshold}: expected above 0, at"
+    ):
+        opened("points", weights, threshold)

@@ -141,3 +141,23 @@ def test_lines():
     assert [line.get_label() for line in axes[0, 0].lines] == ["a", "b"]
     assert to_hex(axes[0, 0].lines[0].get_color()) == figures.TEAL
     assert axes[0, 0].get_legend() is not None and len(axes[0, 0].collections) == 1
+
+
+@pytest.mark.parametrize("heatmaps", [None, [np.zeros((4, 4))]])
+def test_a_name_is_drawn_as_it_is(image, heatmaps):
+    """Between two $ there would be a formula, as wide as what is between."""
+    widths = []
+    for name in ("x", "$x$", "$$x$$"):
+        fig, (axis,) = figures.image_grid([image], [name], heatmaps=heatmaps)
+        fig.draw_without_rendering()
+        widths.append(axis.title.get_window_extent().width)
+    assert widths[2] - widths[1] == pytest.approx(widths[1] - widths[0], rel=0.2)
+    assert widths[1] > 1.5 * widths[0]
+    assert figures.as_written("\udce9$") == r"\udce9\$"
+
+
+@pytest.mark.parametrize("shape", [(1, 3000, 3), (3000, 1, 3), (1, 1, 3)])
+def test_a_slender_image_has_room_of_ten_to_one(shape):
+    fig, _ = figures.image_grid([np.zeros(shape, np.uint8)], ["one"], width=2)
+    width, height = fig.get_size_inches()
+    assert width == 2 and 0.2 < height < 21

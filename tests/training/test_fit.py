@@ -88,6 +88,15 @@ def test_fit_stops_when_the_loss_is_lost():
         fit(model, batches(x, x), nn.functional.mse_loss, optimizer, epochs=2)
 
 
+def test_a_batch_that_batch_norm_learns_nothing_of():
+    model = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1)
+    with pytest.raises(
+        ValueError, match="a batch of one, with maps of 1 x 1: expected"
+    ):
+        fit(model, batches(LINE[:9], LINE[:9]), nn.functional.mse_loss, optimizer, 2)
+
+
 def test_fine_tuning_trains_all_and_repeats_with_its_seed(pictures):
     paths, labels = pictures
     weights = []

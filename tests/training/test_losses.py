@@ -151,3 +151,10 @@ def test_unknown_loss():
         DetectorLoss("diou")
     expected = "box loss 'diou', expected one of l1, mse, giou, giou+l1"
     assert str(error.value) == expected
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1])
+def test_a_weight_that_nobody_meant(weight):
+    with pytest.raises(ValueError, match=f"loss {weight}, expected 0 or more"):
+        DetectorLoss("giou", weight)
+    assert DetectorLoss("giou", 0).weight == 0

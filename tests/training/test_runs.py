@@ -144,3 +144,22 @@ def test_folders_that_are_no_run(tmp_path):
     torch.save({"model": {}, "row": {"epoch": 2}}, tmp_path / "best.pt")
     with pytest.raises(ValueError, match="best.pt: not of epoch 1, the best of last"):
         make(tmp_path).resume()
+
+
+@pytest.mark.parametrize("key", ["run", "model", "optimizer", "schedule", "random"])
+@pytest.mark.parametrize("value", [None, "x", {}])
+def test_a_damaged_run_is_named(tmp_path, key, value):
+    lived(tmp_path, [1.0])
+    content = torch.load(tmp_path / "last.pt", weights_only=True)
+    torch.save({**content, key: value}, tmp_path / "last.pt")
+    words = f"last.pt: (a run without its {key}|damaged|another run|weights do|not a)"
+    with pytest.raises(ValueError, match=words) as error:
+        make(tmp_path).resume()
+    assert "\n" not in str(error.value)
+
+
+def test_a_best_file_without_weights_is_named(tmp_path):
+    lived(tmp_path, [2.0, 1.0])
+    torch.save({"row": {"epoch": 1}}, tmp_path / "best.pt")
+    with pytest.raises(ValueError, match="best.pt: not of epoch 1, the best of last"):
+        make(tmp_path).resume()

@@ -220,7 +220,9 @@ def _short(boxes: np.ndarray) -> list[list[float | int]]:
 
 
 def _line(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    """Write JSON; what UTF-8 cannot say of a file's name as JSON's own \\udce9."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _kind(value: object) -> str:

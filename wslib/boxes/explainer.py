@@ -19,7 +19,7 @@ from wslib.cam import METHODS, ScoreCAM, explain_with
 from wslib.data.images import resize_image
 from wslib.data.voc import CLASSES
 from wslib.models.checkpoints import load_classifier, naming
-from wslib.models.classifiers import build_classifier, imagenet_classes
+from wslib.models.classifiers import LARGEST, build_classifier, imagenet_classes
 from wslib.runtime.device import pick_device
 
 DEFAULT = "efficientnet_lite0"
@@ -78,7 +78,8 @@ class Explainer:
         else:
             classifier, about = load_classifier(model)
             self.classes, heads = about["classes"], about["heads"]
-        self.size = _height_and_width(size or about.get("size", classifier.input_size))
+        given = about.get("size", classifier.input_size) if size is None else size
+        self.size = _height_and_width(given)
         # Where one head classifies and another one is for the maps, that is the last.
         self.first = (heads - 1) * len(self.classes)
         self.exclusive = set(self.classes) != set(CLASSES)  # VOC's are independent
@@ -153,17 +154,17 @@ def _method(name: str, classifier: nn.Module, layers: list[nn.Module]):
 
 
 def check_size(size: object) -> None:
-    """Raise ValueError for a side of the input that no backbone can take."""
-    if not isinstance(size, int) or size < SMALLEST:
-        raise ValueError(f"size is {size!r}, expected {SMALLEST} pixels or more")
+    """Raise ValueError for a side of the input that no backbone takes, or no memory."""
+    if type(size) is not int or not SMALLEST <= size <= LARGEST:
+        raise ValueError(f"size is {size!r}, expected {SMALLEST} to {LARGEST} pixels")
 
 
 def _height_and_width(size) -> tuple[int, int]:
     """Make a pair of a side, or of height and width as a chapter has saved them."""
-    if isinstance(size, list) and len(size) == 2 and min(size) >= SMALLEST:
-        return tuple(size)
-    check_size(size)
-    return size, size
+    pair = size if isinstance(size, list) and len(size) == 2 else [size, size]
+    for side in pair:
+        check_size(side)
+    return tuple(pair)
 
 
 def _layer(classifier, name: str) -> nn.Module:

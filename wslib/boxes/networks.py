@@ -57,9 +57,11 @@ class VocNetwork(ABC):
         self, paths: Sequence[Path], size: int | None = None, batch_size: int = 8
     ) -> np.ndarray:
         """Ask for each class of VOC in each image, (N, 20). `size`: the side at which
-        images are read, by default the network's own. Raises ValueError below 32."""
-        check_size(size or self.size)
-        return self._classify(paths, size or self.size, batch_size)[:, self.order]
+        images are read, by default the network's own. Raises ValueError as
+        `check_size`."""
+        size = self.size if size is None else size
+        check_size(size)
+        return self._classify(paths, size, batch_size)[:, self.order]
 
     def class_probabilities(self, paths: Sequence[Path], class_name: str) -> np.ndarray:
         """Ask for one class in each image, (N,)."""
@@ -105,7 +107,7 @@ class VocNetwork(ABC):
         batch_size: int = 8,
     ) -> Detections:
         """Find the boxes of a class in all images, in one pass. `size` as above."""
-        size = size or self.size
+        size = self.size if size is None else size
         check_size(size)
         target = self.order[CLASSES.index(class_name)]
         options = (target, recipe.kind, size, batch_size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -17,6 +16,7 @@ from wslib.metrics.bootstrap import Ladder
 from wslib.metrics.detection import Boxes, evaluate
 from wslib.runtime.progress import progress
 
+MOST_POWER = 10  # of the area; beyond it only the largest box counts
 Read = Callable[[str], np.ndarray]
 THRESHOLDS = [
     0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6,
@@ -30,7 +30,8 @@ class Recipe:
     kind: of map, see `Evidence.class_maps`; threshold, max_boxes, area_power, second:
     see `wslib.boxes.maps.detect`; masks: whether GrabCut makes a mask of each
     map, and the boxes are the masks'. Raises ValueError for a threshold that is not
-    above 0 and at most 1, and for a power that is not finite.
+    above 0 and at most 1, a `second` that is no share, a power beyond `MOST_POWER`, and
+    fewer boxes than one.
     """
 
     kind: Kind = "gradcam"
@@ -43,8 +44,13 @@ class Recipe:
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:
             raise ValueError(f"threshold {self.threshold}: expected above 0, at most 1")
-        if not math.isfinite(self.area_power):
-            raise ValueError(f"area_power {self.area_power}: expected a finite number")
+        if not 0 <= self.second <= 1:
+            raise ValueError(f"second {self.second}: expected 0 to 1")
+        if not abs(self.area_power) <= MOST_POWER:
+            allowed = f"-{MOST_POWER} to {MOST_POWER}"
+            raise ValueError(f"area_power {self.area_power}: expected {allowed}")
+        if self.max_boxes < 1:
+            raise ValueError(f"max_boxes {self.max_boxes}: expected 1 or more")
 
     def maps(self, evidence: Evidence, target: int) -> ClassMaps:
         """The maps and scores of class number `target`."""

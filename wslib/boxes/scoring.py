@@ -21,6 +21,7 @@ from wslib.metrics.classification import mean_average_precision
 from wslib.metrics.detection import Boxes, evaluate
 from wslib.metrics.localisation import corloc
 from wslib.metrics.overlap import box_iou
+from wslib.models.checkpoints import naming
 
 CENTRAL = 0.3  # of the image, the area of the baselines' box
 RIGHT = 0.5  # IoU above which a box is right
@@ -70,13 +71,13 @@ def compare_detectors(
 def open_images(path: Path, detections: Detections) -> ImageSet:
     """Open the data set that the detections in a file were made in. Raises ValueError
     for files of no data set, which have no true boxes, and for counts that are none."""
-    if detections.dataset == "files":
-        raise ValueError(f"{path}: found in files of no data set, without true boxes")
-    counts = detections.recipe.get("rendered", {})
-    try:
+    with naming(path):
+        if detections.dataset == "files":
+            raise ValueError("found in files of no data set, without true boxes")
+        counts = detections.recipe.get("rendered", {})
+        if not isinstance(counts, dict):
+            raise ValueError(f"rendered {counts!r}, expected counts")
         voc = open_voc2007(detections.dataset, **counts)
-    except TypeError:
-        raise ValueError(f"{path}: rendered {counts!r}, expected counts") from None
     ids = list(detections.boxes)
     paths = [voc.image_path(i) for i in ids]
     return ImageSet(detections.dataset, detections.split, ids, paths, voc, counts)

@@ -107,6 +107,7 @@ def main() -> None:
     """Run the command line. An error is one line and status 1, or 2 where a command was
     mistyped; with WSLIB_DEBUG=1 its traceback. Ctrl-C is 130, a reader that has gone
     away is silent."""
+    console.spell_out()
     try:
         status = app(prog_name="wslib", standalone_mode=False)
         print(end="", flush=True)

@@ -72,7 +72,7 @@ def train_network(
     input_size: Annotated[
         int, typer.Option(min=1, help="Side of the input in pixels")
     ] = 224,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images in a batch")] = 32,
+    batch_size: options.BatchSize = 32,
     learning_rate: Annotated[
         float, typer.Option(min=1e-8, help="At its start; it falls to 0")
     ] = 1e-3,
@@ -102,7 +102,7 @@ def train_network(
     no_batch_norm: Annotated[
         bool, typer.Option("--no-batch-norm", help="For simple, deeper and vgg")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="For all random numbers")] = 0,
+    seed: options.Seed = 0,
     device: options.Device = "auto",
     bfloat16: Annotated[
         bool, typer.Option("--bfloat16", help="Features in 16 bits, faster on some")
@@ -133,7 +133,7 @@ def train_network(
     from wslib.training.runs import best_epoch
 
     out = out or BUILD / network
-    DetectorLoss(box_loss)  # raises for another name, before pictures are read
+    DetectorLoss(box_loss, box_weight)  # complains before pictures are read
     _check_options(augmentation, frozen, share)
     check_out(out / "best.pt")
     switches = {"frozen": True} if frozen else {}
@@ -233,7 +233,7 @@ def predict_pictures(
 
     A CSV, or a folder with images/ and annotations/, also gives the true box (dashed)
     and the IoU; a box is orange where all is right, else vermilion. Writes a copy of
-    each picture, and predictions.csv with corners in pixels of the file.
+    each picture, and predictions.csv with corners in pixels of the upright picture.
 
     \b
     Example: wslib caltech predict build/caltech/simple/best.pt own/ --sheet
@@ -268,7 +268,8 @@ def predict_pictures(
                 save_figure(drawn, copies[one.path])
                 shown.append(replace(one, image=None))
     with written_whole(out / "predictions.csv") as part:
-        predictions.make_frame(shown).to_csv(part, index=False)
+        frame = predictions.make_frame(shown)
+        frame.to_csv(part, index=False, errors="backslashreplace")  # of odd names
     if sheet and shown:
         _save_sheet(shown, out / "sheet.png")
     if as_json:

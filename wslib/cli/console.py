@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import sys
@@ -15,6 +16,7 @@ import typer
 UsageError = typer.BadParameter.__base__  # typer has no public name for it
 EXPECTED = ValueError, RuntimeError, OSError
 LONGEST = 400  # characters of a message of several lines that is made one
+SPELT = {"≥": ">=", "≤": "<=", "−": "-", "–": "-", "—": "-", "×": "x", "±": "+/-"}
 INTERRUPTED = 130  # the status of a program that Ctrl-C has ended
 
 
@@ -26,6 +28,33 @@ def resumable() -> Iterator[None]:
     except KeyboardInterrupt:
         print("wslib: interrupted; the same command goes on", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def sparing(path: Path, complaints: list[str]) -> Iterator[None]:
+    """Go on after a picture that cannot be read or used; complain of it by its name."""
+    try:
+        yield
+    except (FileNotFoundError, ValueError) as error:
+        text = _in_one_line(str(error))
+        text = text if text.startswith(f"{path}:") else f"{path}: {text}"
+        print(f"wslib: {text}", file=sys.stderr)
+        complaints.append(text)
+
+
+def spell_out() -> None:
+    """Print what a console's encoding lacks in ASCII: >= for a sign of one character,
+    and of a file's name what is no text in its encoding as \\udce9."""
+    codecs.register_error("wslib", _spell)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="wslib")
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    lacking = error.object[error.start : error.end]
+    spelt = (c.encode("ascii", "backslashreplace").decode() for c in lacking)
+    return "".join(map(SPELT.get, lacking, spelt)), error.end
 
 
 # ---------------------------------------------------------------------------- results

@@ -11,7 +11,13 @@ import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in, settings_in
-from wslib.cli.console import check_out, print_about, print_json, save_figure
+from wslib.cli.console import (
+    check_out,
+    print_about,
+    print_json,
+    save_figure,
+    sparing,
+)
 from wslib.cli.voc import BUILD, IOUS
 
 RECIPE = settings_in("boxes.recipe", "DEFAULT_RECIPE")
@@ -46,7 +52,8 @@ def detect_boxes(
         float, typer.Option(help="Above 0: larger boxes score higher")
     ] = RECIPE["area_power"],
     second: Annotated[
-        float, typer.Option(help="Weight of boxes at half and twice the threshold")
+        float,
+        typer.Option(help="Weight of boxes at half and twice the threshold, 0 to 1"),
     ] = RECIPE["second"],
     masks: Annotated[
         bool, typer.Option("--masks", help="Refine each map by GrabCut (slow)")
@@ -79,9 +86,9 @@ def detect_boxes(
     check_class(class_name)
     if out:
         check_out(out)
-    counts = options.parse_counts(rendered)
+    counts, unread = options.parse_counts(rendered), []
     image_set = (
-        ImageSet.from_files(images)
+        ImageSet.from_files(_readable(ImageSet.from_files(images).paths, unread))
         if images
         else ImageSet.from_split(dataset, split, limit, counts)
     )
@@ -104,6 +111,22 @@ def detect_boxes(
         for image_id, rows in detections.boxes.items():
             for *box, score in rows.tolist():
                 print(image_id, *(f"{corner:g}" for corner in box), f"{score:.4g}")
+    if unread:
+        raise typer.Exit(1)
+
+
+def _readable(images: list[Path], unread: list[str]) -> list[Path]:
+    """Those of the images that can be read; all of them bad is an end."""
+    from wslib.data.images import read_image
+
+    good = []
+    for path in images:
+        with sparing(path, unread):
+            read_image(path)
+            good.append(path)
+    if not good:
+        raise typer.Exit(1)
+    return good
 
 
 def score_boxes(
@@ -118,7 +141,8 @@ def score_boxes(
         float | None, typer.Option(help="Leave boxes with a lower score out")
     ] = None,
     bootstrap: Annotated[
-        int, typer.Option(min=1, help="Bootstrap samples for the intervals")
+        int,
+        typer.Option(min=1, max=100_000, help="Bootstrap samples for the intervals"),
     ] = 1000,
     digits: options.Digits = 1,
     as_json: options.Json = False,
@@ -185,8 +209,13 @@ def score_boxes(
 
 def show_boxes(
     file: options.DetectionsFile,
-    n: Annotated[int, typer.Option("--n", min=1, help="How many random images")] = 10,
-    seed: Annotated[int, typer.Option(help="Another one draws other images")] = 0,
+    n: Annotated[
+        int, typer.Option("--n", min=1, max=200, help="How many random images")
+    ] = 10,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, help="Another one draws other images"),
+    ] = 0,
     image: Annotated[
         list[str] | None,
         typer.Option("--image", help="Draw this one (its id); may be repeated"),
@@ -227,7 +256,13 @@ def show_boxes(
         images = scoring.open_images(file, detections)
         truth = images.ground_truth(detections.class_name)
         paths = [images.voc.image_path(image_id) for image_id in ids]
-    pixels = [read_image(path) for path in paths]
+    read, unread = {}, []
+    for image_id, path in zip(ids, paths, strict=True):
+        with sparing(path, unread):
+            read[image_id] = path, read_image(path)
+    if not read:
+        raise typer.Exit(1)
+    ids, (paths, pixels) = list(read), zip(*read.values(), strict=True)
     if network:
         with naming(file):
             heatmaps = network.heatmaps(ids, paths, detections)
@@ -240,6 +275,8 @@ def show_boxes(
     titles = [_title(i, boxes) for i, boxes in zip(ids, rows, strict=True)]
     save_figure(draw_detections(pixels, titles, judged, heatmaps), out)
     print(out)
+    if unread:
+        raise typer.Exit(1)
 
 
 def _title(image_id: str, boxes) -> str:

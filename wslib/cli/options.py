@@ -78,7 +78,8 @@ Size = Annotated[
     int | None,
     typer.Option(help="Side of the input in pixels [default: as in training]"),
 ]
-BatchSize = Annotated[int, typer.Option(help="Images in a batch")]
+BatchSize = Annotated[int, typer.Option(min=1, max=1024, help="Images in a batch")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="For all random numbers")]
 Device = Annotated[
     str, one_of(DEVICES, help="cpu, cuda, or auto: a GPU if there is one")
 ]
@@ -94,6 +95,6 @@ def parse_counts(rendered: str) -> dict[str, int]:
 
     counts = parse_overrides(rendered.replace(",", " "))
     for name, count in counts.items():
-        if not isinstance(count, int):
+        if type(count) is not int:
             raise ValueError(f"--rendered {name}={count}: expected a whole number")
     return counts

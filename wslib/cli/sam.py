@@ -116,7 +116,7 @@ def train_tiny(
         int, typer.Option(min=1, help="In rounds of 100; each draws new pictures")
     ] = 9000,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Pictures in a step, with 2 prompts each")
+        int, typer.Option(min=1, max=1024, help="Pictures in a step, 2 prompts each")
     ] = 16,
     learning_rate: Annotated[
         float, typer.Option(min=1e-6, help="At its start; it falls to 0")
@@ -127,7 +127,7 @@ def train_tiny(
     without_shapes: Annotated[
         bool, typer.Option("--without-shapes", help="Draw none of the course's shapes")
     ] = False,
-    seed: Annotated[int, typer.Option(help="For all random numbers")] = 0,
+    seed: options.Seed = 0,
     device: options.Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for the results")] = Path(
         "build/sam_tiny"

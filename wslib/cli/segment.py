@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,13 @@ import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in
-from wslib.cli.console import check_out, print_json, save_figure, write_json
+from wslib.cli.console import (
+    check_out,
+    print_json,
+    save_figure,
+    sparing,
+    write_json,
+)
 from wslib.models.published import SAMS
 
 Images = Annotated[
@@ -74,7 +79,8 @@ def segment_images(
     points and box in pixels, x to the right, labels (1 on the object, 0 beside it), the
     class with its probability, and the IoU that SAM expects (score).
 
-    The pixels are taken as they are stored; a camera's note to turn them is not obeyed.
+    A camera's note to turn a picture is obeyed: points, box and mask are of the upright
+    one. A picture that cannot be read is named, and the others go on; then status 1.
 
     \b
     Example: wslib segment cat.jpg --target "Egyptian cat" --out masks
@@ -84,6 +90,7 @@ def segment_images(
     """
     from wslib.boxes.explainer import Explainer
     from wslib.prompting.named_pipelines import check_pipeline, open_pipeline
+    from wslib.prompting.prompter import checked_image
     from wslib.show.pictures import draw_segmentation
 
     check_pipeline(pipeline)
@@ -92,8 +99,10 @@ def segment_images(
     number = None if target is None else explainer.class_number(target)
     segmenter = open_pipeline(pipeline, sam, sam_checkpoint, threshold, device)
     settings = {"sam": sam, "pipeline": pipeline, "threshold": threshold}
-    rows = []
-    for image, pixels, (mask, overlay, points) in _read_each(planned):
+    rows, unread = [], []
+    for image, pixels, (mask, overlay, points) in _read_each(
+        planned, unread, checked_image
+    ):
         explained = explainer.explain(pixels, number)
         result = segmenter.run(pixels, explained.heatmap)
         prompt, titles = result.prompt, (explained.title, f"score {result.score:.2f}")
@@ -110,6 +119,8 @@ def segment_images(
             _print_line(image, explained, text, mask)
     if as_json:
         print_json(rows)
+    if unread:
+        raise typer.Exit(1)
 
 
 def map_images(
@@ -138,7 +149,8 @@ def map_images(
     """Draw where a classifier sees a class in pictures.
 
     Writes NAME_cam.png, the map over the picture. The numbers (--npy) are float32 from
-    0 to 1, a row for each row of the picture. All maps of a picture come from one
+    0 to 1, a row for each row of the upright picture. A picture that cannot be read is
+    named, and the others go on; then status 1. All maps of a picture come from one
     forward pass; Score-CAM takes 64 more, and Guided Grad-CAM one that goes back to
     the pixels. CAM itself is compared at the last layer only.
 
@@ -157,9 +169,9 @@ def map_images(
     methods = dict.fromkeys([method, *others])  # the one that was asked for first
     explainer = Explainer(model, [*methods], layer or [], size, device)
     number = None if target is None else explainer.class_number(target)
-    rows = []
+    rows, unread = [], []
     for image, pixels, paths, maps in _explain_each(
-        explainer, planned, number, batch_size
+        explainer, planned, number, batch_size, unread
     ):
         explained = maps[method]
         picture = paths[0]
@@ -177,20 +189,24 @@ def map_images(
             _print_line(image, explained, text, paths[-1] if compare else picture)
     if as_json:
         print_json(rows)
+    if unread:
+        raise typer.Exit(1)
 
 
-def _explain_each(explainer, planned: dict, number, batch_size: int) -> Iterator[tuple]:
+def _explain_each(
+    explainer, planned: dict, number, batch_size: int, unread: list
+) -> Iterator[tuple]:
     """Read and explain the images, some at once; of several batches the progress is
-    shown."""
+    shown. Those that cannot be read join `unread`."""
     from wslib.runtime.progress import progress
 
     if batch_size < 1:
         raise ValueError(f"--batch-size {batch_size}, expected 1 or more")
-    read, count = _read_each(planned), -(-len(planned) // batch_size)
+    read, count = _read_each(planned, unread), -(-len(planned) // batch_size)
     batches = (list(islice(read, batch_size)) for _ in range(count))
     for batch in progress(batches, "maps", count) if count > 1 else batches:
         pixels = [each[1] for each in batch]
-        explained = explainer.explain_batch(pixels, number)
+        explained = explainer.explain_batch(pixels, number) if batch else []
         for each, maps in zip(batch, explained, strict=True):
             yield *each, maps
 
@@ -218,18 +234,20 @@ def _plan(images: Sequence[Path], out: Path, endings: Sequence[str]) -> dict:
     return planned
 
 
-def _read_each(planned: dict[Path, list[Path]]) -> Iterator[tuple]:
-    """Read each image, (H, W, 3) uint8, as it is stored: on those pixels masks are
-    measured. A camera's note that is not obeyed is named on standard error."""
-    from wslib.data.image_files import is_turned
+def _read_each(
+    planned: dict[Path, list[Path]], unread: list[str], check: Callable | None = None
+) -> Iterator[tuple]:
+    """Read each image, (H, W, 3) uint8, and `check` it; complain of those that fail,
+    and note it in `unread`."""
     from wslib.data.images import read_image
 
     for path, results in planned.items():
-        pixels = read_image(path)
-        if is_turned(path):
-            text = "a note to turn it is not obeyed; turn its pixels if it lies"
-            print(f"wslib: {path}: {text}", file=sys.stderr)
-        yield path, pixels, results
+        pixels = None
+        with sparing(path, unread):
+            image = read_image(path)
+            pixels = check(image) if check else image
+        if pixels is not None:
+            yield path, pixels, results
 
 
 def _segmentation_row(image: Path, explained, result) -> dict:

@@ -61,7 +61,7 @@ def train_detector(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results")] = BUILD,
     batch_size: options.BatchSize = 8,
-    seed: Annotated[int, typer.Option(help="For all random numbers")] = 0,
+    seed: options.Seed = 0,
     device: options.Device = "auto",
 ) -> None:
     """Train a detector on image labels.

@@ -7,10 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
-ORIENTATION = 0x0112  # in EXIF; 1 is upright
 KEPT = "and is not replaced; choose another --out"
 
 
@@ -25,7 +22,7 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
             if not inside:
                 raise ValueError(f"{path}: no images in this folder")
             images += inside
-        elif path.is_file():
+        elif path.exists():  # be it a pipe: whoever reads it will complain
             images.append(path)
         else:
             raise FileNotFoundError(f"{path}: no such image")
@@ -49,12 +46,6 @@ def find_pictures(path: Path, besides: Path) -> list[Path]:
     if not inside:
         raise ValueError(f"{path}: no pictures in this folder, nor below it")
     return inside
-
-
-def is_turned(path: Path) -> bool:
-    """Tell whether a camera's note says that the stored pixels are to be turned."""
-    with Image.open(path) as image:
-        return image.getexif().get(ORIENTATION, 1) != 1
 
 
 def plan_results(

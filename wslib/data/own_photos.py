@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from wslib.data.backgrounds import photograph_path
 from wslib.data.caltech import LABELS
+from wslib.data.image_files import SUFFIXES
+from wslib.data.images import read_or_complain
 from wslib.runtime.project import note_dependency
 
 SHIPPED = {"astronaut.png": "face", "motorcycle_right.png": "motorcycle",
            "coffee.png": ""}  # fmt: skip
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,26 +35,29 @@ def read_strangers(folder: Path | str, limit: int = 9) -> tuple[list[Stranger], 
     """The shipped photographs, then the first `limit` pictures below `folder`, by name;
     and a sentence on those that were left out, or "".
 
-    What lies in a folder of the name of a label shows that: `own/face/me.jpg`. A
-    camera's note to turn the picture is obeyed. There need not be a folder.
+    What lies in a folder of the name of a label shows that: `own/face/me.jpg`. There
+    need not be a folder.
     """
     folder = Path(folder)
     found = [(photograph_path(name), label) for name, label in SHIPPED.items()]
     if folder.is_dir():
         note_dependency(folder)
-        files = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS]
+        files = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES]
         labels = [p.parent.name if p.parent.name in LABELS else "" for p in files]
         found += zip(files, labels, strict=True)
     strangers, unreadable = [], []
     for path, label in found[: len(SHIPPED) + limit]:
-        try:
-            with Image.open(path) as image:
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            unreadable.append(path.name)
+        image = read_or_complain(path)
+        if isinstance(image, str):
+            unreadable.append(_name(path))
         else:
-            strangers.append(Stranger(path.name, np.asarray(upright), label))
+            strangers.append(Stranger(_name(path), image, label))
     return strangers, _left_out(unreadable, len(found) - len(SHIPPED) - limit)
+
+
+def _name(path: Path) -> str:
+    """The file's name; what is no text in it, from an old disk, as \\udce9."""
+    return path.name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _left_out(unreadable: list[str], more: int) -> str:

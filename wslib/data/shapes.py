@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from wslib.data.images import read_image
+from wslib.data.images import read_image, read_numbers
 from wslib.data.voc import RENDERED
 
 KINDS = ("circle", "square", "triangle", "star", "diamond")  # the course's order
@@ -167,22 +166,24 @@ class Shapes:
         """The photograph that each image was cut from; its own id where that is not
         known, as each image is then taken for independent of the others."""
         file = self.root / PHOTOGRAPHS
-        known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        known = _read_json(file) if file.is_file() else {}
         return [known.get(image_id, image_id) for image_id in ids]
 
 
-def _read_mask(path: Path) -> np.ndarray:
+def _read_json(path: Path) -> dict[str, str]:
     try:
-        with Image.open(path) as image:
-            several = len(image.getbands()) > 1  # colours, or transparency: no number
-            values = np.asarray(image.convert("RGB") if several else image)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such mask") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        if "cannot identify" in reason:
-            reason = "expected PNG or another image format"
-        raise ValueError(f"{path}: not a readable mask: {reason}") from None
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not JSON: {error}") from None
+    if not isinstance(known, dict):
+        raise ValueError(f"{path}: {type(known).__name__}, expected an object of ids")
+    return known
+
+
+def _read_mask(path: Path) -> np.ndarray:
+    mode, values = read_numbers(path)
+    if mode in ("LA", "PA", "RGBA"):
+        values = values[..., :-1]  # transparency is no number
     return (values != 0).reshape(*values.shape[:2], -1).any(axis=2)  # (H, W)
 
 

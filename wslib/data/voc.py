@@ -9,14 +9,14 @@ import math
 import os
 import warnings
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from wslib.data.images import read_image
+from wslib.data.images import image_size, read_image, read_numbers
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
@@ -32,6 +32,7 @@ SPLITS = ("train", "val", "trainval", "test")
 VOC2007_PARTS = {"trainval": ("train", "val", "trainval"), "test": ("test",)}
 LISTS = Path("ImageSets", "Main")
 RENDERED = "RENDERED.json"  # in VOC2007/ of a sample set: says how it was made
+DIFFICULT = {"0": False, "1": True, "false": False, "true": True}
 TOLERATED_MISSING = 0.01  # of the images asked for
 
 
@@ -87,11 +88,10 @@ class VOC2007:
             raise ValueError(
                 f"{self.root}: no split {split!r}; there are {', '.join(there)}"
             )
-        lines = path.read_text(encoding="utf-8").splitlines()
-        ids = [line.split()[0] for line in lines if line.strip()]
-        if not ids or len(set(ids)) < len(ids):
-            raise ValueError(f"{path}: expected image ids, each of them once")
-        return ids[:limit]
+        try:
+            return _read_ids(path)[:limit]
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     def image_path(self, image_id: str) -> Path:
         """Where the image is, whether it is there or not."""
@@ -148,10 +148,9 @@ class VOC2007:
         path = self.root / "SegmentationClass" / f"{image_id}.png"
         if not path.is_file():
             return None
-        with Image.open(path) as image:
-            if image.mode != "P":
-                raise ValueError(f"{path}: mode {image.mode}, expected a palette image")
-            number = np.asarray(image)  # (H, W) uint8
+        mode, number = read_numbers(path)  # (H, W) uint8
+        if mode != "P":
+            raise ValueError(f"{path}: mode {mode}, expected a palette image")
         return number == 1 + CLASSES.index(name), number == 255
 
     def labels(self, ids: Iterable[str]) -> np.ndarray:
@@ -186,17 +185,29 @@ class VOC2007:
         return truth
 
 
+def _read_ids(path: Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    ids = [line.split()[0] for line in lines if line.strip()]
+    if not ids:
+        raise ValueError("empty, expected image ids")
+    if twice := [i for i, count in Counter(ids).items() if count > 1]:
+        raise ValueError(f"{twice[0]} comes twice, expected each image id once")
+    return ids
+
+
 def read_annotation(path: Path, image_path: Path | None = None) -> Annotation:
     """Read one XML file of VOC.
 
-    `difficult` may be missing (then it is false), and so may the size (then it is that
-    of the image at `image_path`). The parts of an object are not read. A box that
+    Boxes are measured in the upright picture, as `read_image` turns it. `difficult` may
+    be missing (then it is false), and so may the size (then it is that of the image at
+    `image_path`). The parts of an object are not read. A box that
     leaves the image is clipped to it, with one warning that names the file: real sets
     have some, and the protocols need the visible extent.
 
     Raises FileNotFoundError, or ValueError, one line that names the file, for anything
-    that is not XML of this kind: an unknown class, a box with x2 < x1 or y2 < y1, with
-    coordinates that are not finite, or outside the image.
+    that is not XML of this kind: an unknown class, a `difficult` that is neither 0 nor
+    1, a size that is not that of the image, if it is there; a box with x2 < x1 or
+    y2 < y1, with coordinates that are not finite, or outside the image.
     """
     try:
         tree = ET.parse(path).getroot()
@@ -206,7 +217,7 @@ def read_annotation(path: Path, image_path: Path | None = None) -> Annotation:
         named = image_path is not None and str(image_path) in str(error)
         reason = "no size, and no image to take it from" if named else "no such file"
         raise FileNotFoundError(f"{path}: {reason}") from None
-    except (ET.ParseError, ValueError) as error:
+    except (ET.ParseError, LookupError, OverflowError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     clipped = [_clip(thing, width, height) for thing in objects]
     if tuple(clipped) != objects:
@@ -218,10 +229,22 @@ def _size(tree: ET.Element, image_path: Path | None) -> tuple[int, int]:
     texts = [tree.findtext(f"size/{side}") for side in ("width", "height")]
     size = tuple(int(float(text)) if text else 0 for text in texts)
     if min(size) > 0:
+        _compare(size, image_path)
         return size
     if image_path is None:
         raise ValueError("no size")
-    return read_image(image_path).shape[1::-1]
+    return image_size(image_path)
+
+
+def _compare(size: tuple[int, int], image_path: Path | None) -> None:
+    """Raise ValueError where the image is there, can be read, and has another size."""
+    try:
+        real = image_size(image_path) if image_path else size
+    except (OSError, ValueError):  # whoever wants the pixels will complain
+        return
+    if size != real:
+        sizes = "{} x {}, but the upright image has {} x {}".format(*size, *real)
+        raise ValueError(f"size {sizes}: its boxes are of another picture")
 
 
 def _object(node: ET.Element, width: int, height: int) -> VocObject:
@@ -236,7 +259,10 @@ def _object(node: ET.Element, width: int, height: int) -> VocObject:
         raise ValueError(f"{name} with the box {box}, expected x1 <= x2, y1 <= y2")
     if x2 < 1 or y2 < 1 or x1 > width or y1 > height:
         raise ValueError(f"{name} with the box {box}, outside {width} x {height}")
-    return VocObject(name, box, (node.findtext("difficult") or "0").strip() == "1")
+    difficult = (node.findtext("difficult") or "0").strip().lower()
+    if difficult not in DIFFICULT:
+        raise ValueError(f"{name} with difficult {difficult!r}, expected 0 or 1")
+    return VocObject(name, box, DIFFICULT[difficult])
 
 
 def _clip(thing: VocObject, width: int, height: int) -> VocObject:

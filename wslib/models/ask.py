@@ -67,7 +67,7 @@ def image_views(
     network, paths: Sequence[Path], size: int, batch_size: int, flip: bool, desc: str
 ) -> Iterator[tuple[list[Tensor], Tensor]]:
     """Yield normalised images of files, (B, 3, size, size) where the network is, with
-    `flip` also mirrored; and (B, 2) the width and height of each file."""
+    `flip` also mirrored; and (B, 2) the width and height of each, upright."""
     device = device_of(network)
     for images, sizes in ImageBatches(paths, size, batch_size, desc=desc):
         images = network.normalize(images.to(device))

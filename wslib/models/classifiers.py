@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 LITE_MEAN_STD = ((127 / 255,) * 3, (128 / 255,) * 3)  # as its authors trained it
+LARGEST = 2048  # pixels, of the side of an input; a batch of 8 has 400 MB
 NAMES = ("efficientnet_lite0", "efficientnet_lite2", "resnet18", "resnet50")
 
 

@@ -32,6 +32,7 @@ STRIDE = 8  # of the image embedding
 DIM = 128  # channels of the image embedding and of every token
 WIDTHS = (24, 40, 72, 96)  # channels at strides 2, 4, 8 and 16
 WEIGHTS = Path(__file__).with_suffix(".pt")
+WITHOUT_SHAPES = WEIGHTS.with_name("sam_tiny.without_shapes.pt")  # trained so
 CARD = Path(__file__).with_suffix(".json")
 
 

@@ -23,6 +23,7 @@ from wslib.models.checkpoints import (
 )
 from wslib.models.classifiers import (
     IMAGENET_MEAN_STD,
+    LARGEST,
     ImageNetwork,
     build_classifier,
 )
@@ -67,6 +68,10 @@ class TwoHeadNetwork(ImageNetwork):
         super().__init__(mean_std)
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}, expected 1 or more")
+        if not 1 <= input_size <= LARGEST:
+            raise ValueError(f"input_size is {input_size}, expected 1 to {LARGEST}")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout is {dropout}, expected 0 to 1")
         self.input_size, self.frozen, self.bfloat16 = input_size, frozen, False
         self.features, self.neck = features.requires_grad_(not frozen), neck
         count = self._count_numbers()

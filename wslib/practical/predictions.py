@@ -14,7 +14,7 @@ import torch
 
 from wslib.data.caltech import LABELS
 from wslib.data.image_files import find_pictures
-from wslib.data.images import read_image, resize_image
+from wslib.data.images import read_image, read_or_complain, resize_image
 from wslib.metrics.single_box import measure_boxes
 from wslib.models.two_heads import TwoHeadNetwork
 from wslib.practical.detector_training import predict
@@ -29,7 +29,7 @@ TRUTH = ("true_label", "iou")
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """N files, each once, their labels (N,) and boxes (N, 4) in pixels of the file;
+    """N files, each once, their labels (N,) and boxes (N, 4) in pixels, upright;
     UNKNOWN and NaN where nothing is known. `notes`: a line for each box left out."""
 
     files: list[Path]
@@ -45,7 +45,7 @@ class Targets:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Class and box of one picture, boxes (4,) in pixels of the file."""
+    """Class and box of one picture, boxes (4,) in its pixels, upright."""
 
     path: Path
     image: np.ndarray | None  # (H, W, 3) uint8; None once it is drawn
@@ -140,7 +140,7 @@ def predict_files(
     """Predict class and box of a batch of files; also return a line for each file that
     cannot be read. `mirrored` as in `predict`."""
     with ThreadPoolExecutor(2, thread_name_prefix="pictures") as pool:
-        images = list(pool.map(_read, targets.files))
+        images = list(pool.map(read_or_complain, targets.files))
     rows = [row for row, image in enumerate(images) if not isinstance(image, str)]
     complaints = [image for image in images if isinstance(image, str)]
     if not rows:
@@ -168,10 +168,3 @@ def make_frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
     known = any(one.true_label != UNKNOWN for one in predictions)
     columns = [*COLUMNS, *TRUTH] if known else [*COLUMNS]
     return pd.DataFrame([one.row for one in predictions], columns=columns)
-
-
-def _read(path: Path) -> np.ndarray | str:
-    try:
-        return read_image(path)
-    except (OSError, ValueError) as error:
-        return str(error)

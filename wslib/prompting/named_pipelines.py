@@ -46,9 +46,12 @@ def open_pipeline(
     encoded, in front of a SAM with the weights of `sam_file`, by default its own.
 
     `threshold` is the share of a map's maximum from which it is a part of the object.
-    Errors as `check_pipeline` and `wslib.models.sam.sam_predictor`.
+    Raises ValueError for one that is not above 0 and at most 1; errors as
+    `check_pipeline` and `wslib.models.sam.sam_predictor`.
     """
     check_pipeline(name)
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold {threshold}: expected above 0, at most 1")
     name, ending = _split(name)
     kind, finders = PIPELINES[name]
     bound = {what: partial(FINDERS[what], threshold=threshold) for what in finders}

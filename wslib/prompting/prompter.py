@@ -18,6 +18,7 @@ from torch import Tensor
 
 from wslib.runtime.kept import digest
 
+SLENDER = 100  # to 1; of the most slender a predictor leaves no pixel
 STATE = ("features", "original_size", "input_size")  # of a predictor's current image
 
 
@@ -130,8 +131,9 @@ class Prompter:
 
     def encode(self, image: np.ndarray) -> Embedding:
         """Encode an image (H, W, 3) uint8, RGB, or recall it. Raises ValueError for
-        another type or shape: the predictor would take it without a word."""
-        image = _checked_image(image)
+        another type or shape, that the predictor would take without a word, and for a
+        picture too slender for it."""
+        image = checked_image(image)
         key = digest(image)
         if key not in self._kept:
             self.predictor.set_image(image)
@@ -174,11 +176,16 @@ def _corner_pixels(box: np.ndarray) -> np.ndarray:
     return np.concatenate([box[:2], np.maximum(box[2:] - 1, box[:2])])
 
 
-def _checked_image(image: np.ndarray) -> np.ndarray:
+def checked_image(image: np.ndarray) -> np.ndarray:
+    """Return an image as predictors want it; errors as `Prompter.encode`."""
     if not isinstance(image, np.ndarray):
         raise ValueError(f"image is {type(image).__name__}, expected a NumPy array")
     if image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"image of shape {image.shape}: expected (H, W, 3)")
+    height, width = image.shape[:2]
+    if max(height, width) > SLENDER * min(height, width):
+        text = f"expected sides of up to {SLENDER} to 1"
+        raise ValueError(f"image of {width} x {height} pixels: {text}")
     if image.dtype != np.uint8:
         hint = "; multiply by 255 and round" if image.dtype.kind == "f" else ""
         raise ValueError(f"image is {image.dtype}, expected uint8, 0 to 255{hint}")

@@ -27,6 +27,7 @@ from wslib.runtime.project import results_folder, tell
 
 WIDE, NARROW = 6.3, 3.1  # inches: the width of the text, and of half of it
 DPI = 120
+SLENDER = 10  # to 1; the room in a grid for a picture that is more slender than that
 
 TEAL, ORANGE, VERMILION = "#00756f", "#e69f00", "#d55e00"
 BLUE, SKY, PURPLE = "#0072b2", "#56b4e9", "#cc79a7"
@@ -150,11 +151,18 @@ def as_grey(image) -> np.ndarray:
     return pixels if pixels.ndim == 2 else pixels[..., :3] @ weights
 
 
+def as_written(text: str) -> str:
+    """Have a name of a file drawn as it is: no formula between two $, and characters
+    that are no text as \\udce9."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.replace("$", r"\$")
+
+
 def show_image(axis: Axes, image, title: str | None = None) -> None:
     """Draw an image without ticks and frame; a bool mask or a grey one in grey."""
     pixels = as_pixels(image)
     _draw(axis, pixels, cmap="gray", vmin=0, vmax=255 if pixels.max() > 1 else 1)
-    axis.set_title(title or "")
+    axis.set_title(as_written(title or ""))
 
 
 def heatmap_overlay(
@@ -173,7 +181,7 @@ def heatmap_overlay(
     _draw(axis, grey, cmap="gray", vmin=0, vmax=1)
     look = {"cmap": MAP, "vmin": limits[0], "vmax": limits[1], "alpha": alpha}
     drawn = _draw(axis, np.asarray(heatmap), grey.shape, **look)
-    axis.set_title(title or "")
+    axis.set_title(as_written(title or ""))
     return drawn
 
 
@@ -206,13 +214,13 @@ def image_grid(
         raise ValueError("image_grid got no images")
     columns, count = min(columns, len(images)), len(images)
     shapes = [as_pixels(image).shape for image in images]
-    rows = [shapes[i : i + columns] for i in range(0, count, columns)]
-    tall = [max(high / wide for high, wide, *_ in row) for row in rows]
-    lines = [0] * len(rows)
+    shares = np.clip([high / wide for high, wide, *_ in shapes], 1 / SLENDER, SLENDER)
+    tall = [max(shares[i : i + columns]) for i in range(0, count, columns)]
+    lines = [0] * len(tall)
     for i, title in enumerate(titles or []):
         lines[i // columns] = max(lines[i // columns], len(title.splitlines()))
-    height = sum(tall) * (width / columns - 0.05) + 0.16 * sum(lines) + 0.06 * len(rows)
-    fig, axes = new_figure(len(rows), columns, width, height, height_ratios=tall)
+    height = sum(tall) * (width / columns - 0.05) + 0.16 * sum(lines) + 0.06 * len(tall)
+    fig, axes = new_figure(len(tall), columns, width, height, height_ratios=tall)
     fig.get_layout_engine().set(w_pad=0.02, h_pad=0.03, wspace=0.01, hspace=0.01)
     for axis in axes.flat[count:]:
         axis.set_axis_off()

@@ -21,7 +21,8 @@ MARKED = 20  # epochs; of more, the points of a curve are not marked
 
 def draw_map(image: np.ndarray, title: str, heatmap: np.ndarray) -> Figure:
     """Draw a heat map (H, W) over the image (H, W, 3)."""
-    width = figures.WIDE * min(1, image.shape[1] / image.shape[0])
+    share = image.shape[1] / image.shape[0]
+    width = figures.WIDE * min(1, max(share, 1 / figures.SLENDER))
     return figures.image_grid([image], [title], 1, width, [heatmap])[0]
 
 
@@ -66,7 +67,7 @@ def draw_prediction(
     """Draw one image as wide as the text, its boxes by kind, below its caption."""
     height, width = image.shape[:2]
     scale = figures.WIDE / max(width, height)  # inches to a pixel
-    size = max(scale * width, CAPTION), scale * height + HEAD
+    size = max(scale * width, CAPTION), max(scale * height, HEAD) + HEAD
     fig, [[axis]] = figures.new_figure(1, 1, *size)
     fig.get_layout_engine().set(w_pad=0, h_pad=0.03)
     figures.show_image(axis, image, caption)

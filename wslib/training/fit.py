@@ -68,9 +68,9 @@ def fit(
     Ctrl-C ends the training early, with a note on standard error: the model holds the
     best weights so far. In the first epoch, with nothing to keep, it is raised.
 
-    Raises RuntimeError when the loss is no longer finite; ValueError for no batches, an
-    unknown `rate`, a column of `best` that is not there, or a folder that holds another
-    run.
+    Raises RuntimeError when the loss is no longer finite; ValueError for no batches, a
+    batch of which batch norm can learn nothing, an unknown `rate`, a column of `best`
+    that is not there, or a folder that holds another run.
     """
     if epochs < 1:
         raise ValueError(f"{desc}: epochs is {epochs}, expected 1 or more")
@@ -122,7 +122,13 @@ def _train(model, batches, loss, optimizer) -> dict[str, float]:
 def _step(model, batch, loss, optimizer) -> Tensor:
     inputs, targets = batch
     optimizer.zero_grad()
-    value = loss(model(inputs), targets)
+    try:
+        value = loss(model(inputs), targets)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        text = "expected more, for its batch norm; choose another size of batches"
+        raise ValueError(f"a batch of one, with maps of 1 x 1: {text}") from None
     value.backward()
     optimizer.step()
     return value.detach()

@@ -6,6 +6,8 @@ ratios, such as the IoU, are the same in pixels.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -39,13 +41,15 @@ class DetectorLoss:
     (B, 4)); a true box of NaN says nothing, and its image counts for the class alone.
     `pop` tells the means of both parts, of the boxes' over those that are known, and of
     the share of right classes, over all images since the last `pop`. Raises ValueError
-    for an unknown kind.
+    for an unknown kind, and a weight that is not finite or below 0.
     """
 
     def __init__(self, kind: str = "giou", weight: float = 1.0) -> None:
         if kind not in BOX_LOSSES:
             expected = ", ".join(BOX_LOSSES)
             raise ValueError(f"box loss {kind!r}, expected one of {expected}")
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"weight of the box loss {weight}, expected 0 or more")
         self.box_loss, self.weight = BOX_LOSSES[kind], weight
         self.parts: list[Tensor] = []
 

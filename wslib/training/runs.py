@@ -22,6 +22,10 @@ from wslib.models.checkpoints import (
 from wslib.runtime.kept import write_text
 
 FORMAT = "wslib run 1"
+PARTS = {  # of last.pt, beside the format
+    **dict.fromkeys(("run", "model", "optimizer", "schedule", "random"), dict),
+    "rows": list,
+}
 Best = tuple[str, str] | Sequence[tuple[str, str]]
 
 
@@ -110,15 +114,27 @@ class Run:
         content = read_checkpoint(path)
         if content.get("format") != FORMAT:
             raise ValueError(f"{path}: no run to resume; choose another folder")
+        for key, kind in PARTS.items():
+            if not isinstance(content.get(key), kind):
+                raise ValueError(f"{path}: a run without its {key}; remove the folder")
         self._check_same_run(path, content["run"])
         with naming(path):
             load_weights(self.model, content["model"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.schedule.load_state_dict(content["schedule"])
-        self._set_random_state(content["random"])
+        self._restore(path, content)
         self.rows = content["rows"]
         self._load_best()
         self._save_history()
+
+    def _restore(self, path: Path, content: dict) -> None:
+        try:
+            self.optimizer.load_state_dict(content["optimizer"])
+            if self.schedule.state_dict().keys() != content["schedule"].keys():
+                raise KeyError("schedule")  # which takes whatever it is given
+            self.schedule.load_state_dict(content["schedule"])
+            self._set_random_state(content["random"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            text = f"damaged ({type(error).__name__}); remove the folder"
+            raise ValueError(f"{path}: {text}") from None
 
     def stopped(self) -> str:
         """A note for whoever stopped it after a whole epoch."""
@@ -188,7 +204,7 @@ class Run:
             self._save_best(self.rows[-1])
             return
         content = read_checkpoint(self._file("best.pt"))
-        if content.get("row", {}).get("epoch") != epoch:
+        if content.get("row", {}).get("epoch") != epoch or "model" not in content:
             raise ValueError(
                 f"{self._file('best.pt')}: not of epoch {epoch}, the best of last.pt; "
                 "remove the folder"

@@ -204,13 +204,14 @@ def test_reserved_photographs_are_not_used(monkeypatch, tmp_path):
 
 
 def test_bad_arguments(tmp_path):
-    for count in (2, 0, -5):
-        with pytest.raises(ValueError, match=f"count is {count}, expected 3 or more"):
+    for count in (2, 0, -5, 99_999_999_999, True, 3.5):
+        with pytest.raises(ValueError, match=f"count is {count}, expected 3 to 100000"):
             render_caltech(tmp_path, count)
-        with pytest.raises(ValueError, match="expected 3 or more"):
+        with pytest.raises(ValueError, match="expected 3 to 100000"):
             rendered_caltech(count)
-    with pytest.raises(ValueError, match="seed is -1, expected 0 or more"):
-        render_caltech(tmp_path, 3, seed=-1)
+    for seed in (-1, 2**32):
+        with pytest.raises(ValueError, match=f"seed is {seed}, expected 0 to 429496"):
+            render_caltech(tmp_path, 3, seed=seed)
     with pytest.raises(ValueError, match="workers is 0, expected 1 or more"):
         render_caltech(tmp_path, 3, workers=0)
     assert list(tmp_path.iterdir()) == []

@@ -292,11 +292,12 @@ def test_pictures_of_any_size(tmp_path):
 
 
 def test_silly_numbers(tmp_path):
-    for counts, said in (({"val": 0}, "n_val is 0"), ({"test": -1}, "n_test is -1")):
-        with pytest.raises(ValueError, match=f"{said}, expected 1 or more"):
-            render_shapes(tmp_path / "a", PICTURES, {**COUNTS, **counts})
-    with pytest.raises(ValueError, match="seed is -1, expected 0 or more"):
-        render_shapes(tmp_path / "a", PICTURES, COUNTS, -1)
+    for count in (0, -1, 99_999_999_999):
+        with pytest.raises(ValueError, match=f"n_val is {count}, expected 1 to 100000"):
+            render_shapes(tmp_path / "a", PICTURES, {**COUNTS, "val": count})
+    for seed in (-1, 2**32):
+        with pytest.raises(ValueError, match=f"seed is {seed}, expected 0 to 429496"):
+            render_shapes(tmp_path / "a", PICTURES, COUNTS, seed)
     with pytest.raises(ValueError, match="no pictures for val, expected 1 or more"):
         render_shapes(tmp_path / "a", {**PICTURES, "val": []}, COUNTS)
     assert not (tmp_path / "a").exists()

@@ -172,8 +172,12 @@ def test_annotation_round_trip(tmp_path):
 
 
 def test_silly_numbers(tmp_path):
-    with pytest.raises(ValueError, match="n_val is 0, expected 1 or more"):
-        render_voc2007(tmp_path, 1, 0, 1)
+    for count in (0, -1, 99_999_999_999, True, 1.5):
+        with pytest.raises(ValueError, match=f"n_val is {count}, expected 1 to 100000"):
+            render_voc2007(tmp_path, 1, count, 1)
+    for seed in (-1, 2**32):
+        with pytest.raises(ValueError, match=f"seed is {seed}, expected 0 to 429496"):
+            render_voc2007(tmp_path, 1, 1, 1, seed)
     with pytest.raises(ValueError, match=r"size is \(400, 300\)"):
         render_voc2007(tmp_path, 1, 1, 1, size=(400, 300))
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from wslib.data.folders import derived_root
+from wslib.data.rendered.bounds import check_count, check_seed
 from wslib.data.rendered.drawn.portraits import draw_picture
 from wslib.data.rendered.drawn.sprites import extent
 from wslib.data.voc import RENDERED
@@ -46,10 +47,9 @@ def label_counts(count: int) -> dict[str, int]:
     """How many of `count` pictures each label has: as in the photographs, 435 to 798
     to 800, rounded so that they add up, and at least one of each.
 
-    Raises ValueError for fewer than 3.
+    Raises ValueError for fewer than 3, or more than `bounds.MOST`.
     """
-    if count < len(REAL):
-        raise ValueError(f"count is {count}, expected {len(REAL)} or more")
+    check_count("count", count, least=len(REAL))
     total = sum(REAL.values())
     rest = count - len(REAL)  # beyond one of each
     parts = {label: rest * real / total for label, real in REAL.items()}
@@ -75,8 +75,7 @@ def render_caltech(
     Raises ValueError for a count below 3, a negative seed, no workers.
     """
     counts = label_counts(count)
-    if seed < 0:
-        raise ValueError(f"seed is {seed}, expected 0 or more")
+    check_seed(seed)
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}, expected 1 or more")
     folder = Path(folder)

@@ -17,6 +17,7 @@ import numpy as np
 from wslib.data.backgrounds import cifar10_splits, photograph_crops
 from wslib.data.folders import derived_root
 from wslib.data.images import resize_image
+from wslib.data.rendered.bounds import check_count, check_seed
 from wslib.data.rendered.drawn.shapes import lay_shape
 from wslib.data.shapes import ENDINGS, KINDS, PHOTOGRAPHS, SPLITS
 from wslib.data.voc import RENDERED
@@ -84,11 +85,9 @@ def render_shapes(
 
     Raises ValueError for a count or a seed that makes no sense and for no pictures.
     """
-    if seed < 0:
-        raise ValueError(f"seed is {seed}, expected 0 or more")
+    check_seed(seed)
     for split in SPLITS:
-        if counts[split] < 1:
-            raise ValueError(f"n_{split} is {counts[split]}, expected 1 or more")
+        check_count(f"n_{split}", counts[split])
         if not len(pictures[split]):
             raise ValueError(f"no pictures for {split}, expected 1 or more")
     folder = Path(folder)

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from wslib.data.folders import derived_root
+from wslib.data.rendered.bounds import check_count, check_seed
 from wslib.data.rendered.drawn.scenes import Thing, render_scene
 from wslib.data.rendered.drawn.sprites import extent
 from wslib.data.voc import CLASSES, RENDERED, Annotation, VocObject
@@ -58,12 +59,12 @@ def render_voc2007(
     `size`: the shortest and the longest of the longer sides, in pixels. The image with
     a given place in its split depends on the seed only, not on how many there are or
     on the number of `workers` (threads; by default one for each processor, up to 8).
-    Raises ValueError for a count or a size that makes no sense.
+    Raises ValueError for a count, a seed or a size that makes no sense.
     """
     counts = {"train": n_train, "val": n_val, "test": n_test}
     for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"n_{name} is {count}, expected 1 or more")
+        check_count(f"n_{name}", count)
+    check_seed(seed)
     if not 64 <= size[0] <= size[1]:
         raise ValueError(f"size is {size}, expected (a, b) with 64 <= a <= b")
     root = Path(folder) / "VOCdevkit" / "VOC2007"
