@@ -200,8 +200,6 @@ def _explain_each(
     shown. Those that cannot be read join `unread`."""
     from wslib.runtime.progress import progress
 
-    if batch_size < 1:
-        raise ValueError(f"--batch-size {batch_size}, expected 1 or more")
     read, count = _read_each(planned, unread), -(-len(planned) // batch_size)
     batches = (list(islice(read, batch_size)) for _ in range(count))
     for batch in progress(batches, "maps", count) if count > 1 else batches:
