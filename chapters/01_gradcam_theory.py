@@ -875,17 +875,10 @@ table_of(compared, "gradcam_faithful", by_network, note=note)
 #| tbl-cap: "Where ten maps lie, on photographs of VOC2007, in a recorded run."
 from wslib.show.recorded import read_recorded, verdicts
 
-try:
-    run = read_recorded("01_val")
-except FileNotFoundError:
-    run = None  # nobody has recorded it yet: this run's own tables
-where_there, network_there = compared, compared
-source = f"Not recorded yet, these are this run's: {note}"
-if run is not None:
-    tables = [run.frame(t) for t in ("gradcam_methods", "gradcam_faithful")]
-    where_there, network_there = (table.reset_index() for table in tables)
-    source = run.source()
-options = {"note": source, "save": False}
+run = read_recorded("01_val")
+tables = [run.frame(name) for name in ("gradcam_methods", "gradcam_faithful")]
+where_there, network_there = (table.reset_index() for table in tables)
+options = {"note": run.source(), "save": False}
 table_of(where_there, "gradcam_methods_there", where, **options)
 
 # %%
@@ -936,7 +929,7 @@ claims = {
         "Guided Grad-CAM", "Grad-CAM", "share"
     ),
 }
-Markdown(verdicts(claims, compared.set_index("method"), run and there))
+Markdown(verdicts(claims, compared.set_index("method"), there))
 
 # %% [markdown]
 # ## Where it fails
