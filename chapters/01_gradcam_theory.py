@@ -18,7 +18,7 @@
 # - where all of this fails.
 #
 # **Device and time.** A CPU is enough: about a minute on two cores. The weights
-# and the photographs come with Python packages, so no network is needed.
+# and the photographs come with Python packages, so no internet is needed.
 #
 # [Follows the *Weakly-supervised learning task* and the notes of a student who solved
 # it; an appendix says where each of their items is answered. The task itself, dogs in
@@ -264,9 +264,10 @@ gradcam = GradCAM(model, last).explain(images, targets)
 # Put @eq-cam into @eq-weights. With average pooling $g_{kij} = W_{ck} / hw$ at *every*
 # place, so Grad-CAM *is* CAM, divided by $hw$. So is HiResCAM [@draelos2020], which
 # multiplies gradient and activation place by place. Other identities follow from the
-# formulas: XGrad-CAM [@fu2020] takes a weighted mean of the gradient, and all means of
-# a constant are one. Each holds up to rounding, so each is a test of an implementation,
-# and a sharper one than a look at pictures. @tbl-identities measures them.
+# formulas: XGrad-CAM [@fu2020] takes a weighted mean of the gradient, and every
+# weighted mean of a constant is that constant. Each holds up to rounding, so each is a
+# test of an implementation, and a sharper one than a look at pictures. @tbl-identities
+# measures them.
 
 # %%
 #| code-fold: false
@@ -357,7 +358,7 @@ Markdown(
 # $$ {#eq-saturation}
 #
 # The factor $p(1-p)$ shrinks as the network becomes sure of itself. The map of a
-# sigmoid's $p$ is the map of the logit, made fainter, until the arithmetic ends
+# sigmoid's $p$ is the map of the logit, made fainter, until float32 rounds it to zero
 # (@fig-saturation).
 
 
@@ -458,10 +459,10 @@ Table(
 #
 # At the last layer the gradient is the same at all places, so CAM, Grad-CAM and
 # HiResCAM are one map (@tbl-identities). There the gradient is small, too, hence
-# $\alpha \approx 1/2$, and Grad-CAM++ and LayerCAM are nearly one. The methods part at
-# earlier layers. (In a network without average pooling, such as VGG, the gradient
-# differs from place to place, and they part at the last layer already.) One call
-# explains all stages of the network at once.
+# $\alpha \approx 1/2$, and Grad-CAM++ and LayerCAM are nearly the same. The methods
+# part at earlier layers. (In a network without average pooling, such as VGG, the
+# gradient differs from place to place, and they part at the last layer already.) One
+# call explains all stages of the network at once.
 
 # %%
 #| code-fold: false
@@ -668,7 +669,8 @@ figures.Picture(fig, "gradcam_sanity")
 # %%
 #| echo: false
 head_only, everything = rho.mean(0)[[1, -1]]
-verdict = "passes" if abs(everything) < 0.3 else "does **not** pass"
+limit = 0.3  # of the rank correlation, above which a map is not the network's
+verdict = "passes" if abs(everything) < limit else "does **not** pass"
 Markdown(
     f"With the head alone shuffled the correlation is {head_only:.2f}, with everything "
     f"shuffled {everything:.2f}. A map that shows the network has to end near zero: "
@@ -720,18 +722,21 @@ Markdown(
 # ## Which method for which purpose
 #
 # More methods than those of @tbl-family ask other questions (@tbl-more). Some need no
-# gradient: they hide something and ask the network again. What they pay in forward
-# passes is what a gradient is worth.
+# gradient: they hide something and ask the network again. Their further forward
+# passes show what a gradient saves. Score-CAM masks only the `channels` most active
+# channels here; with all of them it would cost many times as much.
 #
 # | method | weight of channel $k$ | it asks for |
 # |:--|:--|:--|
-# | Finer-CAM [@zhang2025] | of $y_c - 0.6 \, \overline{y_d}$, Grad-CAM's | a contrast |
+# | Finer-CAM [@zhang2025] | Grad-CAM's, of $y_c - 0.6 \, \overline{y_d}$ | a contrast |
 # | Eigen-CAM [@muhammad2020] | first singular vector of $A$ | what is common |
 # | Ablation-CAM [@desai2020] | $(y - y_{-k}) / \lvert y \rvert$ | what is lost |
 # | Score-CAM [@wang2020] | softmax of $y(x \odot M_k)$ | what is seen |
-# | Guided Grad-CAM | Grad-CAM $\odot$ gradient of the pixels | detail |
+# | Guided Grad-CAM [@selvaraju2017] | Grad-CAM $\odot$ pixels' gradient | detail |
+# | two-layer LayerCAM | LayerCAM at two layers, the mean of both maps | both scales |
+# | smoothed Grad-CAM | mean of Grad-CAM over changed views | what stays |
 #
-# : More methods. The classes $d$ are those whose logits are nearest to that of $c$;
+# : More methods. The classes $d$ are the three whose logits are nearest to that of $c$;
 # $y_{-k}$ is the logit without channel $k$, $M_k$ the channel as a mask from 0 to 1, as
 # large as the image $x$. {#tbl-more}
 #
@@ -781,8 +786,8 @@ side_by_side = explain_with(methods, images[:1], targets[:1])  # one forward pas
 
 # %%
 #| label: fig-methods
-#| fig-cap: "One photograph, one class, one layer, ten maps. Most agree. Guided
-#|   Grad-CAM is fine as a drawing; whether it shows the network is another question."
+#| fig-cap: "One photograph, one class: nine methods, and the map of somebody who did
+#|   not look. Most agree. Guided Grad-CAM is fine as a drawing."
 #| fig-alt: "Two rows of five maps of a cat: most are bright on its face and chest; one
 #|   consists of fine lines."
 fig, _ = figures.image_grid(
@@ -861,8 +866,8 @@ table_of(compared, "gradcam_methods", where, note=note)
 # %%
 #| label: tbl-faithful
 #| tbl-cap: "The same maps, judged by the network. Area below the probability as pixels
-#|   are *inserted* (high is good) and *deleted* (low is good); how far it *drops*, and
-#|   how often it *rises*, if the picture is multiplied by the map."
+#|   are *inserted* (high is good) and *deleted* (low is good); *drop* and *increase*:
+#|   how far it falls, and how often it rises, if the picture is multiplied by the map."
 by_network = ["insertion", "deletion", "drop", "increase"]
 table_of(compared, "gradcam_faithful", by_network, note=note)
 
@@ -895,7 +900,7 @@ there = where_there.set_index("method").join(
     network_there.set_index("method"), rsuffix=" again"
 )
 looked = there.drop("centre")
-stay = looked.index[looked["shuffled"].abs() > 0.5]
+stay = looked.index[looked["shuffled"].abs() > limit]
 dear = looked.index[looked["passes"] > 2.5]
 Markdown(
     f"- *Where is it?* {looked['share'].idxmax()} has the largest share in the box, "
@@ -903,9 +908,10 @@ Markdown(
     f"- *What does the network need?* With the pixels of "
     f"{looked['insertion'].idxmax()} the probability rises soonest, without those of "
     f"{looked['deletion'].idxmin()} it falls soonest.\n"
-    f"- *Is it this network's map?* Not by this check: {', '.join(stay) or 'none'}.\n"
+    f"- *Is it this network's map?* A correlation above {limit} with the map of a "
+    f"shuffled network says no: {', '.join(stay) or 'none'}.\n"
     f"- *What is dear?* {', '.join(dear) or 'Nothing'}; the rest costs a pass or two.\n"
-    "- *When in doubt*, Grad-CAM: at the last layer it is exact, and the cheapest."
+    "- *When in doubt*, Grad-CAM: at the last layer it is exact, and costs one pass."
 )
 
 
@@ -919,10 +925,10 @@ claims = {
     "Grad-CAM has more of its map in the box than the centre": beats(
         "Grad-CAM", "centre", "share"
     ),
-    "Score-CAM's price buys an insertion better than Grad-CAM's": beats(
+    "Score-CAM has a better insertion than Grad-CAM": beats(
         "Score-CAM", "Grad-CAM", "insertion"
     ),
-    "Smoothing makes Grad-CAM's deletion better": beats(
+    "Smoothed Grad-CAM has a better deletion than Grad-CAM": beats(
         "smoothed Grad-CAM", "Grad-CAM", "deletion", -1
     ),
     "Guided Grad-CAM has more of its map in the box than Grad-CAM": beats(
