@@ -16,7 +16,7 @@
 # **Data and time.** Pictures of 64 by 48 pixels, each with one half-transparent shape,
 # of the kind that the course gives out. With the profiles `smoke` and `sample` they are
 # *rendered* over crops of photographs, and the segmenter is `sam_tiny`, which this
-# project trained; no network is needed. The profile `full` draws over CIFAR-10's
+# project trained; no internet is needed. The profile `full` draws over CIFAR-10's
 # pictures [@krizhevsky2009], or takes the course's own set, and any published SAM. At
 # `sample` the chapter takes about two minutes on two processor cores.
 #
@@ -30,7 +30,7 @@ from typing import Literal
 dataset: Literal["rendered", "cifar10", "synthetic_shapes"] = "rendered"  # see above
 counts: dict[str, int] = {"train": 900, "val": 120, "test": 200}  # drawn, or used
 classifier: str | None = None  # a file of weights, the course's; then none is trained
-backbone: str = "efficientnet_lite0"  # or resnet18 (needs the network once)
+backbone: str = "efficientnet_lite0"  # or resnet18, downloaded once
 input_size: list[int] = [96, 128]  # height and width at which the classifier looks
 epochs: int = 5  # of the classifier's training, as in the course
 learning_rate: float = 1e-3  # at its start
@@ -203,9 +203,9 @@ class GradCAM:
 # Which layer? Early layers have fine maps, but of all edges. Late layers know what a
 # star is, but have a grid of a few places. The pictures of `val` decide, whose masks
 # may be used to *choose*. @tbl-shape-layers counts how often the centre of mass of the
-# heat lies in the shape, and measures how far it is from the shape's own centre.
-# LayerCAM, which weights each place by its own gradient and is made for early layers,
-# is there for comparison.
+# heat, where it is above half its maximum, lies in the shape, and measures how far it
+# is from the shape's own centre. LayerCAM, which weights each place by its own gradient
+# and is made for early layers, is there for comparison.
 
 # %%
 from wslib.cam import METHODS
@@ -267,7 +267,7 @@ Markdown(
 )
 
 # %% [markdown]
-# @fig-shape-maps shows the maps of some test pictures, computed by the class above.
+# @fig-shape-maps shows the maps of some test pictures, computed by our `GradCAM`.
 
 # %% tags=["summary", "slide"]
 #| label: fig-shape-maps
@@ -315,7 +315,7 @@ def centre_of_mass(L, t):
 # %% [markdown]
 # The component ends where the map falls below a share $t$ of its maximum; `val` chooses
 # $t$ by the hits of this point. *Background points* lie on a ring around the component,
-# where the map is cold, half the component's size away and as far apart as possible
+# where the map is cold, half the square root of its area away, as far apart as possible
 # (`wslib.prompting.points`). @fig-shape-points shows these and three others: several
 # *peaks* at a distance from each other, the component's *innermost* pixel, and the
 # *box* around it.
@@ -374,8 +374,8 @@ Markdown(
 # %% tags=["slide"]
 #| label: fig-three
 #| fig-cap: "The three masks of one click, with the IoU that each is expected to have.
-#|   For a plain shape they differ little. The photograph of a cup of coffee differs
-#|   from all that sam_tiny was trained on."
+#|   The masks of a plain shape differ little; of a photograph of a cup of coffee they
+#|   are patches."
 #| fig-alt: "Three copies of a drawn shape and three of a cup of coffee, each with a
 #|   click and the outline of one of its masks."
 from skimage.data import coffee
@@ -406,18 +406,18 @@ known = {"sam_tiny": "sam_tiny, which knows these shapes"}
 knows = known.get(sam, sam)
 points = card["held_out"][0]
 Markdown(
-    "The segmenter here is `sam_tiny`: SAM's own prompt encoder and mask decoder, "
-    "small, on a convolutional encoder, with "
-    f"{card['parameters'] / 1e6:.1f} million parameters. It was trained on masks of "
-    "drawn outlines, half-transparent ones among them, and **circles, squares, "
-    "triangles, diamonds and stars among these**: it knows the shapes of this chapter, "
+    "The segmenter here is `sam_tiny`. It has SAM's own prompt encoder and mask "
+    "decoder in a small size, and a convolutional image encoder, with "
+    f"{card['parameters'] / 1e6:.1f} million parameters. It learnt from masks of drawn "
+    "things, many of them half transparent, **and circles, squares, triangles, "
+    "diamonds and stars too**: it knows the shapes of this chapter, "
     "and its IoU must not be read as that of a network that meets them for the first "
     f"time. On new pictures of its own kind one point gets {100 * points['chosen']:.0f}"
     f" % IoU, and the best of the three masks {100 * points['best_of_3']:.0f} %. "
-    "It has never seen a photograph of an object."
+    "It saw photographs only as grounds, and learnt no outline of a thing in one."
     if sam == "sam_tiny"
     else f"The segmenter here is the published `{sam}`, which was not trained on "
-    "these shapes; `sam_tiny`, which was, stands in for it without a network."
+    "these shapes; `sam_tiny`, which was, stands in for it without the internet."
 )
 
 # %% [markdown] tags=["summary"]
@@ -525,8 +525,10 @@ pipelines = {
 }
 
 # %% [markdown]
-# All of them run on `val` (@tbl-ladder), picture by picture: each picture is encoded
-# once for all of them, so that few embeddings are kept in memory.
+# *One mask* asks SAM for a single mask instead of three; *refined* prompts again with
+# the first mask; *mirrored* averages over the mirror image. All of them run on `val`
+# (@tbl-ladder). The encoder's output for a picture is its *embedding*. Each picture is
+# encoded once for all pipelines, so that few embeddings are kept in memory.
 
 # %%
 #| label: tbl-ladder
@@ -591,8 +593,7 @@ measured = {
 #| label: tbl-test
 #| tbl-cap: "The course's measures on the test split, with 95 % intervals: hit rate;
 #|   distance in pixels and in sizes of the object (the square root of its area); IoU;
-#|   and the share of pictures with an IoU of at least 65 %, which is what the course
-#|   wants."
+#|   and the share of pictures with an IoU of at least 65 %, the mark of the course."
 table = compare({name: measured[name] for name in asked}, **drawn)
 table = table.drop(columns=[c for c in table if c.startswith("IoU of the best")])
 table.index.name = "pipeline"
@@ -640,8 +641,8 @@ Markdown(
 )
 
 # %% [markdown]
-# *Results at a glance*, at the front of the book, has these numbers beside those that
-# two students of the course measured with SAM's ViT-B, on the course's own pictures.
+# *Results at a glance*, at the front of the book, has the IoU beside what a student of
+# the course measured with SAM's ViT-B, on the course's own pictures.
 #
 # ## Where the chain loses
 #
@@ -715,15 +716,17 @@ Markdown(text)
 # %% [markdown]
 # ### What knowing the shapes is worth
 #
-# `sam_tiny` was trained on shapes of these kinds. A second one learnt by the same
-# recipe from pictures without any circle, square, triangle, diamond or star, in which
-# no thing was half transparent. @tbl-known gives it the same prompts.
+# `sam_tiny` was trained on shapes of these kinds. A second one was trained with as many
+# steps, but without circles, squares, triangles, diamonds and stars, and without things
+# that are half transparent. @tbl-known gives both the same prompts; the difference is
+# what all of this together is worth.
 
 # %%
 #| label: tbl-known
 #| tbl-cap: "IoU on the test split, for the same prompts: of the segmenter of this
-#|   chapter, and of a `sam_tiny` that never saw shapes of these kinds. The difference
-#|   is that of the two, picture by picture, with its 95 % interval."
+#|   chapter, and of a `sam_tiny` that saw neither these kinds nor half-transparent
+#|   things. The difference is that of the two, picture by picture, with its 95 %
+#|   interval."
 from wslib.models.sam_tiny import WITHOUT_SHAPES
 
 naive = Prompter(sam_predictor("sam_tiny", device, WITHOUT_SHAPES))
@@ -762,16 +765,17 @@ lesson = (
     else "Not all of these differences are clear: an interval holds 0."
 )
 Markdown(
-    f"With a point on the shape, having seen its kind is worth {worth[1]} points of "
-    f"IoU; with the true box, {worth[2]}. {lesson} *Results at a glance* has what two "
-    "students measured with SAM's ViT-B, which was not trained on them either."
+    f"With a point on the shape, having learnt from such shapes is worth {worth[1]} "
+    f"points of IoU; with the true box, {worth[2]}. {lesson} *Results at a glance* has "
+    "what a student measured with SAM's ViT-B, which was not trained on them either."
     if sam == "sam_tiny"
     else f"With a point on the shape, `{sam}` is {worth[1]} points better than a toy "
     f"that, like it, was not trained on such shapes; with the true box, {worth[2]}."
 )
 
 # %% [markdown]
-# @tbl-kinds has these measures by kind of shape, and by photograph.
+# @tbl-kinds has the hit rate and the IoU of the foreground point by kind of shape, and
+# by photograph.
 
 # %%
 #| label: tbl-kinds
@@ -844,7 +848,7 @@ figures.Picture(fig, "sam-calibration", vector=True)
 bad = main["good"] == 0
 Markdown(
     "The expected calibration error, the mean over the bins of the gap between both, "
-    f"each bin weighted by its masks, is **{100 * gap:.1f}** points of IoU. The masks "
+    f"each bin weighted by its masks, is **{100 * gap:.1f}** points. The chosen masks "
     f"below an IoU of 65 % have a mean score of {100 * main['score'][bad].mean():.0f} "
     f"%, the others of {100 * main['score'][~bad].mean():.0f} %."
 )
@@ -910,8 +914,9 @@ Table(
 # The same chain takes a photograph of any size. The classifier is now the network of
 # @sec-gradcam, with the thousand names of ImageNet. Its map gives a box and a point,
 # and both together are the prompt. @fig-cover, with which the book opens, shows a
-# photograph that was chosen because every step succeeds on it. `sam_tiny` was not
-# trained on photographs of objects: of the cat of @sec-gradcam it cuts out patches.
+# photograph that was chosen because every step succeeds on it. `sam_tiny` never learnt
+# the outline of an object in a photograph: of the cat of @sec-gradcam, pieces of whose
+# photograph it saw as grounds, it cuts out patches.
 
 # %% tags=["cover"]
 #| label: fig-cover
@@ -949,9 +954,9 @@ figures.Picture(fig, "sam-cover")
 # ## What we saw
 #
 # A classifier that knows five words and a segmenter that knows no names cut out shapes
-# together. The classifier never saw an outline. The segmenter did: `sam_tiny` was
-# trained with masks of shapes of these kinds, here and in @tbl-cifar. What else this
-# run shows:
+# together. The classifier never saw an outline. `sam_tiny` did: it was trained with
+# masks of shapes of these kinds (@tbl-known). What else this run shows; the marks say
+# what @tbl-cifar finds of it, drawn shapes over other photographs:
 
 # %%
 #| echo: false
@@ -965,7 +970,9 @@ claims = {
         )
         < 1
     ),
-    "The course's mark of 65 % is reached": lambda table: table["IoU"].iloc[-1] >= 65,
+    "The mean IoU reaches the 65 % that the course asks for": lambda table: (
+        table["IoU"].iloc[-1] >= 65
+    ),
 }
 Markdown(verdicts(claims, table, there))
 
@@ -999,8 +1006,9 @@ if on_shape.any():
         f"pictures, and by {is_none} in the others. "
     ).replace("-", "−")
 Markdown(
-    text + "SAM's scores tell good masks from bad ones, but not the right thing from "
-    "the wrong one, as they know no classes."
+    text
+    + "The scores of @fig-calibration say how good a mask is, not whether it is of "
+    "the right thing, as they know no classes."
 )
 
 # %% [markdown]
@@ -1009,8 +1017,8 @@ Markdown(
 # ::: {.callout-note title="Which points, and why these?" collapse="true"}
 # The centre of mass of the component around the peak: it uses the whole warm part and
 # not one pixel of it, and on a coarse map it is more exact than the peak
-# (@tbl-shape-layers). The background points lie on a ring around it, because points far
-# away tell SAM nothing new.
+# (@tbl-shape-layers). The background points lie on a ring around it, so that they say
+# where the object ends. Other distances were not compared.
 # :::
 #
 # ::: {.callout-note title="Foreground alone, or background too?" collapse="true"}
@@ -1059,8 +1067,9 @@ check_exercise(
 # :::
 #
 # **2. An honest score.** Write the expected calibration error of @fig-calibration: sort
-# the masks into equal bins of the score, take in each bin the gap between the mean
-# score and the mean IoU, and average the gaps, each weighted by the masks in its bin.
+# the masks into bins of the score of equal width, take in each bin the gap between the
+# mean score and the mean IoU, and average the gaps, each weighted by the masks in its
+# bin.
 
 
 # %%
@@ -1089,7 +1098,8 @@ check_exercise(
 #     return np.abs(gaps).sum() / len(scores)
 # ```
 #
-# Within a bin, errors of both signs cancel: the error is no mean distance.
+# Errors of both signs cancel within a bin: a small error does not mean that each score
+# is right.
 # :::
 #
 # **3.** Run `make chapter CH=04 SET="thresholds=[0.7]"`. What do the points do, and
@@ -1097,16 +1107,16 @@ check_exercise(
 #
 # ::: {.callout-note title="Solution of 3" collapse="true"}
 # Little is left of the component, so its centre moves towards the peak, which is the
-# middle of a cell. *As it is* and *told the class* lose hits; the two rows below them
-# do not use the map.
+# middle of a cell. *As it is* and *told the class* lose hits. The two rows *of the true
+# mask* do not use the map; all others may change.
 # :::
 #
-# **4.** Where there is a network, run `make chapter CH=04 PROFILE=full
+# **4.** With an internet connection, run `make chapter CH=04 PROFILE=full
 # SET="sam=vit_b"`, and compare @tbl-limits with that of `SET="sam=sam_tiny"`. What is
 # the difference of the row *point of the true mask* made of?
 #
 # ::: {.callout-note title="Solution of 4" collapse="true"}
-# Of three things that this chapter cannot separate: ViT-B is larger, it sees the
-# picture enlarged to 1024 pixels, and it was not trained on these shapes, as `sam_tiny`
-# was.
+# Of at least three: ViT-B is larger, it sees 1024 pixels, and it learnt from other
+# pictures. It did not learn these shapes, as `sam_tiny` did; @tbl-known shows what that
+# is worth.
 # :::

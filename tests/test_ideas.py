@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from wslib.boxes.boxes import boxes_from_heatmap
 from wslib.boxes.nms import nms
 from wslib.cam import CAM, GradCAM
+from wslib.metrics.faithfulness import insertion_deletion, replaced
 from wslib.metrics.overlap import box_iou, generalised_iou, mask_iou
 from wslib.models.classifiers import Classifier, build_classifier
 from wslib.models.dense import at_each_place
@@ -73,6 +74,18 @@ def test_cam_and_gradcam_by_hand():
     torch.testing.assert_close(space["M"], of_cam.raw[0][0])
     torch.testing.assert_close(space["L"], of_gradcam.raw[0][:1])
     torch.testing.assert_close(space["y_c"], of_cam.logits[0, 2])
+
+
+def test_the_area_below_a_deletion():
+    (deletion,) = functions("01", "deletion")
+    images, maps = torch.rand(2, 3, 6, 7), torch.rand(2, 6, 7)
+    blank = torch.rand(2, 3, 6, 7)
+    curves = insertion_deletion(
+        lambda x, _: x.amax((1, 2, 3)), replaced(images, blank), maps, 5
+    )
+    for i, area in enumerate(curves.areas()[1]):
+        ours = deletion(torch.max, images[i], blank[i], maps[i], 5)
+        torch.testing.assert_close(ours, area)
 
 
 def test_a_head_as_a_map():

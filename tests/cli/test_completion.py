@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from wslib import cam, cli
+from wslib import cli
 from wslib.boxes import evidence
 from wslib.boxes.recipe import DEFAULT_RECIPE
+from wslib.cam import named_methods
 from wslib.cli import doctor
 from wslib.cli.choices import names_in, settings_in
 from wslib.data import datasets, fetch, voc
@@ -58,7 +59,7 @@ def complete(monkeypatch, capsys):
         ("wslib caltech train --dataset c", ["caltech3", "caltech101"]),
         ("wslib caltech train --network ", [*two_heads.NETWORKS]),
         ("wslib caltech train --box-loss g", ["giou", "giou+l1"]),
-        ("wslib cam a.png --method g", ["gradcam", "gradcam++"]),
+        ("wslib cam a.png --method g", ["gradcam", "gradcam++", "guided"]),
         ("wslib segment a.png --sam vit", ["vit_b", "vit_l", "vit_h"]),
         ("wslib segment a.png --pipeline b", ["box"]),
         ("wslib data fetch c", ["cifar10", "caltech101"]),
@@ -93,7 +94,7 @@ def test_zsh_and_fish_tell_what_a_command_does(complete):
         (voc, "VOC2007_PARTS"),
         (detection, "PROTOCOLS"),
         (evidence, "KINDS"),
-        (cam, "METHODS"),
+        (named_methods, "METHODS"),
         (classifiers, "NAMES"),
         (two_heads, "NETWORKS"),
         (losses, "BOX_LOSSES"),
@@ -114,8 +115,8 @@ def test_settings_that_are_read_are_those_that_are_imported():
 
 
 def test_a_table_that_is_not_there_is_named():
-    with pytest.raises(LookupError, match="wslib.cam: no MODES"):
-        names_in("cam", "MODES")
+    with pytest.raises(LookupError, match="wslib.cam.named_methods: no MODES"):
+        names_in("cam.named_methods", "MODES")
 
 
 def test_profiles_are_those_that_have_parameters():

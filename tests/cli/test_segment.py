@@ -16,12 +16,14 @@ from torch import nn
 
 from wslib import cli
 from wslib.boxes.explainer import Explainer, ImageExplanation
+from wslib.cam import METHODS
 from wslib.cli import segment
 from wslib.data.images import read_image
 from wslib.models.checkpoints import save_classifier
 from wslib.models.classifiers import build_classifier
 from wslib.models.sam_tiny import build_sam_tiny, save_sam_tiny
 from wslib.prompting import named_pipelines
+from wslib.show import figures
 
 NAMES = ["circle", "Square", "star"]
 
@@ -96,6 +98,11 @@ def hot(monkeypatch):
     """Every image is a star with a probability of 0.5, seen where HOT is."""
     star = ImageExplanation("star", 0.5, HOT)
     monkeypatch.setattr(Explainer, "explain", lambda *_: star)
+
+    def every(self, images, _):
+        return [dict.fromkeys(self.cams, star) for _ in images]
+
+    monkeypatch.setattr(Explainer, "explain_batch", every)
 
 
 @pytest.fixture(scope="module")
@@ -398,13 +405,51 @@ def test_cam_draws_the_map_and_writes_its_numbers(wslib, tmp_path, model, hot):
     np.testing.assert_array_equal(found, HOT)
 
 
-@pytest.mark.parametrize("method", ["gradcam", "layercam", "hirescam", "gradcam++"])
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "cam"])
 def test_cam_by_every_method(wslib, tmp_path, model, method):
     picture(tmp_path / "a.png")
-    words = f"cam a.png --target SQUARE --model {model} --npy --out o --size 96"
+    words = f"cam a.png --target SQUARE --model {model} --npy --out o --size 64"
     assert wslib(f"{words} --method {method} --layer stage5")[0] == 0
     heatmap = np.load("o/a_cam.npy")
     assert heatmap.shape == (40, 60) and 0 <= heatmap.min() < heatmap.max() <= 1
+
+
+def test_all_methods_side_by_side(wslib, tmp_path, model, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        figures, "heatmap_overlay", lambda axis, _, m, title: drawn.append((title, m))
+    )
+    picture(tmp_path / "a.png")
+    words = f"cam a.png --model {model} --size 64 --method layercam --npy --compare"
+    status, printed = wslib(words)
+    assert status == 0 and printed.endswith("build/cam/a_compare.png\n")
+    assert names(tmp_path / "build/cam") == ["a_cam.npy", "a_cam.png", "a_compare.png"]
+    maps = dict(drawn[1:])
+    assert list(maps) == list(METHODS)
+    np.testing.assert_allclose(maps["layercam"], np.load("build/cam/a_cam.npy"))
+    assert wslib(f"{words} --layer stage5")[0] == 0
+    assert "cam" not in dict(drawn[-10:]) and "gradcam" in dict(drawn[-10:])
+
+
+def test_a_folder_is_explained_in_batches_with_progress(
+    wslib, tmp_path, model, monkeypatch
+):
+    for k in range(5):
+        picture(tmp_path / "in" / f"{k}.png", (40 + k, 60, 3), seed=k)
+    told = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", told)
+    words = f"cam in --model {model} --size 64 --npy --json"
+    status, printed = wslib(f"{words} --batch-size 2 --out some")
+    assert status == 0 and "maps: " in told.getvalue() and "/3 [" in told.getvalue()
+    single = wslib(f"{words} --batch-size 1 --out one")[1]
+    rows, alone = json.loads(printed), json.loads(single)
+    assert [row["image"] for row in rows] == [f"in/{k}.png" for k in range(5)]
+    for k, (row, other) in enumerate(zip(rows, alone, strict=True)):
+        assert row["target"] == other["target"]
+        some, one = (np.load(f"{folder}/{k}_cam.npy") for folder in ("some", "one"))
+        assert some.shape == (40 + k, 60)
+        np.testing.assert_allclose(some, one, atol=1e-3)
+    assert wslib(f"{words} --batch-size 0")[0] == 2
 
 
 def test_ctrl_c(wslib, tmp_path, model, disc, monkeypatch):

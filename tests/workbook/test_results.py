@@ -139,7 +139,7 @@ def test_each_column_says_what_it_was_measured_on(tmp_path):
     page = page_of(tmp_path)
     assert "**This run.** @sec-cats: rendered pictures, @tbl-cats." in page
     assert (
-        "**Recorded.** @sec-cats: photographs; looked at before: never; 2026-11-28"
+        "**Recorded.** @sec-cats: photographs; never looked at before; 2026-11-28"
         in page
     )
     assert "**Published.** @sec-cats: the best, a paper, VOC." in page
@@ -173,7 +173,7 @@ def test_readme_is_written_from_the_recorded_runs(tmp_path):
     )
     assert cells(text, "7: the chain") == [
         "7: the chain", "AP, %", "44.2 [36.5–54.9]", "3.0 [2.0–4.0]",
-        "photographs; looked at before: never; 2026-11-28",
+        "photographs; never looked at before; 2026-11-28",
     ]  # fmt: skip
     readme.write_text("A\n")
     with pytest.raises(RenderError, match="README.md: expected the lines"):
@@ -258,4 +258,6 @@ def test_a_recorded_run_on_the_first_images_says_so(what, limit, said):
     data = run.data.model_copy(update={"what": what})
     parameters = {**run.parameters, "eval_limit": limit}
     run = run.model_copy(update={"data": data, "parameters": parameters})
-    assert run.examined == said and run.source().startswith(f"{said}; looked at before")
+    assert run.examined == said and run.source().startswith(
+        f"{said}; looked at before: "
+    )

@@ -1,4 +1,4 @@
-"""One picture after the other: its most probable class, or another, and the heat map.
+"""Pictures, one or some at once: their most probable class, or another, and its maps.
 
 Images are shown to the classifier at the size that it was trained with; the map comes
 back at the size of the image.
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from wslib.cam import METHODS
+from wslib.cam import METHODS, ScoreCAM, explain_with
 from wslib.data.images import resize_image
 from wslib.data.voc import CLASSES
 from wslib.models.checkpoints import load_classifier, naming
@@ -24,6 +24,7 @@ from wslib.runtime.device import pick_device
 
 DEFAULT = "efficientnet_lite0"
 SMALLEST = 32  # pixels, of the side of an input
+ASKED = 64  # channels that Score-CAM asks for, those of the largest range
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +52,25 @@ class Explainer:
     """A classifier and its maps: in a file that `load_classifier` reads, or by default
     EfficientNet-Lite0 with ImageNet's 1000 classes.
 
-    `layers` are names below `features`, such as stage5; by default the last one. `size`
-    is the side of the input in pixels, by default as in training. Raises ValueError for
-    a method, a layer or a size that is not there; errors of a file as its reader.
+    `method` is one of `METHODS`, or several of them; `layers` are names below
+    `features`, such as stage5; by default the last one. `size` is the side of the input
+    in pixels, by default as in training. Raises ValueError for a method, a layer or a
+    size that is not there; errors of a file as its reader.
     """
 
     def __init__(
-        self, model: Path | None, method: str, layers: Sequence[str], size, device: str
+        self,
+        model: Path | None,
+        method: str | Sequence[str],
+        layers: Sequence[str],
+        size,
+        device: str,
     ):
-        if method not in METHODS:
-            raise ValueError(f"method {method!r}, expected one of {', '.join(METHODS)}")
+        methods = [method] if isinstance(method, str) else list(method)
+        for name in methods:
+            if name not in METHODS:
+                known = ", ".join(METHODS)
+                raise ValueError(f"method {name!r}, expected one of {known}")
         place = pick_device(device)
         if model is None:
             classifier, about = build_classifier(DEFAULT), {}
@@ -77,7 +87,8 @@ class Explainer:
         self.classifier = classifier.to(place)
         with naming(model or classifier.name):
             layers = [_layer(classifier, name) for name in layers]
-        self.cam = METHODS[method](classifier, layers or [classifier.target_layer])
+        places = layers or [classifier.target_layer]
+        self.cams = {name: _method(name, classifier, places) for name in methods}
 
     def class_number(self, name: str) -> int:
         """Find a class; upper and lower case are one where that is enough. Raises
@@ -100,23 +111,47 @@ class Explainer:
         return list(dict.fromkeys(close))[:most]
 
     def explain(self, image: np.ndarray, target: int | None = None) -> ImageExplanation:
-        """Explain class number `target`, or the top class, in an image (H, W, 3)
-        uint8."""
-        pixels = resize_image(image, *self.size[::-1])  # (H, W, 3)
-        pixels = torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
-        pixels = pixels.to(self.classifier.mean.device).float() / 255  # (1, 3, H, W)
+        """Explain class number `target`, or the top class, in an image (H, W, 3) uint8,
+        by the first method."""
+        return next(iter(self.explain_batch([image], target)[0].values()))
+
+    def explain_batch(
+        self, images: Sequence[np.ndarray], target: int | None = None
+    ) -> list[dict[str, ImageExplanation]]:
+        """Explain each of some images, (H, W, 3) uint8 of any sizes, by every method,
+        from one forward pass (`explain_with`)."""
+        pixels = [resize_image(image, *self.size[::-1]) for image in images]
+        pixels = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+        pixels = pixels.to(self.classifier.mean.device).float() / 255  # (B, 3, H, W)
         pixels = self.classifier.normalize(pixels)
-        if target is None:
-            target = self._top(pixels)
-        explained = self.cam.explain(pixels, [self.first + target])
-        logits = explained.logits[0, : len(self.classes)]
+        targets = self._targets(pixels, target)
+        by_method = explain_with(
+            self.cams, pixels, [self.first + target for target in targets]
+        )
+        return [
+            {
+                name: self._one(found, k, target, image.shape)
+                for name, found in by_method.items()
+            }
+            for k, (image, target) in enumerate(zip(images, targets, strict=True))
+        ]
+
+    def _one(self, found, k: int, target: int, shape) -> ImageExplanation:
+        logits = found.logits[k, : len(self.classes)]
         likely = logits.softmax(0) if self.exclusive else logits.sigmoid()
-        heatmap = resize_image(explained.maps[0], image.shape[1], image.shape[0])
+        heatmap = resize_image(found.maps[k], shape[1], shape[0])
         return ImageExplanation(self.classes[target], float(likely[target]), heatmap)
 
     @torch.no_grad()
-    def _top(self, pixels: torch.Tensor) -> int:
-        return int(self.classifier(pixels)[0, : len(self.classes)].argmax())
+    def _targets(self, pixels: torch.Tensor, target: int | None) -> list[int]:
+        if target is not None:
+            return [target] * len(pixels)
+        return self.classifier(pixels)[:, : len(self.classes)].argmax(1).tolist()
+
+
+def _method(name: str, classifier: nn.Module, layers: list[nn.Module]):
+    options = {"channels": ASKED} if METHODS[name] is ScoreCAM else {}
+    return METHODS[name](classifier, layers, **options)
 
 
 def check_size(size: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,8 @@ Model = Annotated[
         "[default: EfficientNet-Lite0, ImageNet's 1000 classes]"
     ),
 ]
-Method = Annotated[str, options.one_of(names_in("cam", "METHODS"))]
+METHODS = names_in("cam.named_methods", "METHODS")
+Method = Annotated[str, options.one_of(METHODS)]
 Layer = Annotated[
     list[str] | None,
     typer.Option(help="Such as stage5 or layer2; may be repeated [default: the last]"),
@@ -141,6 +143,13 @@ def map_images(
     method: Method = "gradcam",
     layer: Layer = None,
     size: options.Size = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Draw the maps of all methods, too: NAME_compare.png"
+        ),
+    ] = False,
+    batch_size: options.BatchSize = 8,
     npy: Annotated[
         bool, typer.Option("--npy", help="Write the map's numbers, too: NAME_cam.npy")
     ] = False,
@@ -154,36 +163,72 @@ def map_images(
 
     Writes NAME_cam.png, the map over the picture. The numbers (--npy) are float32 from
     0 to 1, a row for each row of the upright picture. A picture that cannot be read is
-    named, and the others go on; then status 1.
+    named, and the others go on; then status 1. All maps of a picture come from one
+    forward pass; Score-CAM takes 64 more, and Guided Grad-CAM one that goes back to
+    the pixels. CAM itself is compared at the last layer only.
 
     \b
     Example: wslib cam cat.jpg --target "Egyptian cat" --layer stage5
+             wslib cam photos --method layercam --compare
 
     JSON: [{image, target, method, probability, peak [x, y]}]
     """
     from wslib.boxes.explainer import Explainer
     from wslib.show.pictures import draw_map
 
-    planned = _plan(images, out, ("_cam.png", "_cam.npy")[: 1 + npy])
-    explainer = Explainer(model, method, layer or [], size, device)
+    endings = {"_cam.png": True, "_cam.npy": npy, "_compare.png": compare}
+    planned = _plan(images, out, [e for e, wanted in endings.items() if wanted])
+    others = [m for m in METHODS if compare and not (layer and m == "cam")]
+    methods = dict.fromkeys([method, *others])  # the one that was asked for first
+    explainer = Explainer(model, [*methods], layer or [], size, device)
     number = None if target is None else explainer.class_number(target)
     rows, unread = [], []
-    for image, pixels, (picture, *numbers) in _read_each(planned, unread):
-        explained = explainer.explain(pixels, number)
+    for image, pixels, paths, maps in _explain_each(
+        explainer, planned, number, batch_size, unread
+    ):
+        explained = maps[method]
+        picture = paths[0]
         save_figure(draw_map(pixels, explained.title, explained.heatmap), picture)
-        for path in numbers:
-            _write_map(path, explained.heatmap)
+        if npy:
+            _write_map(paths[1], explained.heatmap)
+        if compare:
+            save_figure(_draw_all(pixels, maps), paths[-1])
         row = {"image": str(image), "target": explained.target, "method": method}
         row |= {"probability": explained.probability, "peak": explained.peak}
         rows.append(row)
         if not as_json:
             x, y = explained.peak
             text = f"highest at ({x}, {y})" if explained.heatmap.any() else "no map"
-            _print_line(image, explained, text, picture)
+            _print_line(image, explained, text, paths[-1] if compare else picture)
     if as_json:
         print_json(rows)
     if unread:
         raise typer.Exit(1)
+
+
+def _explain_each(
+    explainer, planned: dict, number, batch_size: int, unread: list
+) -> Iterator[tuple]:
+    """Read and explain the images, some at once; of several batches the progress is
+    shown. Those that cannot be read join `unread`."""
+    from wslib.runtime.progress import progress
+
+    read, count = _read_each(planned, unread), -(-len(planned) // batch_size)
+    batches = (list(islice(read, batch_size)) for _ in range(count))
+    for batch in progress(batches, "maps", count) if count > 1 else batches:
+        pixels = [each[1] for each in batch]
+        explained = explainer.explain_batch(pixels, number) if batch else []
+        for each, maps in zip(batch, explained, strict=True):
+            yield *each, maps
+
+
+def _draw_all(pixels, maps: dict):
+    """Draw the maps of all methods side by side, in the order of their table."""
+    from wslib.show.figures import image_grid
+
+    names = [name for name in METHODS if name in maps]
+    heatmaps = [maps[name].heatmap for name in names]
+    return image_grid([pixels] * len(names), names, 4, heatmaps=heatmaps)[0]
 
 
 # ------------------------------------------------------------------------------- files

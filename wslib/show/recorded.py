@@ -69,11 +69,21 @@ class Recorded(pydantic.BaseModel, extra="forbid"):
         what, limit = self.data.what, self.parameters.get("eval_limit")
         return what if not limit or "first" in what else f"{what}, its first {limit}"
 
+    @property
+    def seen(self) -> str:
+        """What it was examined on, and how often that had been looked at before."""
+        never = self.data.looks.startswith("never")
+        looks = (
+            "never looked at before"
+            if never
+            else f"looked at before: {self.data.looks}"
+        )
+        return f"{self.examined}; {looks}"
+
     def source(self, data: str | None = None) -> str:
         """Where the numbers are from, for a note below a table; `data` where it was not
         the data that the run was examined on."""
-        data = data or f"{self.examined}; looked at before: {self.data.looks}"
-        return f"{data}; {self.date[:10]}, commit {self.commit}."
+        return f"{data or self.seen}; {self.date[:10]}, commit {self.commit}."
 
 
 def read_recorded(name: str, root: Path | None = None) -> Recorded:

@@ -49,6 +49,6 @@ def _row(name: str, entry: Entry, run: Recorded) -> str:
         return re.sub(r"\[(\[.*?\])\]{\.small}", r"\1", entry.value(frame, row))
 
     words = entry.rows.get(best, best)
-    data = f"{run.examined}; looked at before: {run.data.looks}; {run.date[:10]}"
+    data = f"{run.seen}; {run.date[:10]}"
     cells = [f"{int(name[:2])}: {words}", entry.columns[entry.measure], value(best)]
     return "| " + " | ".join([*cells, value(entry.baseline), data]) + " |"
