@@ -62,8 +62,8 @@ def resolve(
 ) -> dict:
     """Defaults, then the profile's YAML, then the overrides that `chapter` declares.
     `data` and `classes_in` as in `check`."""
-    file = build.parameter_file(chapter)
-    mine = {name: overrides[name] for name in overrides if name in chapter.knobs}
+    file, declared = build.parameter_file(chapter), chapter.knobs
+    mine = {name: value for name, value in overrides.items() if name in declared}
     mine |= {"dataset": data} if data and _takes_data(chapter) else {}
     profile = params.read_yaml(file)
     knobs = _with_classes(chapter, {**profile, **mine}.get("dataset"), classes_in)
