@@ -383,7 +383,7 @@ def test_an_error_names_the_file_and_keeps_the_rest(files, tmp_path):
     files["i2"].unlink()
     with pytest.raises(FileNotFoundError, match=r"2\.png: no such image"):
         go(files)
-    with pytest.raises(ValueError, match="not a readable image"):
+    with pytest.raises(ValueError, match="no file, expected an image"):
         propose(["folder"], [tmp_path])
     assert not list(tmp_path.glob("build/*/.*.part*"))
 

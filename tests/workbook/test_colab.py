@@ -382,7 +382,10 @@ def test_archive_is_the_same_whenever_files_were_written(tmp_path):
 
 def test_only_what_is_imported_is_carried(notebooks):
     sizes = {name[:2]: len(str(notebooks[name])) for name in NAMES}
-    assert sizes["01"] < 150_000 < sizes["02"] < 500_000 < 3_000_000 < sizes["04"]
+    assert (
+        sizes["01"] < 350_000
+        and 150_000 < sizes["02"] < 500_000 < 3_000_000 < sizes["04"]
+    )
 
 
 def test_damaged_copy_is_one_line(notebooks):

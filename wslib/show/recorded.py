@@ -15,6 +15,7 @@ from wslib.runtime.kept import write_text
 from wslib.runtime.project import note_dependency, project_root
 
 FOLDER = "report/recorded"
+PACKAGED = Path(__file__).resolve().parents[2]
 
 
 class RecordedTable(pydantic.BaseModel, extra="forbid"):
@@ -88,12 +89,14 @@ class Recorded(pydantic.BaseModel, extra="forbid"):
 
 def read_recorded(name: str, root: Path | None = None) -> Recorded:
     """The run `report/recorded/NAME.json` of the project in `root`, by default the one
-    around what runs; the build notes that it was read.
+    around what runs, or else around this package, as in a notebook that carries both;
+    the build notes that it was read.
 
     Raises FileNotFoundError naming those that there are, ValueError naming file and
     place of what has another form.
     """
-    folder = (root or project_root()) / FOLDER
+    folders = [r / FOLDER for r in ([root] if root else [project_root(), PACKAGED])]
+    folder = next((f for f in folders if (f / f"{name}.json").is_file()), folders[0])
     file = folder / f"{name}.json"
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"

