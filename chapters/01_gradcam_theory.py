@@ -900,9 +900,7 @@ table_of(network_there, "gradcam_faithful_there", by_network, **options)
 
 # %%
 #| echo: false
-there = where_there.set_index("method").join(
-    network_there.set_index("method"), rsuffix=" again"
-)
+there = where_there.set_index("method").join(network_there.set_index("method"))
 looked = there.drop("centre")
 stay = looked.index[looked["shuffled"].abs() > limit]
 dear = looked.index[looked["passes"] > 2.5]

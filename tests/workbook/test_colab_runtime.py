@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from wslib.workbook import colab_runtime
-from wslib.workbook.colab_runtime import SetupError, fetch, install_missing, settle
+from wslib.workbook.colab_runtime import (
+    KEPT,
+    SetupError,
+    fetch,
+    install_missing,
+    settle,
+)
 
 KNOBS = {
     "seed": ("int", 0),
@@ -189,8 +195,12 @@ def test_part_that_is_missing_is_said(commands, capsys):
 
 
 def test_numpy_that_changed_is_said(commands, monkeypatch):
-    versions = iter(["1", "1", "1", "1", "1", "2"])
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: next(versions))
+    versions, real = iter(["1", "1", "1", "1", "1", "2"]), importlib.metadata.version
+
+    def version(name: str) -> str:
+        return next(versions) if name in KEPT else real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
     here = iter([1, 0])  # the status: not before, but after
     commands |= {"-m pip list": "", "-m pip install": 0}
     commands["-c"] = lambda command: next(here)
