@@ -54,6 +54,15 @@ def _build(folder: Path) -> None:
     (folder / "made.log").write_text(done.stdout, encoding="utf-8")
 
 
+@pytest.fixture(autouse=True)
+def same_environment():
+    """What a run in this process sets, as the build does, ends with its test."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="session")
 def make_report():
     return _make_report

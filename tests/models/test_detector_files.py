@@ -128,9 +128,9 @@ def test_truncated(file):
 @pytest.mark.parametrize("key", ["network", "classes", "options", "bfloat16"])
 def test_without_what_it_needs(file, key):
     rewrite(file, **{key: None})
-    refused(file, ValueError, f"a detector without its {key}")
+    refused(file, ValueError, f"no '{key}'")
     rewrite(file, **{key: 3.5})
-    refused(file, ValueError, f"a detector without its {key}")
+    refused(file, ValueError, f"no '{key}'")
 
 
 def test_without_its_weights(file):

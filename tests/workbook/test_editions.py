@@ -49,7 +49,7 @@ def test_solutions_are_parted_with_what_is_nested_in_them():
     rest, solutions = part_solutions(CHAPTER)
     assert rest.startswith("# Cats") and rest.endswith("\nThe end.\n")
     assert "How many?" in rest and "Seven" not in rest and ":::" not in rest
-    assert solutions.startswith("1. Seven, see @tbl-cats.\n")
+    assert solutions.startswith("\n1. Seven, see @tbl-cats.\n")
     assert solutions.endswith("Nine lives each.\n:::\n")
 
 

@@ -111,7 +111,7 @@ def part_solutions(markdown: str) -> tuple[str, str]:
         if depth == 0 and fence and (found := SOLUTIONS.search(line)):
             depth = 1
             solutions.append(
-                "" if found[1] == "Solutions" else f"\n**{found[1]}.**\n\n"
+                "\n" if found[1] == "Solutions" else f"\n**{found[1]}.**\n\n"
             )
         elif depth == 0:
             rest.append(line)
