@@ -675,6 +675,7 @@ def test_in_a_browser(book, page):
         page.wait_for_function("document.querySelector('main section')")
         book.edit("chapters/02_two.py", "So it ends", "So it may end")
         page.wait_for_function("location.hash == '#sec-two'")  # not on the preface
+        page.get_by_text("So it may end").wait_for()  # the page is loaded anew
         page.goto(address + "#sec-far")
         page.get_by_text("Line 30").wait_for(state="attached")
         page.wait_for_function("scrollY > 100")
