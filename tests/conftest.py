@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = {".git", ".venv", "build", "data", "own", "notebooks"}  # at the top
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 
+os.environ.pop("WSLIB_MAKE", None)  # the make that tests is none of those it tests
+
 
 def _make_report(root: Path) -> subprocess.CompletedProcess:
     """`make report` as a person types it, by the embedded renderer; stdout holds both
