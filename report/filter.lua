@@ -395,7 +395,7 @@ local emit_floats = { Div = emit_div }
 local emit_rest = {
   Header = format.Header, Table = format.Table, CodeBlock = format.CodeBlock,
   Image = format.Image, Span = format.Span, Math = format.Math, Code = format.Code,
-  Para = format.Para,
+  Para = format.Para, DefinitionList = format.DefinitionList, Str = format.Str,
 }
 
 -- The book ----------------------------------------------------------------------------
