@@ -170,8 +170,8 @@ def _parameters(records: list[dict]) -> list[str]:
         for name, who in r["set_by"].items()
     ]  # fmt: skip
     said = (
-        "The first cell of code of each chapter lists its parameters, with a comment on "
-        "each: read it in the web book or in `chapters/`. "
+        "The first cell of code of each chapter lists its parameters, each with a "
+        "comment: read it in the web book or in `chapters/`. "
     )
     if not rows:
         return [f"{said}All of them had the default values that stand there."]
