@@ -244,7 +244,8 @@ Markdown(
 # *last* model is what is left when training stops. At a constant rate a short training
 # is the beginning of a long one, so @fig-first-curves shows the last model for every
 # length at once. @tbl-first adds an *unlucky* training: it stops where the last model
-# is farthest below the best so far, after the first quarter.
+# is farthest below the best so far, after the first quarter. Wilson's intervals
+# [@wilson1927] are those of a share of independent pictures.
 
 # %%
 #| code-fold: false
@@ -404,10 +405,11 @@ Markdown(
 )
 
 # %% [markdown]
-# [Items 1.9.2 and 1.9.3.]{.small} Batch norm is meant to make training fast and steady,
-# dropout to make it harder to learn pictures by heart. @tbl-without leaves out one of
-# them, and both. Its last row goes as far as the practical does: neither of them, very
-# few training pictures, and nearly all others in the test set (@fig-without).
+# [Items 1.9.2 and 1.9.3.]{.small} Batch norm [@ioffe2015] is meant to make training
+# fast and steady, dropout [@srivastava2014] to make it harder to learn pictures by
+# heart. @tbl-without leaves out one of them, and both. Its last row goes as far as the
+# practical does: neither of them, very few training pictures, and nearly all others in
+# the test set (@fig-without).
 
 # %%
 #| code-fold: false
@@ -927,9 +929,9 @@ Markdown(f"{marks}\n\n[Recorded: {run.source()}]{{.small}}")
 #
 # ## Exercises
 #
-# **Distance.** DIoU is the IoU minus $d^2 / c^2$: $d$ is the distance of the centres,
-# $c$ the diagonal of the smallest box $C$ around both. Write it. What does its gradient
-# do that GIoU's does not, where one box lies inside the other?
+# **Distance.** DIoU [@zheng2020] is the IoU minus $d^2 / c^2$: $d$ is the distance of
+# the centres, $c$ the diagonal of the smallest box $C$ around both. Write it. What does
+# its gradient do that GIoU's does not, where one box lies inside the other?
 
 
 # %%
