@@ -138,7 +138,7 @@ share = 100 * named.mean()
 Markdown(f"On `val` the classifier is right in **{share:.1f} %** of the pictures.")
 
 # %% [markdown] tags=["summary", "slide"]
-# ## Grad-CAM (*GradCAM task*)
+# ## Grad-CAM (*GradCAM task*) {#sec-gradcam-task}
 #
 # Grad-CAM (@sec-gradcam) needs two things of one layer: its output $A$ in the forward
 # pass, and the gradient of the class's logit $y_c$ with respect to $A$ in the backward
@@ -355,10 +355,11 @@ figures.Picture(fig, "sam-points")
 
 # %%
 #| echo: false
-rates = [f"{hit:.1f} % at $t = {t:g}$" for t, (hit, _) in on_val.items()]
+rates = [f"$t = {t:g}$ in {hit:.1f} %" for t, (hit, _) in on_val.items()]
 Markdown(
-    f"On `val` the point hits {', '.join(rates)}. We take the threshold with the most "
-    f"hits, and among equals the one with the nearest points: $t = {threshold:g}$."
+    f"On `val` the point lies in the shape with {', with '.join(rates)} of the "
+    "pictures. We take the threshold with the most hits, and among equals the one with "
+    f"the nearest points: $t = {threshold:g}$."
 )
 
 # %% [markdown]
@@ -427,7 +428,7 @@ Markdown(
 )
 
 # %% [markdown] tags=["summary"]
-# ## The pipelines (*Segmentation task*)
+# ## The pipelines (*Segmentation task*) {#sec-pipelines}
 #
 # The course's `BasicSamPipeline` takes a batch of normalised images and returns masks.
 # Its method `segment` hands points and labels to SAM and takes the mask with the
