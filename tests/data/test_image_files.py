@@ -32,6 +32,10 @@ def test_images_right_in_a_folder_each_once(files):
     assert names(find_images([*paths, Path("empty")]))[0] == "x.png"
     with pytest.raises(ValueError, match="empty: no images in this folder"):
         find_images([Path("empty")])
+    Path("up/down").mkdir(parents=True)
+    Path("up/down/d.png").touch()
+    with pytest.raises(ValueError, match="in this folder; there are some in up/down$"):
+        find_images([Path("up")])
     with pytest.raises(FileNotFoundError, match="y.png: no such image"):
         find_images([Path("y.png")])
 
