@@ -41,17 +41,18 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
 
 def find_pictures(path: Path, besides: Path) -> list[Path]:
     """List a file, or the pictures in a folder and all folders below, without what lies
-    in the folder `besides` or in `build`, where results are written. Raises
-    FileNotFoundError, and ValueError for a folder without pictures."""
+    in the folder `besides` or in `build`, here or there, where results are written.
+    Raises FileNotFoundError, and ValueError for a folder without pictures."""
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no such picture, folder or CSV")
+    results = {folder.resolve() for folder in (besides, BUILD, path / BUILD)}
     inside = [
         file
         for file in sorted(path.rglob("*"))
         if _is_image(file) and file.is_file()
-        if not {besides.resolve(), BUILD.resolve()} & {*file.resolve().parents}
+        if not results & {*file.resolve().parents}
     ]
     if not inside:
         raise ValueError(f"{path}: no pictures in this folder, nor below it")
