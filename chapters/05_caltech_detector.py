@@ -863,7 +863,8 @@ Markdown(
     f"pictures; {lesson}"
     + (f"It calls {'; '.join(none)}. " if none else "")
     + f"A softmax must share 1 among {len(LABELS)} words, whatever it is shown: it "
-    f"cannot say *none*, and how sure it sounds is no measure of being right. {left_out}"
+    + "cannot say *none*, and how sure it sounds is no measure of being right. "
+    + left_out
 )
 
 # %% [markdown]

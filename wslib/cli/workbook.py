@@ -102,7 +102,7 @@ def check_form(chapters: SomeChapters = None) -> None:
     paths = chapters or sorted(Path("chapters").glob("*.py"))
     faults = [fault for path in paths for fault in find_faults(Chapter(path))]
     print(*faults, sep="\n", end="\n" * bool(faults))
-    print(f"{len(paths)} chapters, {len(faults)} faults")
+    print(f"faults: {len(faults)}")
     if faults:
         raise typer.Exit(1)
 

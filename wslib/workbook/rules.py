@@ -20,6 +20,7 @@ LONGEST = 12  # lines of a function
 IN_A_ROW = 3  # cells of visible code: define, compute, show
 ALT = 40, 300  # characters of the words for who hears a figure
 SHORTEST = 20  # characters of a caption
+SLIDES = {"fig": 3, "tbl": 1}  # at most, of figures and tables
 ENDING = ("you will learn", "what we saw", "what failed", "exercise", "callout")
 
 
@@ -32,7 +33,8 @@ def find_faults(chapter: Chapter) -> list[str]:
             split_options(cell.source)
     except (SyntaxError, NotYaml) as error:
         return [f"{chapter.path}: not a chapter: {' '.join(str(error).split())}"]
-    faults = [*_title(chapter), *_lines(chapter), *_rows(chapter), *_captions(chapter)]
+    rules = (_title, _slides, _lines, _rows, _captions)
+    faults = [fault for rule in rules for fault in rule(chapter)]
     for cell, tree in zip(cells, trees, strict=True):
         line = chapter.line_of_cell(cell.id) or 1
         faults += [(line + n - 1, text) for n, text in _code(cell, tree)]
@@ -52,6 +54,23 @@ def _title(chapter: Chapter) -> Iterator[tuple[int, str]]:
     absent = [words for words in ENDING if words not in text]
     if absent:
         yield chapter.text.count("\n"), f"nowhere says: {', '.join(absent)}"
+
+
+def _slides(chapter: Chapter) -> Iterator[tuple[int, str]]:
+    cells = chapter.notebook().cells
+    slides = [c for c in cells if "slide" in c.metadata.get("tags", [])]
+    if cells[0] not in slides:
+        yield 1, 'the title is not on the slides: # %% [markdown] tags=["slide"]'
+    labels = [
+        str(split_options(cell.source)[0].get("label", ""))
+        for cell in slides
+        if cell.cell_type == "code"
+    ]
+    kinds = [label.partition("-")[0] for label in labels]
+    counts = {kind: kinds.count(kind) for kind in SLIDES}
+    if not sum(counts.values()) or any(counts[k] > SLIDES[k] for k in SLIDES):
+        said = f"{counts['fig']} figures and {counts['tbl']} tables on the slides"
+        yield 1, f'{said}: tag one or more # %% tags=["slide"], at most 3 and 1'
 
 
 def _lines(chapter: Chapter) -> Iterator[tuple[int, str]]:
