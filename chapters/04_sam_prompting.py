@@ -978,6 +978,9 @@ Markdown(verdicts(claims, table, there))
 
 # %% [markdown] tags=["summary"]
 # ## What failed, and what would improve it
+#
+# @tbl-limits tells what would help most. The scores of @fig-calibration say how good a
+# mask is, not whether it is of the right thing, as they know no classes.
 
 # %% tags=["summary"]
 #| echo: false
@@ -993,7 +996,7 @@ order = sorted(lost, key=lost.get, reverse=True)
 changes = 100 * (measured[asked[2]]["iou"] - main["iou"])
 on_shape = measured[asked[2]]["clear"] < 1  # a background point, of the shape itself
 text = (
-    f"By @tbl-limits, {cures[order[0]]} ({losses[order[0]]} points). "
+    f"In this run {cures[order[0]]} ({losses[order[0]]} points). "
     f"In the second place, {cures[order[1]].replace(' most', '')} "
     f"({losses[order[1]]} points). A choice among the three masks by more than the "
     f"score could win {chosen:.1f} points at the most. "
@@ -1005,11 +1008,7 @@ if on_shape.any():
         f"{there_is} points where one of them lies on the shape, in {on_shape.sum()} "
         f"pictures, and by {is_none} in the others. "
     ).replace("-", "−")
-Markdown(
-    text
-    + "The scores of @fig-calibration say how good a mask is, not whether it is of "
-    "the right thing, as they know no classes."
-)
+Markdown(text)
 
 # %% [markdown]
 # ## The course's questions

@@ -67,6 +67,11 @@ def test_a_chapter_in_form_has_none(tmp_path):
         ("\n1\n", "\n# %%\n1\n# %%\n1\n", "more than 3 cells of code without a word"),
         ("\n1\n", "\nclass A:\n    b = 1\n", "class A belongs into wslib"),
         ("\n1\n", "\nget_ipython()\n", "13: a magic or a shell line"),
+        (
+            "\n1\n",
+            '\nprint(f"As @tbl-b says")\n',
+            "13: prints @tbl-b, which a notebook",
+        ),
         ("def two():", "def two(:", "not a chapter"),
         ("#| label: fig-a", "#| label: [fig-a", "not a chapter"),
         (

@@ -19,6 +19,7 @@ WIDTH = 88  # characters of a line, as many as the page has
 LONGEST = 12  # lines of a function
 IN_A_ROW = 3  # cells of visible code: define, compute, show
 ALT = 40, 300  # characters of the words for who hears a figure
+REFERENCE = re.compile(r"@(fig|tbl|sec|eq)-[\w-]+|\[@\w+")
 SHORTEST = 20  # characters of a caption
 SLIDES = {"fig": 3, "tbl": 1}  # at most, of figures and tables
 ENDING = ("you will learn", "what we saw", "what failed", "exercise", "callout")
@@ -37,7 +38,8 @@ def find_faults(chapter: Chapter) -> list[str]:
     faults = [fault for rule in rules for fault in rule(chapter)]
     for cell, tree in zip(cells, trees, strict=True):
         line = chapter.line_of_cell(cell.id) or 1
-        faults += [(line + n - 1, text) for n, text in _code(cell, tree)]
+        said = [*_code(cell, tree), *_printed(tree)]
+        faults += [(line + n - 1, text) for n, text in said]
     return [f"{chapter.path}:{line}: {text}" for line, text in sorted(faults)]
 
 
@@ -117,6 +119,14 @@ def _captions(chapter: Chapter) -> Iterator[tuple[int, str]]:
         labels.append(label)
     if len(labels) < 2:
         yield 1, "fewer than two figures or tables"
+
+
+def _printed(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if key := REFERENCE.search(node.value):
+                said = f"prints {key[0]}, which a notebook shows as it is"
+                yield node.lineno, f"{said}: refer to it between the code"
 
 
 def _code(cell: NotebookNode, tree: ast.Module) -> Iterator[tuple[int, str]]:
