@@ -988,6 +988,9 @@ Markdown(verdicts(claims, table, there))
 
 # %% [markdown] tags=["summary"]
 # ## What failed, and what would improve it
+#
+# @tbl-limits tells what would help most. The scores of @fig-calibration say how good a
+# mask is, not whether it is of the right thing, as they know no classes.
 
 # %% tags=["summary"]
 #| echo: false
@@ -1003,8 +1006,8 @@ order = sorted(lost, key=lost.get, reverse=True)
 changes = 100 * (measured[asked[2]]["iou"] - main["iou"])
 on_shape = measured[asked[2]]["clear"] < 1  # a background point, of the shape itself
 text = (
-    f"By @tbl-limits, {cures[order[0]]} ({losses[order[0]]} points). "
-    f"Next, {cures[order[1]].replace(' most', '')} "
+    f"In this run {cures[order[0]]} ({losses[order[0]]} points). "
+    f"In the second place, {cures[order[1]].replace(' most', '')} "
     f"({losses[order[1]]} points). A choice among the three masks by more than the "
     f"score could win {chosen:.1f} points at the most. "
 )
@@ -1020,11 +1023,7 @@ elif changes.mean() < 0:
         f"Background points cost {-changes.mean():.1f} points, though none of them "
         "lies on a shape; the reason was not examined. "
     )
-Markdown(
-    text
-    + "The scores of @fig-calibration say how good a mask is, not whether it is of "
-    "the right thing, as they know no classes."
-)
+Markdown(text)
 
 # %% [markdown]
 # ## The course's questions

@@ -102,7 +102,7 @@ def check_form(chapters: SomeChapters = None) -> None:
     paths = chapters or sorted(Path("chapters").glob("*.py"))
     faults = [fault for path in paths for fault in find_faults(Chapter(path))]
     print(*faults, sep="\n", end="\n" * bool(faults))
-    print(f"{len(paths)} chapters, {len(faults)} faults")
+    print(f"faults: {len(faults)}")
     if faults:
         raise typer.Exit(1)
 
@@ -346,6 +346,7 @@ def preview_book(
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Do not open the browser")
     ] = False,
+    data: Data = "",
 ) -> None:
     """Show the web book while you write: what is saved is on screen.
 
@@ -357,4 +358,4 @@ def preview_book(
     """
     from wslib.workbook.preview import preview
 
-    preview(Path("."), profile, only, host, port, not no_open)
+    preview(Path("."), profile, only, host, port, not no_open, data)
