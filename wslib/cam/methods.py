@@ -135,6 +135,7 @@ class EigenCAM(ClassActivationMap):
         return [A.new_zeros(()).expand_as(A) for A in self.activations(run)]
 
     def combine(self, A: Tensor, g: Tensor) -> Tensor:
+        """Project on the first right singular vector, (B, h, w)."""
         rows = A.flatten(2)  # (B, K, h w)
         if A.shape[1] <= rows.shape[2]:
             v = torch.linalg.eigh(rows @ rows.mT).eigenvectors[:, None, :, -1]

@@ -55,6 +55,7 @@ class Smoothed(ClassActivationMap):
         self.method, self.views = method, views
 
     def raw_maps(self, run: Pass) -> list[Tensor]:
+        """The mean over the views of each layer's maps, (B, H, W)."""
         size = run.image.shape[-2:]
         seen = [self._scaled(self.method.raw_maps(run), size)]
         for change, back in self.views:

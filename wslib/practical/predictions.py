@@ -20,6 +20,7 @@ from wslib.models.two_heads import TwoHeadNetwork
 from wslib.practical.detector_training import predict
 from wslib.practical.evaluation import read_pictures
 from wslib.practical.views import squares
+from wslib.runtime.kept import written_whole
 from wslib.runtime.progress import progress
 
 BATCH = 32  # pictures that are held at a time
@@ -184,9 +185,11 @@ def predict_files(
     return [Prediction(*of_one, classes) for of_one in fields], complaints
 
 
-def make_frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
-    """Make the rows of predictions.csv; where no truth is known, without columns for
-    it."""
+def write_csv(path: Path, predictions: Sequence[Prediction]) -> None:
+    """Write a row for each prediction; where no truth is known, without columns for
+    it. Whole or not at all."""
     known = any(one.true_label != UNKNOWN for one in predictions)
     columns = [*COLUMNS, *TRUTH] if known else [*COLUMNS]
-    return pd.DataFrame([one.row for one in predictions], columns=columns)
+    frame = pd.DataFrame([one.row for one in predictions], columns=columns)
+    with written_whole(path) as part:
+        frame.to_csv(part, index=False, errors="backslashreplace")  # of odd names
