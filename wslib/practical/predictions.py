@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from wslib.data.caltech import LABELS
 from wslib.data.image_files import find_pictures
@@ -175,7 +174,7 @@ def predict_files(
     measured = measure_boxes(result.labels, result.boxes, *truth)
     good = (measured["accuracy"] == 1) & (measured["good"] != 0)
     good |= targets.labels == UNKNOWN
-    likely = torch.from_numpy(result.logits).softmax(1).amax(1).numpy()
+    likely = result.probabilities.max(1)
     fields = zip(
         *(targets.files, images, result.labels.tolist(), likely.tolist()),
         *(result.boxes * sizes, targets.labels.tolist(), targets.boxes),
