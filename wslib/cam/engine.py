@@ -9,7 +9,6 @@ its softmax or sigmoid vanishes, in float32 down to exactly 0.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,8 +41,8 @@ class Explanation:
     raw: list[Tensor]  # for each layer (B, h, w): no ReLU, no scaling, no resizing
 
 
-class ClassActivationMap(ABC):
-    """The base of all methods; a method adds `combine`.
+class ClassActivationMap:
+    """The base of all methods; a method has its own `combine`, or `raw_maps`.
 
     `model` maps images (B, C, H, W) to logits (B, classes), or to anything of which the
     targets are functions. It must treat the images of a batch independently in eval
@@ -98,9 +97,10 @@ class ClassActivationMap(ABC):
         pairs = zip(self.activations(run), weights, strict=True)
         return [self.combine(A.float(), g.float()) for A, g in pairs]
 
-    @abstractmethod
     def combine(self, A: Tensor, g: Tensor) -> Tensor:
-        """Activations and gradients (B, K, h, w) -> raw maps (B, h, w)."""
+        """Activations and gradients (B, K, h, w) -> raw maps (B, h, w); here the sum of
+        the activations, each weighed by its gradient."""
+        return (g * A).sum(1)
 
     def activations(self, run: Pass) -> list[Tensor]:
         """A of each target layer, (B, K, h, w), without a graph."""

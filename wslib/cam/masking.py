@@ -5,7 +5,7 @@ They cost forward passes, one for each channel, and so show what a gradient is w
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
@@ -16,7 +16,7 @@ from wslib.cam.engine import ClassActivationMap, Pass, find_layout, hooked
 from wslib.cam.targets import Target, each_tensor, target_values
 
 
-class MaskingCAM(ClassActivationMap):
+class MaskingCAM(ClassActivationMap, ABC):
     """The base: channel weights come from `weights`, one image after the other.
 
     `batch_size` masks are asked at once. `channels` keeps only those of the largest
@@ -41,9 +41,6 @@ class MaskingCAM(ClassActivationMap):
                 each = [self._weigh(run, number, i, A[i]) for i in range(len(A))]
                 weights.append(torch.stack(each)[:, :, None, None].expand_as(A))
         return weights
-
-    def combine(self, A: Tensor, g: Tensor) -> Tensor:
-        return (g * A).sum(1)
 
     @abstractmethod
     def weights(

@@ -65,8 +65,5 @@ class Smoothed(ClassActivationMap):
             seen.append(self._scaled(raw, size))
         return [torch.stack(views).mean(0) for views in zip(*seen, strict=True)]
 
-    def combine(self, A: Tensor, g: Tensor) -> Tensor:
-        return self.method.combine(A, g)
-
     def _scaled(self, raw: list[Tensor], size) -> list[Tensor]:
         return [rescale(m.relu() if self.relu else m, size) for m in raw]
