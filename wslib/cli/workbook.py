@@ -9,6 +9,7 @@ import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in
+from wslib.cli.console import fail_if
 from wslib.cli.contents import Contents
 from wslib.workbook.profiles import PROFILES
 
@@ -103,8 +104,7 @@ def check_form(chapters: SomeChapters = None) -> None:
     faults = [fault for path in paths for fault in find_faults(Chapter(path))]
     print(*faults, sep="\n", end="\n" * bool(faults))
     print(f"faults: {len(faults)}")
-    if faults:
-        raise typer.Exit(1)
+    fail_if(faults)
 
 
 @app.command("run")
@@ -310,8 +310,7 @@ def sync_notebooks(
     count = f"{len(pairs)} chapter" + ("s" if len(pairs) != 1 else "")
     left = f", {failed} not" if failed else ""
     print(f"{count}: {done} {'differ' if check else 'synced'}{left}")
-    if failed or (check and done):
-        raise typer.Exit(1)
+    fail_if(failed or (check and done))
 
 
 @app.command("render")
