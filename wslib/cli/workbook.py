@@ -19,7 +19,7 @@ class Steps(Contents):
     chapters = {
         "What `make report` does": ("check", "run", "render"),
         "While you write": ("preview", "sync", "rules"),
-        "For others": ("handout", "summary", "slides", "colab"),
+        "For others": ("handout", "summary", "slides", "colab", "publish"),
         "What was measured on real data": ("record", "headline"),
         "What `make sweep` does": ("sweep",),
     }
@@ -278,6 +278,27 @@ def make_notebooks(
     elif colab_url(course.root, wanted[0].name):
         print("the links in README and book lead to the branch colab; to fill it:")
         print("  wslib workbook colab --branch colab && git push origin colab")
+
+
+@app.command("publish")
+def publish_book(
+    profile: Profile = "sample",
+    edition: EditionName = "",
+    remote: Annotated[str, typer.Option(help="A repository, by name")] = "origin",
+    branch: Annotated[str, typer.Option(help="Of the pages")] = "gh-pages",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Push nothing")] = False,
+) -> None:
+    """Push the finished web book and its notebooks to their branches.
+
+    Nothing in this folder changes. What is published is what is committed: with other
+    changes, and without a book, nothing is pushed.
+
+    \b
+    Example: wslib workbook publish --dry-run
+    """
+    from wslib.workbook.publish import publish
+
+    print(*publish(Path("."), profile, edition, remote, branch, dry_run), sep="\n")
 
 
 @app.command("sync")
