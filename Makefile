@@ -53,7 +53,7 @@ endif
 # These are written whole or not at all, and what stands there is the last good one.
 .PRECIOUS: $(BUILD)/%.ipynb $(BUILD)/%.json $(OUT)/index.html $(OUT)/workbook.pdf
 .SUFFIXES:
-.PHONY: help report chapter pdf summary slides record preview sync colab publish sweep points \
+.PHONY: help report data chapter pdf summary slides record preview sync colab publish sweep points \
         test lint check lab doctor clean distclean FORCE
 
 help: ## list the targets and the variables
@@ -101,6 +101,9 @@ ifneq ($(CH),)
     $(error make report makes the whole book; of one chapter: make pdf CH=$(CH))
   endif
 endif
+
+data: | .venv/.installed ## fetch what PROFILE needs, data and weights: make data PROFILE=full
+	@exec $(WSLIB) workbook fetch $(CHAPTERS) --profile $(PROFILE) $(ASKED)
 
 chapter: $(NOTEBOOKS) ## run one chapter alone: make chapter CH=02 PROFILE=smoke
 	@echo $(NOTEBOOKS)
