@@ -837,7 +837,8 @@ judged = judge(
 costs = {"forward": forward}
 costs |= {name: lambda m=m: m(images[:1], [c]) for name, m in methods.items()}
 on_cpu = torch.device(device).type == "cpu"  # there, what else runs does not count
-took = medians(costs, n_timings, time.process_time if on_cpu else time.perf_counter)
+clock = time.process_time if on_cpu else time.perf_counter
+took = medians(costs, max(n_timings // 3, 1), clock)
 compared = summarise(judged, seed=seed)
 passes = [took[name] / took["forward"] for name in compared["method"]]
 compared.insert(1, "passes", passes)

@@ -824,7 +824,8 @@ Markdown(text)
 #
 # Without a person, only the score can choose a mask and warn of a bad one.
 # @fig-calibration compares the score with the truth, for all masks of the foreground
-# point.
+# point. The expected calibration error [@guo2017] is the mean over the bins of the gap
+# between both, each bin weighted by its masks.
 
 # %%
 #| label: fig-calibration
@@ -846,9 +847,8 @@ figures.Picture(fig, "sam-calibration", vector=True)
 #| echo: false
 bad = main["good"] == 0
 Markdown(
-    "The expected calibration error [@guo2017] is the mean over the bins of the gap "
-    f"between both, each bin weighted by its masks: **{100 * gap:.1f}** points. The "
-    "chosen masks below an IoU of 65 % have a mean score of "
+    f"The expected calibration error is **{100 * gap:.1f}** points. The chosen masks "
+    "below an IoU of 65 % have a mean score of "
     f"{100 * main['score'][bad].mean():.0f} %, the others of "
     f"{100 * main['score'][~bad].mean():.0f} %."
 )
@@ -988,6 +988,9 @@ Markdown(verdicts(claims, table, there))
 
 # %% [markdown] tags=["summary"]
 # ## What failed, and what would improve it
+#
+# @tbl-limits tells what would help most. The scores of @fig-calibration say how good a
+# mask is, not whether it is of the right thing, as they know no classes.
 
 # %% tags=["summary"]
 #| echo: false
@@ -1003,8 +1006,8 @@ order = sorted(lost, key=lost.get, reverse=True)
 changes = 100 * (measured[asked[2]]["iou"] - main["iou"])
 on_shape = measured[asked[2]]["clear"] < 1  # a background point, of the shape itself
 text = (
-    f"By @tbl-limits, {cures[order[0]]} ({losses[order[0]]} points). "
-    f"Next, {cures[order[1]].replace(' most', '')} "
+    f"In this run {cures[order[0]]} ({losses[order[0]]} points). "
+    f"In the second place, {cures[order[1]].replace(' most', '')} "
     f"({losses[order[1]]} points). A choice among the three masks by more than the "
     f"score could win {chosen:.1f} points at the most. "
 )
@@ -1020,11 +1023,7 @@ elif changes.mean() < 0:
         f"Background points cost {-changes.mean():.1f} points, though none of them "
         "lies on a shape; the reason was not examined. "
     )
-Markdown(
-    text
-    + "The scores of @fig-calibration say how good a mask is, not whether it is of "
-    "the right thing, as they know no classes."
-)
+Markdown(text)
 
 # %% [markdown]
 # ## The course's questions

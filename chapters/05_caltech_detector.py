@@ -737,7 +737,7 @@ measured = {name: answer.measure(truth) for name, answer in answers.items()}
 
 # %% tags=["summary", "slide"]
 #| label: tbl-practical
-#| tbl-cap: "All methods on the test set: mean average precision of the three classes at
+#| tbl-cap: "All methods on the test set: mean average precision of the classes at
 #|   IoU 0.5, mean IoU and accuracy with 95 % intervals over pictures, and over
 #|   trainings where there are several; how often the IoU is above 0.7; the box loss."
 every_run = {name: tests.get(name, [frame]) for name, frame in measured.items()}
@@ -829,7 +829,7 @@ gallery("test", [k for _, k in shown], boxes, right, titles, "caltech-best-boxes
 # %% tags=["summary", "slide"]
 #| label: fig-own
 #| fig-cap: "Photographs from elsewhere: what the best network calls them, how sure it
-#|   is, and its box. Vermilion: a wrong class, none of the three, or not known."
+#|   is, and its box. Vermilion: a wrong class, none of the classes, or not known."
 #| fig-alt: "An astronaut, a motorcycle and a cup of coffee, each with a solid box and
 #|   the class that the network gives it."
 strangers, left_out = read_strangers(own, classes=LABELS)
@@ -844,7 +844,7 @@ Picture(draw_one_box_each(images, titles, foreign.boxes, right), "caltech-own")
 #| label: tbl-strangers
 #| tbl-cap: "What each network calls the pictures from elsewhere, and how sure it is."
 columns = {"picture": [stranger.name for stranger in strangers]}
-columns["truth"] = [stranger.label or "none of them" for stranger in strangers]
+columns["truth"] = [stranger.truth for stranger in strangers]
 for name, trained in list(leaders.items())[:5]:
     columns[name] = [said(p) for p in predict(trained.detector, pixels).probabilities]
 Table(pd.DataFrame(columns), "caltech-strangers", note="Photographs.")
@@ -852,7 +852,9 @@ Table(pd.DataFrame(columns), "caltech-strangers", note="Photographs.")
 # %%
 #| echo: false
 wrong, none, good = summaries.describe_strangers(strangers, foreign, LABELS)
-lesson = f"all {len(good)} that show one of the three are named rightly. "
+lesson = (
+    f"the {len(good)} that show one of its {len(LABELS)} classes are named rightly. "
+)
 if wrong:
     lesson = f"here it calls {'; '.join(wrong)}. "
 on_test = 100 * measured[mirrored]["accuracy"].mean()
@@ -870,8 +872,9 @@ Markdown(
     f"On the test set of {source} the best network is right in {on_test:.1f} % of the "
     f"pictures; {lesson}"
     + (f"The best network of this run calls {'; '.join(none)}. " if none else "")
-    + "A softmax must share 1 among three words, whatever it is shown: it cannot say "
-    f"*none*, and how sure it sounds is no measure of being right. {left_out}"
+    + f"A softmax must share 1 among {len(LABELS)} words, whatever it is shown: it "
+    + "cannot say *none*, and how sure it sounds is no measure of being right. "
+    + left_out
 )
 
 # %% [markdown]
