@@ -201,6 +201,7 @@ class Preview:
         self.live.tell(running=running, share=share, problem=problem)
 
     def start_job(self) -> None:
+        """Run the chapters that wait."""
         names, self.waiting = self.waiting, set()
         for name in ("make", *names):
             self.problems.pop(name, None)
@@ -210,6 +211,7 @@ class Preview:
         self.job = Job(self.root, self.build.profile, names, only, self.data)
 
     def finish_job(self) -> None:
+        """Take over what failed; let wait what was edited meanwhile."""
         failures = self.job.failures()
         if "" in failures:
             self.problems["make"] = failures.pop("")
