@@ -141,7 +141,8 @@ def summarise_folder(folder: Path | str) -> dict:
         "splits": {name: len(lists[name]) for name in SPLITS if name in lists},
         "drawn": not found.lists,
         "problems": problems,
-        "advice": _advise({name: tested[name] for name in found.classes}),
+        "advice": _advise({name: tested[name] for name in found.classes})
+        + _without_others(pictures, len(found.annotations)),
     }
 
 
@@ -153,6 +154,13 @@ def _find_undecodable(found: OwnFolder) -> list[str]:
         except (OSError, ValueError) as error:
             problems.append(str(error))
     return problems
+
+
+def _without_others(pictures: dict[str, int], count: int) -> str:
+    """Say which classes no picture is without, by the numbers of their `pictures`."""
+    names = [name for name, number in pictures.items() if number == count]
+    text = f"; every picture shows {', '.join(names)}: nothing to tell that from"
+    return text if names else ""
 
 
 def _advise(tested: dict[str, int]) -> str:
