@@ -164,6 +164,8 @@ def test_a_class_that_every_picture_shows_is_named(folders, tmp_path):
     folder = draw_folder(tmp_path / "own", "CSV", count=8)
     rows = [row for row in (folder / "boxes.csv").open() if not row.startswith("tree")]
     (folder / "boxes.csv").write_text("".join(rows))
+    with pytest.raises(ValueError, match="all objects are ball, expected two classes"):
+        own_pictures(folder)
     advice = summarise_folder(folder)["advice"]
     assert advice.endswith("; every picture shows ball: nothing to tell that from")
 

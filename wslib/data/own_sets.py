@@ -100,8 +100,12 @@ def draw_splits(folder: OwnFolder, seed: int) -> dict[str, list[str]]:
 
 def own_pictures(folder: Path | str) -> Pictures:
     """Read the pictures of a folder with one label and one box each: those of the
-    largest object; what has none is left out. Errors as `read_own_folder`."""
+    largest object; what has none is left out. Errors as `read_own_folder`, and
+    ValueError where all are of one class."""
     found = open_own_folder(folder)
+    if len(found.classes) == 1:
+        text = f"all objects are {found.classes[0]}, expected two classes or more"
+        raise ValueError(f"{found.root}: {text}, to tell them apart")
     notes = {i: note for i, note in found.annotations.items() if note.objects}
     largest = [max(note.objects, key=_area) for note in notes.values()]
     boxes = np.array([thing.box for thing in largest], float) - (1, 1, 0, 0)
