@@ -867,7 +867,7 @@ Markdown(
 )
 
 # %% [markdown]
-# *Results at a glance*, at the end of the book, has beside these what others have
+# *Results at a glance*, at the front of the book, has beside these what others have
 # published, with the source. They trained AlexNet or VGG-16 with the task, on all of
 # VOC2007.
 

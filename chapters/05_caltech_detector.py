@@ -852,9 +852,9 @@ Table(pd.DataFrame(columns), "caltech-strangers", note="Photographs.")
 # %%
 #| echo: false
 wrong, none, good = summaries.describe_strangers(strangers, foreign, LABELS)
-lesson = (
-    f"the {len(good)} that show one of its {len(LABELS)} classes are named rightly. "
-)
+lesson = f"of those from elsewhere, the {len(good)} of its classes are named rightly. "
+if not good:
+    lesson = "of none from elsewhere is it known to show one of its classes. "
 if wrong:
     lesson = f"here it calls {'; '.join(wrong)}. "
 on_test = 100 * measured[mirrored]["accuracy"].mean()
