@@ -88,6 +88,7 @@ def train_detector(
     keep: Path | str | None = None,
     about: dict | None = None,
     desc: str = "training",
+    pause: float = 0.0,
 ) -> pd.DataFrame:
     """Train both heads at once, and the features unless they are frozen; return the
     history, a row an epoch.
@@ -100,9 +101,9 @@ def train_detector(
 
     `box_loss`, `box_weight`: see `wslib.training.losses.DetectorLoss`. `augmentation`:
     "none", "mirror", or "crop", which also crops and stretches (not with frozen
-    features). `keep`, `about` and errors as `wslib.training.fit.fit`; with an `about`
-    that is `about_detector`'s, `load_detector` reads `best.pt`. `rate` says how the
-    learning rate goes, as there.
+    features). `keep`, `about`, `pause` and errors as `wslib.training.fit.fit`; with an
+    `about` that is `about_detector`'s, `load_detector` reads `best.pt`. `rate` says how
+    the learning rate goes, as there.
     """
     kind = frozen_batches if detector.frozen else box_batches
     loss = DetectorLoss(box_loss, box_weight)
@@ -125,6 +126,7 @@ def train_detector(
             {**(about or {}), **settings},
             desc,
             rate=rate,
+            pause=pause,
         )
 
 

@@ -41,6 +41,7 @@ def fit(
     desc: str = "training",
     on_epoch: Callable[[dict[str, float]], object] | None = None,
     rate: str = "cosine",
+    pause: float = 0.0,
 ) -> pd.DataFrame:
     """Train `model` in place and return its history, one row an epoch.
 
@@ -57,10 +58,11 @@ def fit(
     equals of those before; then the earliest. Without `best` these are the last ones.
 
     With a folder `keep`, each epoch leaves `last.pt`, `best.pt` and `history.csv` there
-    (see `wslib.training.runs.Run`; `about` describes the run). Called again in the same
-    way, fit goes on after the last whole epoch, and ends as if it had never stopped, as
-    long as all random numbers are those of PyTorch and of `batches.generator`. More
-    epochs are another run: the cosine cannot be stretched.
+    (see `wslib.training.runs.Run`; `about` describes the run, and within `pause`
+    seconds they are not written again). Called again in the same way, fit goes on after
+    the last epoch that was written, and ends as if it had never stopped, as long as all
+    random numbers are those of PyTorch and of `batches.generator`. More epochs are
+    another run: the cosine cannot be stretched.
 
     `on_epoch(row)` is told each row once it is kept, and when fit goes on, first those
     of the epochs before; see `wslib.training.trackers`. It must draw no random numbers.
@@ -77,7 +79,9 @@ def fit(
     if rate not in RATES:
         raise ValueError(f"rate {rate!r}, expected one of {', '.join(RATES)}")
     schedule = RATES[rate](optimizer, epochs)
-    run = Run(model, optimizer, schedule, batches, epochs, best, keep, about or {})
+    run = Run(
+        model, optimizer, schedule, batches, epochs, best, keep, about or {}, pause
+    )
     run.resume()
     interrupted = False
     tell = (lambda row: None) if on_epoch is None else on_epoch
