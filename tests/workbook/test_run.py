@@ -224,15 +224,15 @@ def test_relative_import_is_followed(project):
     assert project.outputs("01_one") == "43.0"
 
 
-def test_provenance_names_only_what_is_in_the_book(project):
-    project.make("report")
+def test_provenance_names_only_what_is_in_the_book(ready):
+    ready.make("report")
     os.rename(
-        project.root / "build/smoke/02_two.ipynb",
-        project.root / "build/smoke/03_gone.ipynb",
+        ready.root / "build/smoke/02_two.ipynb",
+        ready.root / "build/smoke/03_gone.ipynb",
     )
-    done = project.make("report")
+    done = ready.make("report")
     assert done.returncode == 0, done.stdout
-    page = (project.root / "build/smoke/provenance.qmd").read_text()
+    page = (ready.root / "build/smoke/provenance.qmd").read_text()
     assert "`01_one`" in page and "`02_two`" in page and "03_gone" not in page
 
 
