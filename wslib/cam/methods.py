@@ -72,7 +72,7 @@ class CAM(GradCAM):
 
 
 class HiResCAM(ClassActivationMap):
-    """HiResCAM: the gradient weighs each place by itself, as `combine` of the base does.
+    """HiResCAM: the gradient weighs each place by itself, as the base has it.
 
     `L = sum_k g_k * A_k` (Draelos & Carin 2020,
     https://arxiv.org/abs/2011.08891; their maps have no ReLU: `relu=False`).
