@@ -23,10 +23,8 @@ Part = Annotated[
         help="Of voc2007: {} [default: both]",
     ),
 ]
-BaseUrl = Annotated[str | None, typer.Option(help="Fetch the archives from here")]
-Keep = Annotated[
-    bool, typer.Option("--keep-archives", help="Do not delete them after unpacking")
-]
+BaseUrl = options.option(str | None, "Fetch the archives from here")
+Keep = options.option(bool, "Do not delete them after unpacking", "--keep-archives")
 
 
 @app.callback()

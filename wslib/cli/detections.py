@@ -23,54 +23,43 @@ from wslib.cli.voc import BUILD, IOUS
 
 RECIPE = settings_in("boxes.recipe", "DEFAULT_RECIPE")
 
-Images = Annotated[
-    list[Path] | None,
-    typer.Argument(help="Files, or folders: the images in them; else a split"),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(help="Share of a map's maximum [default: the detector's own]"),
-]
+Images = options.argument(
+    list[Path] | None, "Files, or folders: the images in them; else a split"
+)
+Threshold = options.option(
+    float | None, "Share of a map's maximum [default: the detector's own]"
+)
 Kind = Annotated[
     str | None,
     options.one_of(names_in("boxes.evidence", "KINDS")[::-1], help="Kind of map: {}"),
 ]
-MaxBoxes = Annotated[
+MaxBoxes = options.option(
     int | None,
-    typer.Option(
-        min=1,
-        help="Most boxes in an image [default: "
-        f"{RECIPE['max_boxes']} of each map and threshold]",
-    ),
-]
-AreaPower = Annotated[float, typer.Option(help="Above 0: larger boxes score higher")]
-Second = Annotated[
-    float,
-    typer.Option(help="Weight of boxes at half and twice the threshold, 0 to 1"),
-]
-Masks = Annotated[
-    bool, typer.Option("--masks", help="Refine each map by GrabCut (slow)")
-]
-Out = Annotated[Path | None, typer.Option(help="File to save them in")]
-Thresholds = Annotated[
-    list[float] | None,
-    typer.Option(help="Draw anew around the saved maps; may be repeated"),
-]
+    "Most boxes in an image [default: "
+    f"{RECIPE['max_boxes']} of each map and threshold]",
+    min=1,
+)
+AreaPower = options.option(float, "Above 0: larger boxes score higher")
+Second = options.option(
+    float, "Weight of boxes at half and twice the threshold, 0 to 1"
+)
+Masks = options.option(bool, "Refine each map by GrabCut (slow)", "--masks")
+Out = options.option(Path | None, "File to save them in")
+Thresholds = options.option(
+    list[float] | None, "Draw anew around the saved maps; may be repeated"
+)
 LOWEST = typer.Option(help="Leave boxes with a lower score out")
-Bootstrap = Annotated[
-    int, typer.Option(min=1, max=100_000, help="Bootstrap samples for the intervals")
-]
-Number = Annotated[
-    int, typer.Option("--n", min=1, max=200, help="How many random images")
-]
-OtherImages = Annotated[
-    int, typer.Option(min=0, max=2**32 - 1, help="Another one draws other images")
-]
-Named = Annotated[
-    list[str] | None,
-    typer.Option("--image", help="Draw this one (its id); may be repeated"),
-]
-Png = Annotated[Path, typer.Option(help="PNG to write")]
+Bootstrap = options.option(
+    int, "Bootstrap samples for the intervals", min=1, max=100_000
+)
+Number = options.option(int, "How many random images", "--n", min=1, max=200)
+OtherImages = options.option(
+    int, "Another one draws other images", min=0, max=2**32 - 1
+)
+Named = options.option(
+    list[str] | None, "Draw this one (its id); may be repeated", "--image"
+)
+Png = options.option(Path, "PNG to write")
 
 
 def detect_boxes(

@@ -14,21 +14,13 @@ from wslib.models.published import PUBLISHED
 
 app = typer.Typer(cls=Contents)
 
-Steps = Annotated[
-    int, typer.Option(min=1, help="In rounds of 100; each draws new pictures")
-]
-BatchSize = Annotated[
-    int, typer.Option(min=1, max=1024, help="Pictures in a step, 2 prompts each")
-]
-LearningRate = Annotated[
-    float, typer.Option(min=1e-6, help="At its start; it falls to 0")
-]
-Start = Annotated[
-    Path | None, typer.Option(help="Weights to go on from, instead of random ones")
-]
-WithoutShapes = Annotated[
-    bool, typer.Option("--without-shapes", help="Draw none of the course's shapes")
-]
+Steps = options.option(int, "In rounds of 100; each draws new pictures", min=1)
+BatchSize = options.option(int, "Pictures in a step, 2 prompts each", min=1, max=1024)
+LearningRate = options.option(float, "At its start; it falls to 0", min=1e-6)
+Start = options.option(Path | None, "Weights to go on from, instead of random ones")
+WithoutShapes = options.option(
+    bool, "Draw none of the course's shapes", "--without-shapes"
+)
 
 
 @app.callback()

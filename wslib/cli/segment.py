@@ -7,8 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from wslib.cli import options
 from wslib.cli.choices import names_in
 from wslib.cli.console import (
@@ -28,33 +26,24 @@ TINY = (
     "`wslib sam fetch vit_b`, then the same command with --sam vit_b"
 )
 
-Images = Annotated[
-    list[Path],
-    typer.Argument(help="Files, or folders: the images in them"),
-]
-Target = Annotated[
-    str | None,
-    typer.Option(help="A class of the model [default: the most probable one]"),
-]
-Model = Annotated[
+Images = options.argument(list[Path], "Files, or folders: the images in them")
+Target = options.option(
+    str | None, "A class of the model [default: the most probable one]"
+)
+Model = options.option(
     Path | None,
-    typer.Option(
-        help="A classifier: best.pt, which `wslib voc train --epochs 5` writes, or one "
-        "saved by a chapter "
-        "[default: EfficientNet-Lite0, ImageNet's 1000 classes]"
-    ),
-]
+    "A classifier: best.pt, which `wslib voc train --epochs 5` writes, or one "
+    "saved by a chapter "
+    "[default: EfficientNet-Lite0, ImageNet's 1000 classes]",
+)
 METHODS = names_in("cam", "METHODS")
 Method = Annotated[str, options.one_of(METHODS)]
-Layer = Annotated[
-    list[str] | None,
-    typer.Option(help="Such as stage5 or layer2; may be repeated [default: the last]"),
-]
+Layer = options.option(
+    list[str] | None, "Such as stage5 or layer2; may be repeated [default: the last]"
+)
 
 Sam = Annotated[str, options.one_of(SAMS)]
-SamCheckpoint = Annotated[
-    Path | None, typer.Option(help="Other weights of that network")
-]
+SamCheckpoint = options.option(Path | None, "Other weights of that network")
 Pipeline = Annotated[
     str,
     options.one_of(
@@ -64,18 +53,11 @@ Pipeline = Annotated[
         "+mirror, the mirror image is looked at, too",
     ),
 ]
-Threshold = Annotated[
-    float, typer.Option(help="Share of the map's maximum where the object begins")
-]
-Compare = Annotated[
-    bool,
-    typer.Option(
-        "--compare", help="Draw the maps of all methods, too: NAME_compare.png"
-    ),
-]
-Npy = Annotated[
-    bool, typer.Option("--npy", help="Write the map's numbers, too: NAME_cam.npy")
-]
+Threshold = options.option(float, "Share of the map's maximum where the object begins")
+Compare = options.option(
+    bool, "Draw the maps of all methods, too: NAME_compare.png", "--compare"
+)
+Npy = options.option(bool, "Write the map's numbers, too: NAME_cam.npy", "--npy")
 
 
 def segment_images(

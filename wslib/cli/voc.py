@@ -36,29 +36,23 @@ RECALL = (
 app = typer.Typer(cls=Contents)
 
 Backbone = Annotated[str, options.one_of(names_in("models.classifiers", "NAMES"))]
-Size = Annotated[int, typer.Option(help="Side of the input in pixels")]
-Epochs = Annotated[
-    int, typer.Option(min=0, help="Of fine-tuning; 0 trains the heads only")
-]
+Size = options.option(int, "Side of the input in pixels")
+Epochs = options.option(int, "Of fine-tuning; 0 trains the heads only", min=0)
 Validate = Annotated[
     str | None,
     options.one_of(options.SPLITS, help="Split whose mAP chooses the best epoch"),
 ]
-Longest = Annotated[
-    int, typer.Option(min=1, help="Longer side of the searched image in pixels")
-]
-Saved = Annotated[
-    Path | None,
-    typer.Option("--from", help="Saved ones: the course's .mat, or our .json"),
-]
-Counts = Annotated[
-    list[int], typer.Option(min=1, help="Boxes of an image that count; may be repeated")
-]
-ProposalIous = Annotated[
-    list[float],
-    typer.Option(help="IoU at which a box reaches an object; may be repeated"),
-]
-ProposalsOut = Annotated[Path | None, typer.Option(help="JSON file to save them in")]
+Longest = options.option(int, "Longer side of the searched image in pixels", min=1)
+Saved = options.option(
+    Path | None, "Saved ones: the course's .mat, or our .json", "--from"
+)
+Counts = options.option(
+    list[int], "Boxes of an image that count; may be repeated", min=1
+)
+ProposalIous = options.option(
+    list[float], "IoU at which a box reaches an object; may be repeated"
+)
+ProposalsOut = options.option(Path | None, "JSON file to save them in")
 
 
 @app.callback()
