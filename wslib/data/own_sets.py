@@ -135,7 +135,9 @@ def summarise_folder(folder: Path | str) -> dict:
         "folder": str(found.root),
         "layout": found.layout,
         "pictures": len(found.annotations),
-        "classes": {n: {"pictures": pictures[n], "boxes": boxes[n]} for n in boxes},
+        "classes": {
+            n: {"pictures": pictures[n], "boxes": boxes[n]} for n in found.classes
+        },
         "splits": {name: len(lists[name]) for name in SPLITS if name in lists},
         "drawn": not found.lists,
         "problems": problems,
@@ -159,7 +161,7 @@ def _advise(tested: dict[str, int]) -> str:
     count = tested[name]
     if not count:
         return f"no test picture shows {name}: nothing can be measured of it"
-    text = f"{count} test pictures show {name}, each of them {100 / count:.0f} points"
+    text = f"test pictures of {name}: {count}, each {100 / count:.0f} % of its result"
     if count < FEW:
-        text += ": enough to get through a chapter, too few to tell methods apart"
+        text += "; enough to get through a chapter, too few to tell methods apart"
     return text
