@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -22,6 +21,7 @@ from wslib.cli.console import (
     save_figure,
 )
 from wslib.cli.contents import Contents
+from wslib.cli.options import argument, one_of, option
 
 BUILD = Path("build/caltech")
 AUGMENTATIONS = names_in("practical.views", "AUGMENTATIONS")
@@ -34,57 +34,46 @@ ON_SHEET, THUMB = 48, 240  # pictures, and pixels of the longer side of each
 
 app = typer.Typer(cls=Contents)
 
-Model = options.argument(Path, "best.pt or last.pt, written by `wslib caltech train`")
-Mirrored = options.option(
-    bool, "Look at the mirror image, too (twice as slow)", "--mirrored"
+Model = argument(Path, "best.pt or last.pt, written by `wslib caltech train`")
+Mirrored = option(bool, "Look at the mirror image, too (twice as slow)", "--mirrored")
+Network = one_of(names_in("models.two_heads", "NETWORKS"))
+Dataset = one_of(
+    names_in("data.datasets", "CALTECH_SETS"),
+    help="caltech3, caltech101, rendered (drawn on this machine), or a folder "
+    "of your own pictures, see `wslib data check`",
 )
-Network = Annotated[str, options.one_of(names_in("models.two_heads", "NETWORKS"))]
-Dataset = Annotated[
-    str,
-    options.one_of(
-        names_in("data.datasets", "CALTECH_SETS"),
-        help="caltech3, caltech101, rendered (drawn on this machine), or a folder "
-        "of your own pictures, see `wslib data check`",
-    ),
-]
-Count = options.option(int, "Pictures of the rendered set", min=9)
-Shares = options.option(str, "Shares of the pictures for train, val and test")
-Share = options.option(float, "Of the training set, above 0 and up to 1")
-Epochs = options.option(int, "Times through train", min=1)
-InputSize = options.option(int, "Side of the input in pixels", min=1)
-LearningRate = options.option(float, "At its start; it falls to 0", min=1e-8)
-BoxLoss = Annotated[str, options.one_of(names_in("training.losses", "BOX_LOSSES"))]
-BoxWeight = options.option(float, "Of the box loss beside that of the class", min=0)
-Augmentation = Annotated[
-    str, options.one_of(AUGMENTATIONS, help="none, mirror or crop (also mirrors)")
-]
-Frozen = options.option(bool, "Train the heads only (resnet18, lite0)", "--frozen")
-NoPretrained = options.option(
-    bool, "Without ImageNet weights (as above)", "--no-pretrained"
-)
-Dropout = options.option(
+Count = option(int, "Pictures of the rendered set", min=9)
+Shares = option(str, "Shares of the pictures for train, val and test")
+Share = option(float, "Of the training set, above 0 and up to 1")
+Epochs = option(int, "Times through train", min=1)
+InputSize = option(int, "Side of the input in pixels", min=1)
+LearningRate = option(float, "At its start; it falls to 0", min=1e-8)
+BoxLoss = one_of(names_in("training.losses", "BOX_LOSSES"))
+BoxWeight = option(float, "Of the box loss beside that of the class", min=0)
+Augmentation = one_of(AUGMENTATIONS, help="none, mirror or crop (also mirrors)")
+Frozen = option(bool, "Train the heads only (resnet18, lite0)", "--frozen")
+NoPretrained = option(bool, "Without ImageNet weights (as above)", "--no-pretrained")
+Dropout = option(
     float | None, "In the class head [default: the network's own]", min=0, max=1
 )
-NoBatchNorm = options.option(bool, "For simple, deeper and vgg", "--no-batch-norm")
-Bfloat16 = options.option(bool, "Features in 16 bits, faster on some", "--bfloat16")
-OutOfNetwork = options.option(
+NoBatchNorm = option(bool, "For simple, deeper and vgg", "--no-batch-norm")
+Bfloat16 = option(bool, "Features in 16 bits, faster on some", "--bfloat16")
+OutOfNetwork = option(
     Path | None, "Folder for the results [default: build/caltech/NETWORK]"
 )
-Sets = options.argument(
+Sets = argument(
     list[Path] | None,
     "CSVs, or folders with images/ and annotations/ [default: train.csv, "
     "val.csv and test.csv beside MODEL]",
 )
-Paths = options.argument(
-    list[Path], "CSVs, folders (all pictures below) or single pictures"
-)
-OnlyFailures = options.option(
+Paths = argument(list[Path], "CSVs, folders (all pictures below) or single pictures")
+OnlyFailures = option(
     bool,
     "Only what has a wrong class, or a box with an IoU of 0.7 or less",
     "--only-failures",
 )
-Sheet = options.option(bool, "Also up to 48 of them on one: sheet.png", "--sheet")
-OutOfPredictions = options.option(
+Sheet = option(bool, "Also up to 48 of them on one: sheet.png", "--sheet")
+OutOfPredictions = option(
     Path | None,
     "Folder for the results [default: build/caltech/predictions, or "
     "build/caltech/failures]",

@@ -15,27 +15,28 @@ SPLITS = names_in("data.voc", "SPLITS")
 VOC_SETS = names_in("data.datasets", "VOC_SETS")
 
 
-def one_of(allowed: Iterable[str], *flags: str, help: str = "{}") -> object:
-    """Declare an option that takes one of `allowed`, which the shell completes, and
-    which stand in its help in place of {}."""
-    text = help.replace("{}", list_names(allowed))
-    return typer.Option(*flags, help=text, autocompletion=lambda: [*allowed])
-
-
-def named(allowed: Iterable[str]) -> object:
-    """Declare an argument that is one of `allowed`, as `one_of` does."""
-    names = list_names(allowed)
-    return typer.Argument(help=names, autocompletion=lambda: [*allowed])
-
-
 def option(kind: object, help: str, *flags: str, **limits: object) -> object:
     """Declare the type of an option, what its help says, and its range."""
     return Annotated[kind, typer.Option(*flags, help=help, **limits)]
 
 
-def argument(kind: object, help: str) -> object:
+def argument(kind: object, help: str, **more: object) -> object:
     """Declare the type of an argument, and what its help says."""
-    return Annotated[kind, typer.Argument(help=help)]
+    return Annotated[kind, typer.Argument(help=help, **more)]
+
+
+def one_of(
+    allowed: Iterable[str], *flags: str, help: str = "{}", kind: object = str
+) -> object:
+    """Declare an option that takes one of `allowed`, which the shell completes, and
+    which stand in its help in place of {}."""
+    text = help.replace("{}", list_names(allowed))
+    return option(kind, text, *flags, autocompletion=lambda: [*allowed])
+
+
+def named(allowed: Iterable[str]) -> object:
+    """Declare an argument that is one of `allowed`, as `one_of` does."""
+    return argument(str, list_names(allowed), autocompletion=lambda: [*allowed])
 
 
 def list_names(names: Iterable[str]) -> str:
@@ -44,33 +45,24 @@ def list_names(names: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}"
 
 
-Dataset = Annotated[
-    str,
-    one_of(
-        VOC_SETS,
-        help="voc2007 (photographs), rendered (drawn on this machine), or a folder of "
-        "your own pictures, see `wslib data check`",
-    ),
-]
+Dataset = one_of(
+    VOC_SETS,
+    help="voc2007 (photographs), rendered (drawn on this machine), or a folder of "
+    "your own pictures, see `wslib data check`",
+)
 Rendered = option(str, "Sizes of the drawn splits: train=300,val=100,test=200")
-Split = Annotated[str, one_of(SPLITS)]
+Split = one_of(SPLITS)
 Limit = option(int, "Use only the first so many images; 0: all", min=0)
-ClassName = Annotated[
-    str,
-    one_of(
-        names_in("data.voc", "CLASSES"),
-        "--class",
-        help="One of VOC's 20 classes, or of your own",
-    ),
-]
+ClassName = one_of(
+    names_in("data.voc", "CLASSES"),
+    "--class",
+    help="One of VOC's 20 classes, or of your own",
+)
 Ious = option(list[float], "IoU above which a box is right; may be repeated", "--iou")
-Protocol = Annotated[
-    str,
-    one_of(
-        names_in("metrics.detection", "PROTOCOLS"),
-        help="How AP is computed: {}",
-    ),
-]
+Protocol = one_of(
+    names_in("metrics.detection", "PROTOCOLS"),
+    help="How AP is computed: {}",
+)
 Digits = option(int, "Decimals that are printed", min=0, max=15)
 Json = option(bool, "Print JSON instead of text", "--json")
 DetectorFile = option(
@@ -85,9 +77,7 @@ ClassNames = option(
 Size = option(int | None, "Side of the input in pixels [default: as in training]")
 BatchSize = option(int, "Images in a batch", min=1, max=1024)
 Seed = option(int, "For all random numbers", min=0, max=2**32 - 1)
-Device = Annotated[
-    str, one_of(DEVICES, help="cpu, cuda, or auto: a GPU if there is one")
-]
+Device = one_of(DEVICES, help="cpu, cuda, or auto: a GPU if there is one")
 OutFolder = option(Path, "Folder for the results")
 DetectionsFile = argument(Path, "Written by `wslib voc detect --out`")
 

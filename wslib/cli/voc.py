@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -19,6 +18,7 @@ from wslib.cli.console import (
     save_figure,
 )
 from wslib.cli.contents import Contents
+from wslib.cli.options import one_of, option
 
 BUILD = Path("build/voc")
 IOUS = [0.3, 0.4, 0.5]
@@ -35,24 +35,19 @@ RECALL = (
 
 app = typer.Typer(cls=Contents)
 
-Backbone = Annotated[str, options.one_of(names_in("models.classifiers", "NAMES"))]
-Size = options.option(int, "Side of the input in pixels")
-Epochs = options.option(int, "Of fine-tuning; 0 trains the heads only", min=0)
-Validate = Annotated[
-    str | None,
-    options.one_of(options.SPLITS, help="Split whose mAP chooses the best epoch"),
-]
-Longest = options.option(int, "Longer side of the searched image in pixels", min=1)
-Saved = options.option(
-    Path | None, "Saved ones: the course's .mat, or our .json", "--from"
+Backbone = one_of(names_in("models.classifiers", "NAMES"))
+Size = option(int, "Side of the input in pixels")
+Epochs = option(int, "Of fine-tuning; 0 trains the heads only", min=0)
+Validate = one_of(
+    options.SPLITS, help="Split whose mAP chooses the best epoch", kind=str | None
 )
-Counts = options.option(
-    list[int], "Boxes of an image that count; may be repeated", min=1
-)
-ProposalIous = options.option(
+Longest = option(int, "Longer side of the searched image in pixels", min=1)
+Saved = option(Path | None, "Saved ones: the course's .mat, or our .json", "--from")
+Counts = option(list[int], "Boxes of an image that count; may be repeated", min=1)
+ProposalIous = option(
     list[float], "IoU at which a box reaches an object; may be repeated"
 )
-ProposalsOut = options.option(Path | None, "JSON file to save them in")
+ProposalsOut = option(Path | None, "JSON file to save them in")
 
 
 @app.callback()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from wslib.cli import options
 from wslib.cli.choices import names_in
 from wslib.cli.console import fail_if, resumable
 from wslib.cli.contents import Contents
+from wslib.cli.options import argument, one_of, option
 from wslib.workbook.profiles import PROFILES
 
 
@@ -35,27 +34,35 @@ sweep = typer.Typer(
 app.add_typer(sweep, name="sweep")
 
 DATA_SETS = names_in("data.fetch", "SOURCES")
-Chapters = Annotated[list[Path], typer.Argument(help="Such as chapters/02_*.py")]
-Profile = Annotated[str, options.one_of(PROFILES)]
-SomeChapters = Annotated[
-    list[Path] | None, typer.Argument(help="Such as chapters/02_*.py [default: all]")
-]
-Branch = Annotated[
-    str | None, typer.Option(help="Commit them to this local branch, beside the tree")
-]
-Overrides = Annotated[str, typer.Option("--set", help='Such as "seed=1 epochs=5"')]
-Data = Annotated[
-    str, typer.Option(help="Folder of your own pictures, see `wslib data check`")
-]
-EditionName = Annotated[
-    str,
-    typer.Option(
-        "--edition", help="student: no solutions; teacher: with them, goals and times"
-    ),
-]
-Place = Annotated[Path | None, typer.Option("--build", help="Not build/PROFILE")]
-Over = Annotated[str, typer.Option(help='Such as "seed=0,1,2 input_size=224,448"')]
-Limit = Annotated[int, typer.Option(help="More combinations are a mistake")]
+Chapters = argument(list[Path], "Such as chapters/02_*.py")
+Profile = one_of(PROFILES)
+SomeChapters = argument(list[Path] | None, "Such as chapters/02_*.py [default: all]")
+Branch = option(str | None, "Commit them to this local branch, beside the tree")
+Overrides = option(str, 'Such as "seed=1 epochs=5"', "--set")
+Data = option(str, "Folder of your own pictures, see `wslib data check`")
+EditionName = option(
+    str, "student: no solutions; teacher: with them, goals and times", "--edition"
+)
+Place = option(Path | None, "Not build/PROFILE", "--build")
+Over = option(str, 'Such as "seed=0,1,2 input_size=224,448"')
+Limit = option(int, "More combinations are a mistake")
+Checked = argument(Path, "A checked chapter")
+Finished = argument(Path, "A chapter that was run")
+RecordName = option(str, "Of the record, such as unseen")
+Looks = option(str, "How often these images were seen: never, once ...")
+Remote = option(str, "A repository, by name")
+PagesBranch = option(str, "Of the pages")
+DryRun = option(bool, "Push nothing", "--dry-run")
+Side = one_of(
+    names_in("workbook.pairing", "SIDES"),
+    help="Whose text counts: {}",
+    kind=str | None,
+)
+OnlyCheck = option(bool, "Only say what would be done", "--check")
+OnlyChapter = option(str, "Follow only this one, such as 02", "--chapter")
+Host = option(str, "Where to listen")
+Port = option(int, "The first one to try", min=1, max=65535)
+NoOpen = option(bool, "Do not open the browser", "--no-open")
 
 
 @app.command("check")
@@ -155,7 +162,7 @@ def check_form(chapters: SomeChapters = None) -> None:
 
 @app.command("run")
 def run_chapter(
-    chapter: Annotated[Path, typer.Argument(help="A checked chapter")],
+    chapter: Checked,
     profile: Profile = "sample",
     overrides: Overrides = "",
     data: Data = "",
@@ -262,12 +269,10 @@ def write_slides(chapters: Chapters, profile: Profile = "sample") -> None:
 
 @app.command("record")
 def record_run(
-    chapter: Annotated[Path, typer.Argument(help="A chapter that was run")],
+    chapter: Finished,
     profile: Profile = "full",
-    name: Annotated[str, typer.Option(help="Of the record, such as unseen")] = "",
-    looks: Annotated[
-        str, typer.Option(help="How often these images were seen: never, once ...")
-    ] = "",
+    name: RecordName = "",
+    looks: Looks = "",
     overrides: Overrides = "",
 ) -> None:
     """Keep the tables of a run on real data in report/recorded/.
@@ -330,9 +335,9 @@ def make_notebooks(
 def publish_book(
     profile: Profile = "sample",
     edition: EditionName = "",
-    remote: Annotated[str, typer.Option(help="A repository, by name")] = "origin",
-    branch: Annotated[str, typer.Option(help="Of the pages")] = "gh-pages",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Push nothing")] = False,
+    remote: Remote = "origin",
+    branch: PagesBranch = "gh-pages",
+    dry_run: DryRun = False,
 ) -> None:
     """Push the finished web book and its notebooks to their branches.
 
@@ -350,15 +355,8 @@ def publish_book(
 @app.command("sync")
 def sync_notebooks(
     chapters: SomeChapters = None,
-    keep: Annotated[
-        str | None,
-        options.one_of(
-            names_in("workbook.pairing", "SIDES"), help="Whose text counts: {}"
-        ),
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say what would be done")
-    ] = False,
+    keep: Side = None,
+    check: OnlyCheck = False,
 ) -> None:
     """Bring the edits of chapters and of notebooks to each other.
 
@@ -402,16 +400,10 @@ def render_book(profile: Profile = "sample", edition: EditionName = "") -> None:
 @app.command("preview")
 def preview_book(
     profile: Profile = "sample",
-    only: Annotated[
-        str, typer.Option("--chapter", help="Follow only this one, such as 02")
-    ] = "",
-    host: Annotated[str, typer.Option(help="Where to listen")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The first one to try")
-    ] = 8765,
-    no_open: Annotated[
-        bool, typer.Option("--no-open", help="Do not open the browser")
-    ] = False,
+    only: OnlyChapter = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    no_open: NoOpen = False,
     data: Data = "",
 ) -> None:
     """Show the web book while you write: what is saved is on screen.
