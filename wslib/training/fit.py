@@ -76,7 +76,8 @@ def fit(
     schedule = RATES[rate](optimizer, epochs)
     run = Run(model, optimizer, schedule, batches, epochs, best, keep, about or {})
     run.resume()
-    _go_on(run, loss, validate, desc, on_epoch or (lambda row: None))
+    tell = (lambda row: None) if on_epoch is None else on_epoch
+    _go_on(run, loss, validate, desc, tell)
     model.load_state_dict(run.weights)
     model.eval()
     return pd.DataFrame(run.rows)
