@@ -824,7 +824,8 @@ Markdown(text)
 #
 # Without a person, only the score can choose a mask and warn of a bad one.
 # @fig-calibration compares the score with the truth, for all masks of the foreground
-# point.
+# point. The expected calibration error [@guo2017] is the mean over the bins of the gap
+# between both, each bin weighted by its masks.
 
 # %%
 #| label: fig-calibration
@@ -846,9 +847,8 @@ figures.Picture(fig, "sam-calibration", vector=True)
 #| echo: false
 bad = main["good"] == 0
 Markdown(
-    "The expected calibration error [@guo2017] is the mean over the bins of the gap "
-    f"between both, each bin weighted by its masks: **{100 * gap:.1f}** points. The "
-    "chosen masks below an IoU of 65 % have a mean score of "
+    f"The expected calibration error is **{100 * gap:.1f}** points. The chosen masks "
+    "below an IoU of 65 % have a mean score of "
     f"{100 * main['score'][bad].mean():.0f} %, the others of "
     f"{100 * main['score'][~bad].mean():.0f} %."
 )

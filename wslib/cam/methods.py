@@ -72,7 +72,7 @@ class CAM(GradCAM):
 
 
 class HiResCAM(ClassActivationMap):
-    """HiResCAM: the gradient weighs each place by itself, as the base has it.
+    """HiResCAM: the gradient weighs each place by itself, as the base does.
 
     `L = sum_k g_k * A_k` (Draelos & Carin 2020,
     https://arxiv.org/abs/2011.08891; their maps have no ReLU: `relu=False`).
