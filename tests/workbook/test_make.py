@@ -263,3 +263,16 @@ def test_nothing_runs_on_when_make_alone_is_ended(project, number):
     done = project.make("chapter", "CH=02")
     assert done.returncode == 0 and "waiting" not in done.stdout, done.stdout
     assert not (project.root / "build/smoke/.02_two").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_runs_on_when_nobody_reads_any_more(project, number):
+    """As Ctrl-C in `make chapter | tee log`, which ends tee as well."""
+    project.edit("chapters/02_two.py", "numbers =", SLOW.replace("8", "600"))
+    make = start(project, "chapter", "CH=02")
+    wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
+    time.sleep(1)
+    make.stdout.close()
+    os.killpg(make.pid, number)
+    make.wait(30)
+    wait_for(lambda: not running(project), 20)
