@@ -200,6 +200,9 @@ class Preview:
         self.codes = {name: self.code(name) for name in names}
         only = next(iter(names)) if len(names) == 1 else self.only
         self.job = Job(self.root, self.build.profile, names, only)
+        os.environ[MAKE] = str(
+            self.job.pid
+        )  # its turn is ours: none waits for the other
 
     def finish_job(self) -> None:
         failures = self.job.failures()
@@ -207,7 +210,8 @@ class Preview:
             self.problems["make"] = failures.pop("")
             self.blocked = set(self.job.names)
         self.problems |= failures
-        self.job, edited, self.edited = None, self.edited, set()
+        self.forget_job()
+        edited, self.edited = self.edited, set()
         for name in edited - failures.keys() - self.blocked:
             self.needs_run(name)
         self.assemble()
@@ -215,12 +219,17 @@ class Preview:
     def stop_job(self) -> None:
         self.job.stop()
         self.waiting |= set(self.job.names)
+        self.forget_job()
+
+    def forget_job(self) -> None:
         self.job = None
+        os.environ.pop(MAKE, None)
 
     def close(self) -> None:
         """Leave nothing behind that runs or lies about."""
         if self.job:
             self.job.stop()
+            self.forget_job()
         self.maker.close()
 
     def chapter(self, name: str) -> Chapter:
