@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wslib.workbook.book import RenderError
 from wslib.workbook.glyphs import more_fonts
+from wslib.workbook.paper import lay_out, squeeze
 from wslib.workbook.stage import Stage
 
 PROBLEM = "problem: "  # what the filter puts before each thing to mend
@@ -109,6 +110,7 @@ def make_html(staged: Stage, target: Path, *, embed: bool = True) -> None:
 def _make_pdf(staged: Stage, target: Path) -> None:
     import typst
 
+    staged = lay_out(staged, staged.folder.with_name("pdf"))
     text = staged.folder / "book.typ"
     run_pandoc(staged, text, "typst", "template.typ", "--syntax-highlighting=idiomatic")
     fonts = more_fonts(staged)
@@ -121,6 +123,7 @@ def _make_pdf(staged: Stage, target: Path) -> None:
         place = re.search(r"book\.typ:(\d+):", error.diagnostic)
         here = f", near: {lines[int(place[1]) - 1][:200]}" if place else ""
         raise RenderError(f"typst: {error.message}{here}") from None
+    squeeze(target)
 
 
 def run_pandoc(
