@@ -58,5 +58,21 @@ def test_a_picture_of_few_colours_loses_nothing():
 
 
 def test_outlines_are_short_and_glyphs_keep_their_scale():
-    drawn = b'<path d="M 1.23456 2 \nL 3 4.5 \nz\n" transform="scale(0.015625)"/>'
-    assert svg.trim(drawn) == b'<path d="M 1.23 2 L 3 4.5 z " transform="scale(0.015625)"/>'
+    drawn = b"""<!-- two -->
+     <path d="M 1.23456 2
+L 3 4.5
+z
+M 10 10
+Q 11 12 13 1e-05
+" transform="scale(0.015625)"/>"""
+    short = b'd="m1.2 2l1.8 2.5zm8.8 8q1 2 3 -10" transform="scale(0.015625)"'
+    assert svg.trim(b"<g>\n  " + drawn) == b"<g>\n<path " + short + b"/>"
+
+
+def test_the_outline_of_a_mask_has_corners_and_no_steps(tmp_path, monkeypatch):
+    monkeypatch.setenv("WSLIB_BUILD", str(tmp_path))
+    y, x = np.mgrid[:300, :400]
+    fig, [axis] = figures.image_grid([np.zeros((300, 400))], columns=1)
+    figures.draw_mask(axis, (x - 200) ** 2 + (y - 150) ** 2 < 100**2)
+    picture = svg.RASTER.sub(b"", figures.Picture(fig, "mask").data)
+    assert b"#e69f00" in picture and len(picture) < 7_000

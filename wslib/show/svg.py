@@ -26,7 +26,8 @@ PAPER = (
 )
 
 RASTER = re.compile(rb"data:image/\w+;base64,([A-Za-z0-9+/=\s]+)")
-OUTLINE = re.compile(rb' d="[^"]*"')
+OUTLINE = re.compile(rb' d="([MLQCz\d\s.e-]*)"')  # of places, as matplotlib has them
+STROKE = re.compile(r"([MLQCz])([^MLQCz]*)")
 
 
 def pack(svg: bytes, ways: tuple[dict, dict] = WEB) -> bytes:
@@ -51,11 +52,19 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def trim(svg: bytes) -> bytes:
-    """Write outlines in hundredths of a point and in one line each, and nothing that is
+    """Write outlines in tenths of a point, each from the one before, and nothing that is
     not drawn: no comments, no indentation."""
-
-    def short(outline: re.Match) -> bytes:
-        return b" ".join(re.sub(rb"(\.\d\d)\d+", rb"\1", outline[0]).split())
-
-    drawn = OUTLINE.sub(lambda outline: b" " + short(outline), svg)
+    drawn = OUTLINE.sub(lambda found: b' d="%s"' % _short(found[1]), svg)
     return re.sub(rb"\n\s*(?:<!--.*?-->\s*)?", b"\n", drawn)
+
+
+def _short(outline: bytes) -> bytes:
+    """The outline in steps instead of places."""
+    steps, at, start = [], [0.0, 0.0], [0.0, 0.0]
+    for command, numbers in STROKE.findall(outline.decode()):
+        places = [round(float(number), 1) for number in numbers.split()]
+        moves = (f"{round(x - at[k % 2], 1):g}" for k, x in enumerate(places))
+        steps.append(command.lower() + " ".join(moves))
+        at = places[-2:] or start
+        start = at if command == "M" else start
+    return "".join(steps).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,8 @@ def squeeze(pdf: Path) -> None:
     are thousands of them, which tell a screen reader what is what."""
     import pikepdf
 
-    together = pikepdf.ObjectStreamMode.generate
-    with pikepdf.open(pdf, allow_overwriting_input=True) as document:
-        document.save(pdf, object_stream_mode=together, recompress_flate=True)
+    together, content = pikepdf.ObjectStreamMode.generate, pdf.read_bytes()
+    with pikepdf.open(io.BytesIO(content)) as document:
+        packed = io.BytesIO()
+        document.save(packed, object_stream_mode=together, recompress_flate=True)
+    pdf.write_bytes(packed.getvalue())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wslib.workbook.paper import lay_out, squeeze
 from wslib.workbook.retouch import retouch
+from wslib.workbook.slim import slim
 from wslib.workbook.stage import PICTURES, Stage, write_project
 
 OLDEST = (1, 9)  # the first that makes books through Typst
@@ -58,6 +59,7 @@ def make(staged: Stage, paper: Stage, folder: Path, program: str) -> None:
     shutil.copytree(web / OUTPUT, folder, dirs_exist_ok=True)
     shutil.copy(pdf / OUTPUT / "workbook.pdf", folder)
     retouch(folder)
+    slim(folder)
 
 
 def _make_pdf(staged: Stage, folder: Path, program: str) -> None:

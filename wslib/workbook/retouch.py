@@ -19,7 +19,7 @@ CHAPTER = re.compile(
     r"(?:Appendix ([A-Z]) — |(\d+)&nbsp; )[^<]*(?=</span>)"
 )
 SEARCH = """<script>
-if (location.protocol === "file:") {
+{
   const ask = window.fetch;
   window.fetch = (address, ...rest) => !String(address).endsWith("search.json")
     ? ask(address, ...rest)
@@ -47,6 +47,7 @@ def retouch(output: Path) -> None:
     if index.is_file():
         script = f"window.searchIndex = {index.read_text('utf-8')};\n"
         (output / "search.json.js").write_text(script, "utf-8")
+        index.unlink()
 
 
 def _number(reference: re.Match) -> str:
