@@ -33,7 +33,10 @@ CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
 BOOK      := $(wildcard *.qmd CITATION.cff) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.* report/teacher/*)
-PIP_CPU   := $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
+NEEDED    := requirements$(if $(filter cpu,$(TORCH)),-cpu).txt
+# uv is quicker, where it is, and here looks into all indexes, as pip does.
+PIP        = $(if $(shell command -v uv),uv pip install --python .venv/bin/python \
+               --index-strategy unsafe-best-match,.venv/bin/python -m pip install)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 CHECK      = $(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) $(ASKED) --build $(BUILD)
 ASKED      = --set "$$SET" --data "$$DATA"
@@ -50,7 +53,7 @@ endif
 # These are written whole or not at all, and what stands there is the last good one.
 .PRECIOUS: $(BUILD)/%.ipynb $(BUILD)/%.json $(OUT)/index.html $(OUT)/workbook.pdf
 .SUFFIXES:
-.PHONY: help report chapter pdf summary slides record preview sync colab sweep points \
+.PHONY: help report data chapter pdf summary slides record preview sync colab publish sweep points \
         test lint check lab doctor clean distclean FORCE
 
 help: ## list the targets and the variables
@@ -99,6 +102,9 @@ ifneq ($(CH),)
   endif
 endif
 
+data: | .venv/.installed ## fetch what PROFILE needs, data and weights: make data PROFILE=full
+	@exec $(WSLIB) workbook fetch $(CHAPTERS) --profile $(PROFILE) $(ASKED)
+
 chapter: $(NOTEBOOKS) ## run one chapter alone: make chapter CH=02 PROFILE=smoke
 	@echo $(NOTEBOOKS)
 
@@ -142,7 +148,7 @@ $(filter-out $(RULES:.d=.ipynb),$(NOTEBOOKS)): FORCE
 # ------------------------------------------------------------------------ the editors
 
 preview: | .venv/.installed ## the book in the browser, renewed when you save [CH=02]
-	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter "$(CH)")
+	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter "$(CH)") --data "$$DATA"
 
 sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other [KEEP=chapter]
 	@$(WSLIB) workbook sync $(if $(CH),$(CHAPTERS)) $(if $(KEEP),--keep $(KEEP))
@@ -150,6 +156,10 @@ sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other [
 colab: | .venv/.installed ## notebooks that run when uploaded: build/colab/ [CH=04]
 	@$(WSLIB) workbook colab $(CHAPTERS) --profile $(PROFILE)
 	@echo "to upload at https://colab.research.google.com, or to open in any Jupyter"
+
+publish: report colab ## the book to the branch gh-pages, its notebooks to colab [DRY=1]
+	@$(WSLIB) workbook publish --profile $(PROFILE) $(if $(EDITION),--edition $(EDITION)) \
+	  $(if $(REMOTE),--remote "$(REMOTE)") $(if $(DRY),--dry-run)
 
 # ------------------------------------------------------------------------ the sweeps
 
@@ -196,28 +206,28 @@ clean: ## remove what was made for PROFILE
 distclean: ## remove all that was made, .venv too
 	rm -rf build report/_output .venv
 
-.venv/.installed: requirements.txt pyproject.toml $(if $(GONE),FORCE)
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
-	  "this is Python %d.%d, it takes 3.11 or later: make PYTHON=python3.12" % v[:2])'
-	@echo "installing what requirements.txt pins into .venv: some minutes, several GB"
-	@echo "without a GPU: stop it, and say make TORCH=cpu ... for the small build of PyTorch"
+.venv/.installed: $(sort requirements.txt $(NEEDED)) pyproject.toml $(if $(GONE),FORCE)
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 15) and \
+	  "this is Python %d.%d, it takes 3.11 to 3.14: make PYTHON=python3.12" % v[:2])'
+	@echo "installing what $(NEEDED) pins into .venv: $(if $(filter cpu,$(TORCH)),about 1 GB,several GB)"
+	@$(if $(filter cpu,$(TORCH)),,echo "without a GPU: stop it, and say make TORCH=cpu ...")
 	$(PYTHON) -m venv $(if $(GONE),--clear) .venv
-	.venv/bin/python -m pip install $(PIP_CPU) --requirement requirements.txt
-	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	$(PIP) --requirement $(NEEDED)
+	$(PIP) --quiet --no-deps --editable .
 	@touch $@
 
 .venv/.lab: requirements-lab.txt .venv/.installed
-	.venv/bin/python -m pip install --requirement requirements-lab.txt
+	$(PIP) --requirement requirements-lab.txt
 	@touch $@
 
 .venv/.tested: requirements-test.txt .venv/.installed
-	.venv/bin/python -m pip install --quiet --no-deps --requirement requirements-test.txt
+	$(PIP) --quiet --no-deps --requirement requirements-test.txt
 	@touch $@
 
 # Quarto is tried once. Without it, the renderer that wslib brings makes the same book.
 .venv/.quarto: requirements-quarto.txt | .venv/.installed
 	@command -v quarto >/dev/null || \
-	  .venv/bin/python -m pip install --quiet --requirement $< >/dev/null 2>&1 || \
+	  $(PIP) --quiet --requirement $< >/dev/null 2>&1 || \
 	  echo "Quarto could not be installed; going on with the built-in renderer"
 	@touch $@
 

@@ -9,6 +9,7 @@ import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in
+from wslib.cli.console import fail_if, resumable
 from wslib.cli.contents import Contents
 from wslib.workbook.profiles import PROFILES
 
@@ -17,9 +18,9 @@ class Steps(Contents):
     """The commands, by what they are for."""
 
     chapters = {
-        "What `make report` does": ("check", "run", "render"),
+        "What `make report` does": ("fetch", "check", "run", "render"),
         "While you write": ("preview", "sync", "rules"),
-        "For others": ("handout", "summary", "slides", "colab"),
+        "For others": ("handout", "summary", "slides", "colab", "publish"),
         "What was measured on real data": ("record", "headline"),
         "What `make sweep` does": ("sweep",),
     }
@@ -33,6 +34,7 @@ sweep = typer.Typer(
 )
 app.add_typer(sweep, name="sweep")
 
+DATA_SETS = names_in("data.fetch", "SOURCES")
 Chapters = Annotated[list[Path], typer.Argument(help="Such as chapters/02_*.py")]
 Profile = Annotated[str, options.one_of(PROFILES)]
 SomeChapters = Annotated[
@@ -64,19 +66,64 @@ def check_chapters(
     data: Data = "",
     place: Place = None,
 ) -> None:
-    """Check the parameters of chapters; nothing is executed.
+    """Check the parameters of chapters, and that their data are here.
+
+    Nothing is executed, and nothing fetched.
 
     \b
     Example: wslib workbook check chapters/*.py --set "seed=1"
     """
+    found = _find_downloads(chapters, profile, overrides, data, place)
+    if lacking := "; ".join(str(one) for one in found if not one.here):
+        one = f" CH={chapters[0].name[:2]}" if len(chapters) == 1 else ""
+        settings = f' SET="{overrides}"' if overrides else ""
+        how = f"make data PROFILE={profile}{one}{settings}"
+        raise FileNotFoundError(f"not here: {lacking}; to fetch it: {how}")
+
+
+@app.command("fetch")
+def fetch_for_chapters(
+    chapters: Chapters,
+    profile: Profile = "full",
+    overrides: Overrides = "",
+    data: Data = "",
+) -> None:
+    """Fetch the data sets and the weights that chapters need.
+
+    Says first how much it is and what is free, and asks nothing. After an interruption
+    the same command goes on where it stopped.
+
+    \b
+    Example: wslib workbook fetch chapters/*.py --profile full
+    """
+    from wslib.models.downloads import fetch_downloads
+
+    with resumable():
+        found = _find_downloads(chapters, profile, overrides, data)
+        fetch_downloads(found)
+        print(f"PROFILE={profile}: all that it needs is here")
+
+
+def _find_downloads(
+    chapters: list[Path], profile: str, overrides: str, data: str, place=None
+) -> list:
+    """Check the parameters of chapters; find what these name on the network."""
+    from wslib.models.published import HUB, PUBLISHED
     from wslib.workbook.build import Build
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.params import parse_overrides
+    from wslib.workbook.profiles import named, splits
     from wslib.workbook.settings import check
 
     build = Build(profile, place=place)
     wanted = [Chapter(path) for path in chapters]
-    check(wanted, build, parse_overrides(overrides), data, _classes_in)
+    values = check(wanted, build, parse_overrides(overrides), data, _classes_in)
+    names = {name: None for one in values for name in named(one)}
+    if not names.keys() & {*DATA_SETS, *HUB, *PUBLISHED}:
+        return []
+    from wslib.models.downloads import find_downloads
+
+    return find_downloads(names, [name for one in values for name in splits(one)])
 
 
 def _classes_in(folder: str) -> tuple[str, ...]:
@@ -102,9 +149,8 @@ def check_form(chapters: SomeChapters = None) -> None:
     paths = chapters or sorted(Path("chapters").glob("*.py"))
     faults = [fault for path in paths for fault in find_faults(Chapter(path))]
     print(*faults, sep="\n", end="\n" * bool(faults))
-    print(f"{len(paths)} chapters, {len(faults)} faults")
-    if faults:
-        raise typer.Exit(1)
+    print(f"faults: {len(faults)}")
+    fail_if(faults)
 
 
 @app.command("run")
@@ -280,6 +326,27 @@ def make_notebooks(
         print("  wslib workbook colab --branch colab && git push origin colab")
 
 
+@app.command("publish")
+def publish_book(
+    profile: Profile = "sample",
+    edition: EditionName = "",
+    remote: Annotated[str, typer.Option(help="A repository, by name")] = "origin",
+    branch: Annotated[str, typer.Option(help="Of the pages")] = "gh-pages",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Push nothing")] = False,
+) -> None:
+    """Push the finished web book and its notebooks to their branches.
+
+    Nothing in this folder changes. What is published is what is committed: with other
+    changes, and without a book, nothing is pushed.
+
+    \b
+    Example: wslib workbook publish --dry-run
+    """
+    from wslib.workbook.publish import publish
+
+    print(*publish(Path("."), profile, edition, remote, branch, dry_run), sep="\n")
+
+
 @app.command("sync")
 def sync_notebooks(
     chapters: SomeChapters = None,
@@ -310,8 +377,7 @@ def sync_notebooks(
     count = f"{len(pairs)} chapter" + ("s" if len(pairs) != 1 else "")
     left = f", {failed} not" if failed else ""
     print(f"{count}: {done} {'differ' if check else 'synced'}{left}")
-    if failed or (check and done):
-        raise typer.Exit(1)
+    fail_if(failed or (check and done))
 
 
 @app.command("render")
@@ -346,6 +412,7 @@ def preview_book(
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Do not open the browser")
     ] = False,
+    data: Data = "",
 ) -> None:
     """Show the web book while you write: what is saved is on screen.
 
@@ -357,4 +424,4 @@ def preview_book(
     """
     from wslib.workbook.preview import preview
 
-    preview(Path("."), profile, only, host, port, not no_open)
+    preview(Path("."), profile, only, host, port, not no_open, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 PROFILES = ("smoke", "sample", "full")
@@ -23,9 +24,20 @@ def _needs(folder: Path) -> set[str]:
     """Gather what the parameters of a profile choose among."""
     from wslib.workbook.params import read_yaml
 
-    needed = set()
-    for file in folder.glob("*.yml"):
-        for name, value in read_yaml(file).items():
-            if name in CHOICES or name.endswith("backbone"):
-                needed.update(map(str, value if isinstance(value, list) else [value]))
-    return needed
+    return {name for file in folder.glob("*.yml") for name in named(read_yaml(file))}
+
+
+def named(parameters: Mapping) -> Iterator[str]:
+    """Yield the values of parameters that name data sets and weights; not the backbone
+    X_backbone where X_pretrained is off."""
+    for name, value in parameters.items():
+        trained = parameters.get(name.replace("backbone", "pretrained"))
+        if name in CHOICES or (name.endswith("backbone") and trained is not False):
+            yield from map(str, value if isinstance(value, list) else [value])
+
+
+def splits(parameters: Mapping) -> Iterator[str]:
+    """Yield the splits of its data set that a chapter with these parameters reads."""
+    for name, value in parameters.items():
+        if name.endswith("_split"):
+            yield value
