@@ -111,9 +111,7 @@ def part_solutions(markdown: str) -> tuple[str, str]:
         fence = FENCE.match(line.rstrip())
         if depth == 0 and fence and (found := SOLUTIONS.search(line)):
             depth = 1
-            solutions.append(
-                "\n" if found[1] == "Solutions" else SOLUTION % found[1]
-            )
+            solutions.append("\n" if found[1] == "Solutions" else SOLUTION % found[1])
         elif depth == 0:
             rest.append(line)
         else:
