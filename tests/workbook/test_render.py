@@ -52,7 +52,9 @@ $$
 y_c = \\sum_k W_{ck} A_k \\odot g \\cap h
 $$ {#eq-cam}
 
-More of @eq-cam; @selvaraju2017 said so. It is -0.5 of 3 x 4 and 9 %. A wall of text.[^n]
+More of @eq-cam; @selvaraju2017 said so. It is -0.5 of 3 x 4 and 9 %.
+
+A wall of text.[^n]
 
 [^n]: A note.
 

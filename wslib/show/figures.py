@@ -74,7 +74,7 @@ def use_house_style() -> None:
 
 
 class Picture:
-    """A finished figure that a notebook shows as SVG, with photographs at 240 dpi in it.
+    """A finished figure that a notebook shows as SVG, photographs at 240 dpi within.
 
     It is saved at once to `$WSLIB_BUILD/figures/NAME.svg` (`build/interactive` by
     default); a chapter that runs as a plain script says so. The same figure gives the

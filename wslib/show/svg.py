@@ -52,8 +52,8 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def trim(svg: bytes) -> bytes:
-    """Write outlines in tenths of a point, each from the one before, and nothing that is
-    not drawn: no comments, no indentation."""
+    """Write outlines in tenths of a point, as steps, and nothing that is not drawn: no
+    comments, no indentation."""
     drawn = OUTLINE.sub(lambda found: b' d="%s"' % _short(found[1]), svg)
     return re.sub(rb"\n\s*(?:<!--.*?-->\s*)?", b"\n", drawn)
 

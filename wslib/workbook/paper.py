@@ -23,8 +23,8 @@ def lay_out(staged: Stage, folder: Path) -> Stage:
 
 
 def squeeze(pdf: Path) -> None:
-    """Pack the small objects of the PDF together. Typst writes each by itself, and there
-    are thousands of them, which tell a screen reader what is what."""
+    """Pack the small objects of the PDF together. Typst writes each by itself, and
+    there are thousands of them, which tell a screen reader what is what."""
     import pikepdf
 
     together, content = pikepdf.ObjectStreamMode.generate, pdf.read_bytes()
