@@ -234,7 +234,7 @@ for axis, (title, values) in zip(
         colour = "black" if value > 0.6 * values.max() else "white"
         text = f"{value:.1f}" if title == "logits" else f"{100 * value:.0f}"
         axis.text(j, i, text, color=colour, ha="center", va="center", fontsize=7)
-figures.Picture(fig, "weak-gradient", vector=True)
+figures.Picture(fig, "weak-gradient")
 
 # %% [markdown]
 # ### The parts of the program (question 1.1)
@@ -371,7 +371,7 @@ for level, name in ((np.log(2), "1/2"), (blind, "frequencies")):
     axes[0, 0].axhline(level, color=figures.GREY, linewidth=0.8, linestyle=":")
     place = (len(steps["max"]), level)
     axes[0, 0].annotate(name, place, va="bottom", ha="right", fontsize=8)
-figures.Picture(fig, "weak-steps", vector=True)
+figures.Picture(fig, "weak-steps")
 
 # %%
 #| echo: false
@@ -420,7 +420,7 @@ for axis, title, pair in zip(axes[0], titles, columns.items(), strict=True):
     axis.set(title=title, xlabel="epoch")
     axis.grid(True)
 axes[0, 0].legend()
-figures.Picture(fig, "weak-curves", vector=True)
+figures.Picture(fig, "weak-curves")
 
 # %%
 #| echo: false
@@ -711,7 +711,7 @@ titles = ("loss", "mAP of the boxes, %", "AP of classes, %")
 for axis, title in zip(axes[0], titles, strict=True):
     axis.set(title=title, ylim=(0, None))
 axes[0, 2].legend(fontsize=6, ncols=2)
-figures.Picture(fig, "weak-wsddn-curves", vector=True)
+figures.Picture(fig, "weak-wsddn-curves")
 
 # %% [markdown]
 # @fig-weak-first-last shows the two best boxes of a class after the first and after the

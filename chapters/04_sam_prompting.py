@@ -841,7 +841,7 @@ line = {"masks": (bins["score"], bins["iou"])}
 figures.draw_lines(axes[0, 0], line, "score", "measured IoU", marker="o")
 axes[0, 1].hist(main["iou"], np.linspace(0, 1, 21), color=figures.TEAL)
 axes[0, 1].set(xlabel="IoU of the chosen mask", ylabel="pictures")
-figures.Picture(fig, "sam-calibration", vector=True)
+figures.Picture(fig, "sam-calibration")
 
 # %%
 #| echo: false
