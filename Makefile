@@ -149,7 +149,7 @@ $(filter-out $(RULES:.d=.ipynb),$(NOTEBOOKS)): FORCE
 # ------------------------------------------------------------------------ the editors
 
 preview: | .venv/.installed ## the book in the browser, renewed when you save [CH=02]
-	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter "$(CH)")
+	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter "$(CH)") --data "$$DATA"
 
 sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other [KEEP=chapter]
 	@$(WSLIB) workbook sync $(if $(CH),$(CHAPTERS)) $(if $(KEEP),--keep $(KEEP))

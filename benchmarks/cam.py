@@ -16,11 +16,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -179,12 +179,11 @@ def quiet():
 
 
 def measure(runs: Runs, repeats: int) -> np.ndarray:
-    """Seconds (repeats, contestants), after one round to warm up."""
+    """Seconds (repeats, contestants), after one round to warm up; in random order."""
     times = np.zeros((repeats + 1, len(runs)))
-    calls = list(runs.values())
+    calls, order = list(runs.values()), np.random.default_rng(0)
     for i in range(repeats + 1):
-        for step in range(len(calls)):
-            j = (i + step) % len(calls)  # each round begins with another one
+        for j in order.permutation(len(calls)):  # nobody always follows the same one
             start = time.perf_counter()
             calls[j]()
             times[i, j] = time.perf_counter() - start
@@ -192,10 +191,22 @@ def measure(runs: Runs, repeats: int) -> np.ndarray:
 
 
 def memory(run: Callable[[], object]) -> float:
-    """MiB by which the process grows at most while it runs once."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """MiB by which the process grows at most while it runs once; NaN off Linux.
+
+    The kernel's high-water mark of this program alone: `ru_maxrss` would begin at the
+    parent's.
+    """
+    before = _peak()
     run()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return (_peak() - before) / 1024
+
+
+def _peak() -> float:
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return float("nan")
+    return float(status.split("VmHWM:")[1].split()[0])  # kB
 
 
 def memory_alone(name: str, options: argparse.Namespace) -> float:

@@ -293,7 +293,8 @@ from wslib.boxes.recipe import Recipe, best_threshold, select_steps, sweep_thres
 
 train_truth = voc.ground_truth(train_ids, class_name)
 sure = np.argsort(-aside.probabilities()[:, target], kind="stable")
-rows = [k for k in sure if len(train_truth[train_ids[k]]) == 1][:9:3]
+things = [len(train_truth[i]) for i in train_ids]
+rows = sorted((k for k in sure if things[k]), key=lambda k: things[k] > 1)[:9:3]
 image = voc.image(train_ids[rows[0]])
 heatmap = aside.class_maps(target, "gradcam").heatmap(rows[0])
 levels = (0.6, 0.3, 0.1)

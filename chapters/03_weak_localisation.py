@@ -288,7 +288,8 @@ if localizer_backbone != "efficientnet_lite0":
 
 # %% [markdown]
 # *How many places (question 1.2)?* The map is what is left of the image after
-# all strides, less one place on each side for the convolution without padding.
+# all strides, less one place on each side for the convolution without padding. The
+# course takes AlexNet [@krizhevsky2012].
 
 # %%
 #| echo: false
@@ -297,7 +298,7 @@ course = build_localizer("alexnet", len(CLASSES), pretrained=False).places(blank
 here = build_localizer(localizer_backbone, len(CLASSES), pretrained=False)
 places = here.places(torch.zeros(1, 3, input_size, input_size)).shape[2:]
 Markdown(
-    f"The course's AlexNet [@krizhevsky2012] makes **{course.shape[2]} x "
+    f"The course's AlexNet makes **{course.shape[2]} x "
     f"{course.shape[3]}** places of 512 x 512 pixels. Here {localizer_backbone} makes "
     f"{places[0]} x {places[1]} of {input_size} x {input_size}."
 )

@@ -391,11 +391,24 @@ local function emit_div(div)
   return nil
 end
 
+-- No line ends between a number and its per cent sign.
+local function glue_percent(inlines)
+  for i = 2, #inlines - 1 do
+    local before, gap, sign = inlines[i - 1], inlines[i], inlines[i + 1]
+    if (gap.t == 'Space' or gap.t == 'SoftBreak') and sign.t == 'Str'
+        and sign.text:match('^%%') and stringify(before):match('%d$') then
+      inlines[i] = pandoc.Str('\u{a0}')
+    end
+  end
+  return inlines
+end
+
 local emit_floats = { Div = emit_div }
 local emit_rest = {
   Header = format.Header, Table = format.Table, CodeBlock = format.CodeBlock,
   Image = format.Image, Span = format.Span, Math = format.Math, Code = format.Code,
-  Para = format.Para,
+  Para = format.Para, DefinitionList = format.DefinitionList, Str = format.Str,
+  Inlines = glue_percent,
 }
 
 -- The book ----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from skimage import data
+from torch import nn
 
 from wslib.cam import CAM, GradCAM
 from wslib.models.classifiers import (
@@ -17,6 +18,7 @@ from wslib.models.classifiers import (
     imagenet_classes,
     packaged_weights,
 )
+from wslib.models.normalised import fold_batch_norms
 
 LENGTHS = {  # blocks of each of the seven stages
     "efficientnet_lite0": [1, 2, 2, 3, 3, 4, 1],
@@ -157,3 +159,22 @@ def test_clear_errors(monkeypatch, tmp_path):
     with pytest.raises(RuntimeError, match="resnet50.*no network.*efficientnet") as e:
         build_classifier("resnet50")
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_folded_batch_norms_give_the_same_logits(name):
+    model = build_classifier(name, num_classes=7, pretrained=False)
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    generator = torch.Generator().manual_seed(0)
+    for norm in norms:  # as if they were trained: none leaves what comes as it is
+        for values in (norm.weight.data, norm.running_var):
+            values.uniform_(0.5, 1.5, generator=generator)
+        for values in (norm.bias.data, norm.running_mean):
+            values.uniform_(-0.5, 0.5, generator=generator)
+    folded = fold_batch_norms(model)
+    x = torch.randn(2, 3, 75, 96, generator=generator)
+    with torch.no_grad():
+        torch.testing.assert_close(folded(x), model(x), rtol=1e-3, atol=1e-4)
+    assert norms and not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+    assert all(isinstance(norm, nn.BatchNorm2d) for norm in norms)
+    assert not model.training and not folded.training

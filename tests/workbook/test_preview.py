@@ -422,6 +422,18 @@ def test_parameters_that_are_refused_block_all(book, monkeypatch):
     assert finished(Job(book.root, "smoke", ["02_two"], "02_two")) == {}
 
 
+def test_a_folder_of_ones_own_reaches_make_as_it_is(book, monkeypatch):
+    book.write("bin/make", '#!/bin/sh\nprintf "%s\\n" "$@" > asked\n')
+    (book.root / "bin/make").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{book.root}/bin:{os.environ['PATH']}")
+    session = Preview(book.root, "smoke", "0", "my $(pictures)")
+    session.waiting = {"01_one"}
+    settle(session)
+    session.close()
+    asked = (book.root / "asked").read_text().splitlines()
+    assert "DATA=my $(pictures)" in asked and "CH=0" in asked
+
+
 def test_failures_are_told_apart(book, monkeypatch):
     said = (
         "01_one: profile smoke\n\r01_one:  50%|#####     | 1/2 [00:01<00:01]\r"
@@ -533,7 +545,7 @@ class FakeJob:
 
     made: list = []
 
-    def __init__(self, root, profile, names, only=""):
+    def __init__(self, root, profile, names, only="", data=""):
         self.names, self.only = sorted(names), only
         self.running, self.share = self.names[0], 0.25
         self.ended, self.stopped, self.failed = False, False, {}

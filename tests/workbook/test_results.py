@@ -258,6 +258,5 @@ def test_a_recorded_run_on_the_first_images_says_so(what, limit, said):
     data = run.data.model_copy(update={"what": what})
     parameters = {**run.parameters, "eval_limit": limit}
     run = run.model_copy(update={"data": data, "parameters": parameters})
-    assert run.examined == said and run.source().startswith(
-        f"{said}; looked at before: "
-    )
+    assert run.examined == said
+    assert run.source().startswith(f"{said}; looked at several times: ")

@@ -242,6 +242,8 @@ def test_provenance_names_only_what_is_in_the_book(project):
     assert done.returncode == 0, done.stdout
     page = (project.root / "build/smoke/provenance.qmd").read_text()
     assert "`01_one`" in page and "`02_two`" in page and "03_gone" not in page
+    assert "| `01_one` | `seed` | `1` | profile |" in page
+    assert "`limit`" not in page, "a default, which the chapter's own cell says"
 
 
 def test_other_chapters_finish_when_one_fails(project):

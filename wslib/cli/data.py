@@ -10,7 +10,7 @@ import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in
-from wslib.cli.console import print_json, resumable
+from wslib.cli.console import fail_if, print_json, resumable
 from wslib.cli.contents import Contents
 from wslib.data import inventory
 
@@ -109,8 +109,7 @@ def check_folder(
         print(f"  {found['advice']}")
         print(*found["problems"], sep="\n", end="\n" * bool(found["problems"]))
         print(f"{len(found['problems'])} problems")
-    if found["problems"]:
-        raise typer.Exit(1)
+    fail_if(found["problems"])
 
 
 @app.command("list")

@@ -91,6 +91,7 @@ Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="For all random nu
 Device = Annotated[
     str, one_of(DEVICES, help="cpu, cuda, or auto: a GPU if there is one")
 ]
+OutFolder = Annotated[Path, typer.Option(help="Folder for the results")]
 DetectionsFile = Annotated[
     Path, typer.Argument(help="Written by `wslib voc detect --out`")
 ]
@@ -115,3 +116,18 @@ def open_split(
     from wslib.data.image_sets import ImageSet
 
     return ImageSet.from_split(dataset, split, limit, parse_counts(rendered), present)
+
+
+def open_network(
+    detector: Path | None,
+    checkpoint: Path | None,
+    class_names: str | None,
+    device: str,
+    needed: bool = True,
+):
+    """Open the network that the options name; where none is `needed`, maybe None."""
+    from wslib.boxes import networks
+
+    if needed or detector or checkpoint:
+        return networks.open_network(detector, checkpoint, class_names, device)
+    return None

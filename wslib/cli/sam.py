@@ -14,6 +14,22 @@ from wslib.models.published import PUBLISHED
 
 app = typer.Typer(cls=Contents)
 
+Steps = Annotated[
+    int, typer.Option(min=1, help="In rounds of 100; each draws new pictures")
+]
+BatchSize = Annotated[
+    int, typer.Option(min=1, max=1024, help="Pictures in a step, 2 prompts each")
+]
+LearningRate = Annotated[
+    float, typer.Option(min=1e-6, help="At its start; it falls to 0")
+]
+Start = Annotated[
+    Path | None, typer.Option(help="Weights to go on from, instead of random ones")
+]
+WithoutShapes = Annotated[
+    bool, typer.Option("--without-shapes", help="Draw none of the course's shapes")
+]
+
 
 @app.callback()
 def group() -> None:
@@ -71,10 +87,7 @@ def _row(name: str, parameters: int, size: int, path: Path, missing: str) -> dic
 
 @app.command("fetch")
 def fetch_weights(
-    name: Annotated[
-        str,
-        options.named(PUBLISHED),
-    ],
+    name: Annotated[str, options.named(PUBLISHED)],
 ) -> None:
     """Download the published weights of a segmenter, and check them.
 
@@ -112,26 +125,14 @@ def print_card(as_json: options.Json = False) -> None:
 
 @app.command("train-tiny")
 def train_tiny(
-    steps: Annotated[
-        int, typer.Option(min=1, help="In rounds of 100; each draws new pictures")
-    ] = 9000,
-    batch_size: Annotated[
-        int, typer.Option(min=1, max=1024, help="Pictures in a step, 2 prompts each")
-    ] = 16,
-    learning_rate: Annotated[
-        float, typer.Option(min=1e-6, help="At its start; it falls to 0")
-    ] = 1e-3,
-    start: Annotated[
-        Path | None, typer.Option(help="Weights to go on from, instead of random ones")
-    ] = None,
-    without_shapes: Annotated[
-        bool, typer.Option("--without-shapes", help="Draw none of the course's shapes")
-    ] = False,
+    steps: Steps = 9000,
+    batch_size: BatchSize = 16,
+    learning_rate: LearningRate = 1e-3,
+    start: Start = None,
+    without_shapes: WithoutShapes = False,
     seed: options.Seed = 0,
     device: options.Device = "auto",
-    out: Annotated[Path, typer.Option(help="Folder for the results")] = Path(
-        "build/sam_tiny"
-    ),
+    out: options.OutFolder = Path("build/sam_tiny"),
 ) -> None:
     """Train sam_tiny from nothing, on pictures drawn as it goes.
 

@@ -10,7 +10,7 @@ import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in
-from wslib.cli.console import resumable
+from wslib.cli.console import fail_if, resumable
 from wslib.cli.contents import Contents
 from wslib.workbook.profiles import PROFILES
 
@@ -150,9 +150,8 @@ def check_form(chapters: SomeChapters = None) -> None:
     paths = chapters or sorted(Path("chapters").glob("*.py"))
     faults = [fault for path in paths for fault in find_faults(Chapter(path))]
     print(*faults, sep="\n", end="\n" * bool(faults))
-    print(f"{len(paths)} chapters, {len(faults)} faults")
-    if faults:
-        raise typer.Exit(1)
+    print(f"faults: {len(faults)}")
+    fail_if(faults)
 
 
 @app.command("run")
@@ -401,8 +400,7 @@ def sync_notebooks(
     count = f"{len(pairs)} chapter" + ("s" if len(pairs) != 1 else "")
     left = f", {failed} not" if failed else ""
     print(f"{count}: {done} {'differ' if check else 'synced'}{left}")
-    if failed or (check and done):
-        raise typer.Exit(1)
+    fail_if(failed or (check and done))
 
 
 @app.command("render")
@@ -437,6 +435,7 @@ def preview_book(
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Do not open the browser")
     ] = False,
+    data: Data = "",
 ) -> None:
     """Show the web book while you write: what is saved is on screen.
 
@@ -448,4 +447,4 @@ def preview_book(
     """
     from wslib.workbook.preview import preview
 
-    preview(Path("."), profile, only, host, port, not no_open)
+    preview(Path("."), profile, only, host, port, not no_open, data)

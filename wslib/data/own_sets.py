@@ -35,6 +35,7 @@ class OwnPictures(VOC2007):
         self.lists = list_splits(self.folder, seed)
 
     def ids(self, split: str, limit: int | None = None) -> list[str]:
+        """List a split, or its first `limit` images. Raises ValueError without it."""
         if limit is not None and limit < 1:
             raise ValueError(f"limit is {limit}, expected 1 or more, or None for all")
         if not self.lists.get(split):
@@ -69,7 +70,7 @@ def describe_source(folder: OwnFolder) -> str:
     return f"own pictures in {folder.root.resolve().name}/"
 
 
-def list_splits(folder: OwnFolder, seed: int) -> dict[str, list[str]]:
+def list_splits(folder: OwnFolder, seed: int = 0) -> dict[str, list[str]]:
     """List the ids of each split: those that the folder names, or drawn from `seed`.
     Errors as `draw_splits`."""
     lists = {**folder.lists} or draw_splits(folder, seed)
@@ -118,14 +119,14 @@ def _area(thing) -> float:
     return (x2 - x1 + 1) * (y2 - y1 + 1)
 
 
-def summarise_folder(folder: Path | str, seed: int = 0) -> dict:
+def summarise_folder(folder: Path | str) -> dict:
     """Say what a folder holds, with every picture decoded: layout, counts of pictures
     and boxes by class and of pictures by split, `problems`, and in `advice` what so
     many pictures can tell. Errors as `read_own_folder`."""
     found = read_own_folder(folder)
     problems, lists = [*found.problems, *_find_undecodable(found)], {}
     try:
-        lists = list_splits(found, seed)
+        lists = list_splits(found)
     except ValueError as error:
         problems.append(str(error))
     boxes, pictures = found.count_boxes(), found.count_pictures(found.annotations)
@@ -134,7 +135,9 @@ def summarise_folder(folder: Path | str, seed: int = 0) -> dict:
         "folder": str(found.root),
         "layout": found.layout,
         "pictures": len(found.annotations),
-        "classes": {n: {"pictures": pictures[n], "boxes": boxes[n]} for n in boxes},
+        "classes": {
+            n: {"pictures": pictures[n], "boxes": boxes[n]} for n in found.classes
+        },
         "splits": {name: len(lists[name]) for name in SPLITS if name in lists},
         "drawn": not found.lists,
         "problems": problems,
@@ -158,7 +161,7 @@ def _advise(tested: dict[str, int]) -> str:
     count = tested[name]
     if not count:
         return f"no test picture shows {name}: nothing can be measured of it"
-    text = f"{count} test pictures show {name}, each of them {100 / count:.0f} points"
+    text = f"test pictures of {name}: {count}, each {100 / count:.0f} % of its result"
     if count < FEW:
-        text += ": enough to get through a chapter, too few to tell methods apart"
+        text += "; enough to get through a chapter, too few to tell methods apart"
     return text

@@ -72,13 +72,14 @@ def impute(images: Tensor, keep: Tensor, tolerance: float = 1e-4) -> Tensor:
     mean = (images * ~gone).sum((2, 3), keepdim=True) / count
     mean = torch.where(nothing, images.mean((2, 3), keepdim=True), mean)
     x = torch.where(gone, mean, images)
-    residual = torch.where(gone & ~nothing, -_off(x), 0)
+    weights = _around(torch.ones_like(x[:1]))  # of all neighbours, fewer at the border
+    residual = torch.where(gone & ~nothing, _around(x) - weights * x, 0)
     step, square = residual, (residual**2).sum((2, 3), keepdim=True)
     limit = tolerance * (images.amax((2, 3), True) - images.amin((2, 3), True))
     for _ in range(10 * sum(images.shape[2:])):  # far more than it takes
         if not (residual.abs() > limit).any():
             break
-        ahead = torch.where(gone, _off(step), 0)
+        ahead = torch.where(gone, weights * step - _around(step), 0)
         along = (step * ahead).sum((2, 3), keepdim=True)
         size = torch.where(along > 0, square / along, 0)
         x, residual = x + size * step, residual - size * ahead
@@ -87,14 +88,10 @@ def impute(images: Tensor, keep: Tensor, tolerance: float = 1e-4) -> Tensor:
     return x
 
 
-def _off(x: Tensor) -> Tensor:
-    """How far each pixel (n, C, H, W) is off its neighbours: sum of w (x - x_n)."""
+def _around(x: Tensor) -> Tensor:
+    """The weighted sum of each pixel's neighbours, (n, C, H, W) as `x`."""
     kernel = torch.tensor(NEIGHBOURS).to(x).expand(x.shape[1], 1, 3, 3)
-
-    def around(y):
-        return F.conv2d(y, kernel, padding=1, groups=x.shape[1])
-
-    return around(torch.ones_like(x[:1])) * x - around(x)
+    return F.conv2d(x, kernel, padding=1, groups=x.shape[1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -121,12 +121,22 @@ def _efficientnet_lite(name: str, pretrained: bool) -> Classifier:
     network = EfficientNet.from_name(name.replace("_", "-"), image_size=None)
     if pretrained:
         network.load_state_dict(torch.load(packaged_weights(name), weights_only=True))
+    _pad_inside(network)
     stages = OrderedDict(
         stem=nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6()),
         **{f"stage{i}": stage for i, stage in enumerate(_stages(network), start=1)},
         top=nn.Sequential(network._conv_head, network._bn1, nn.ReLU6()),
     )
     return Classifier(name, nn.Sequential(stages), network._fc, LITE_MEAN_STD)
+
+
+def _pad_inside(network: nn.Module) -> None:
+    """Let convolutions of stride 1 pad by themselves. The package makes a padded copy
+    of each map first, as stride 2 needs, whose padding depends on the size."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d) and max(layer.stride) == 1:
+            layer.__class__ = nn.Conv2d
+            layer.padding = tuple(side // 2 for side in layer.kernel_size)
 
 
 def packaged_weights(name: str) -> str:

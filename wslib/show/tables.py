@@ -214,6 +214,7 @@ class _Column:
         return [f"{text} [{bounds}]" if bounds else text for text, bounds in pairs]
 
     def markdown(self) -> list[str]:
+        """Return the cells, the best one bold, bounds small."""
         cells = []
         for text, bounds in zip(self.texts, self.bounds, strict=True):
             cell = f"**{text}**" if text == self.best else self.escape(text)

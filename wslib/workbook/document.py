@@ -95,6 +95,7 @@ class _Writer:
         self.pictures = 0
 
     def write(self, cells: list[dict]) -> str:
+        """Return the Markdown of all cells; what is wrong joins `problems`."""
         code = [c for c in cells if c["cell_type"] == "code" and _text(c["source"])]
         if any(cell.get("execution_count") is None for cell in code):
             self.problems.append(f"{self.name}: has cells that were never executed")

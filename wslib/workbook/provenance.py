@@ -150,8 +150,7 @@ def _sections(records: list[dict]) -> list[str]:
             right=(3, 5),
         ),
         *dict.fromkeys(_surroundings(r) for r in records),  # mostly one and the same
-        "## Parameters {#sec-parameters}",
-        *[_parameters(number, r) for number, r in enumerate(records, 1)],
+        *_parameters(records),
     ]  # fmt: skip
 
 
@@ -160,17 +159,25 @@ def _surroundings(run: dict) -> str:
     return f"Machine: {run['machine']}. Libraries: {libraries}."
 
 
-def _parameters(number: int, run: dict) -> str:
+def _parameters(records: list[dict]) -> list[str]:
+    """Say where the parameters stand, and list those without their default value."""
     rows = [
         (
-            f"`{name}`",
-            f"`{json.dumps(value, ensure_ascii=False)}`",
-            run["set_by"].get(name, "default"),
+            f"`{r['chapter']}`", f"`{name}`",
+            f"`{json.dumps(r['parameters'][name], ensure_ascii=False)}`", who,
         )
-        for name, value in run["parameters"].items()
-    ]
-    caption = f": Parameters of `{run['chapter']}`. {{#tbl-parameters-{number}}}"
-    return _table(("Parameter", "Value", "Set by"), rows, caption)
+        for r in records
+        for name, who in r["set_by"].items()
+    ]  # fmt: skip
+    said = (
+        "The first cell of code of each chapter lists its parameters, each with a "
+        "comment: read it in the web book or in `chapters/`. "
+    )
+    if not rows:
+        return [f"{said}All of them had the default values that stand there."]
+    caption = ": Parameters without their default value. {#tbl-parameters}"
+    table = _table(("Chapter", "Parameter", "Value", "Set by"), rows, caption)
+    return [f"{said}@tbl-parameters has those that were set otherwise.", table]
 
 
 def _table(head: tuple, rows: list[tuple], caption: str, right: tuple = ()) -> str:
