@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import typer
@@ -200,6 +201,28 @@ def plan_sweep(
         read_sweep(chapters, profile, over, limit), parse_overrides(overrides)
     )
     print(*(point.name for point in points))
+
+
+@sweep.command("submit")
+def submit_sweep(
+    chapters: Chapters,
+    over: Over,
+    profile: Profile = "sample",
+    overrides: Overrides = "",
+    limit: Limit = 200,
+    run: Annotated[str, typer.Option(help='Such as "sbatch --mem=4GB"')] = "sbatch",
+    most: Annotated[int, typer.Option(min=0, help="Tasks at a time; 0: any")] = 0,
+) -> None:
+    """Run the planned combinations as one job array of a Slurm cluster.
+
+    \b
+    Example: wslib workbook sweep submit chapters/NN_name.py --over "seed=0,1,2"
+    """
+    from wslib.workbook.array import submit
+    from wslib.workbook.sweep import read_sweep
+
+    if submit(read_sweep(chapters, profile, over, limit), shlex.split(run), most):
+        raise typer.Exit(1)
 
 
 @sweep.command("gather")
