@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
+import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from wslib.workbook.build import Build
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.params import ParameterError
-from wslib.workbook.provenance import state_facts
+from wslib.workbook.provenance import state_facts, write_page
 from wslib.workbook.settings import check, read_settings, resolve
 
 CELL = """\
@@ -97,3 +98,22 @@ def test_the_line_below_the_title_says_whose_pictures_they_are(tmp_path):
         state_facts(notebook)
         assert said in notebook.cells[0].source
         assert str(tmp_path) not in notebook.cells[0].source
+
+
+def test_the_page_lists_all_parameters_and_who_set_those_that_are_no_default(tmp_path):
+    run = {"chapter": "01_one", "profile": "smoke", "blob": "a" * 40, "seed": 3}
+    run |= {"package": "b" * 40, "device": "cpu", "seconds": 1.0, "date": "2026-11-28"}
+    run |= {"machine": "M", "versions": {"torch": "2"}}
+    run["parameters"] = {"epochs": 2, "sizes": [1, 2], "name": "é"}
+    run["set_by"] = {"epochs": "profile", "name": "the folder"}
+    notebook = new_notebook(metadata={"wslib": run})
+    nbformat.write(notebook, tmp_path / "01_one.ipynb")
+    write_page([tmp_path / "01_one.ipynb"], tmp_path / "page.qmd")
+    assert (
+        (tmp_path / "page.qmd")
+        .read_text(encoding="utf-8")
+        .endswith(
+            '`01_one`: `epochs=2`, `name="é"`, `sizes=[1, 2]`. '
+            "Set by the profile: `epochs`. Set by the folder: `name`.\n"
+        )
+    )

@@ -151,7 +151,7 @@ def _sections(records: list[dict]) -> list[str]:
         ),
         *dict.fromkeys(_surroundings(r) for r in records),  # mostly one and the same
         "## Parameters {#sec-parameters}",
-        *[_parameters(number, r) for number, r in enumerate(records, 1)],
+        *map(_parameters, records),
     ]  # fmt: skip
 
 
@@ -160,17 +160,15 @@ def _surroundings(run: dict) -> str:
     return f"Machine: {run['machine']}. Libraries: {libraries}."
 
 
-def _parameters(number: int, run: dict) -> str:
-    rows = [
-        (
-            f"`{name}`",
-            f"`{json.dumps(value, ensure_ascii=False)}`",
-            run["set_by"].get(name, "default"),
-        )
-        for name, value in run["parameters"].items()
-    ]
-    caption = f": Parameters of `{run['chapter']}`. {{#tbl-parameters-{number}}}"
-    return _table(("Parameter", "Value", "Set by"), rows, caption)
+def _parameters(run: dict) -> str:
+    """A paragraph of all parameters, and who has set those that are no default."""
+    given = run["parameters"].items()
+    values = [f"`{k}={json.dumps(v, ensure_ascii=False)}`" for k, v in given]
+    text = f"`{run['chapter']}`: {', '.join(values)}"
+    for who in dict.fromkeys(run["set_by"].values()):
+        names = [f"`{k}`" for k, by in run["set_by"].items() if by == who]
+        text += f". Set by the {who.removeprefix('the ')}: {', '.join(names)}"
+    return f"{text}."
 
 
 def _table(head: tuple, rows: list[tuple], caption: str, right: tuple = ()) -> str:
