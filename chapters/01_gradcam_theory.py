@@ -482,8 +482,8 @@ explained = {
 # %% [markdown]
 # To compare them we measure which **share of a map lies in the hand-drawn box**. An
 # even map puts there the box's share of the picture: that is the number to beat.
-# @fig-layers shows one photograph, at the last stage of each resolution; @tbl-layers
-# has the means over all photographs.
+# @fig-layers shows one photograph, at the last stage of each resolution, and
+# @tbl-layers has the means over all.
 
 
 # %%
@@ -524,10 +524,10 @@ figures.Picture(fig, "gradcam_layers")
 # %%
 #| label: tbl-layers
 #| tbl-cap: "Share of the map inside the hand-drawn box, mean over the photographs, for
-#|   each stage of the network and each method."
+#|   the last stage of each resolution and each method."
 rows = []
-for i, name in enumerate(names):
-    row = [name, f"{places[i][0]} × {places[i][1]}"]
+for i in kept:
+    row = [names[i], f"{places[i][0]} × {places[i][1]}"]
     for raw in explained.values():
         each = zip(rescale(raw[i].relu(), square).numpy(), photos, strict=True)
         row.append(100 * np.mean([share_in_box(*pair) for pair in each]))
@@ -553,7 +553,7 @@ for method in family:
     always += [] if below else [method]
 Markdown(
     f"Grad-CAM has its highest share at `{best}`. "
-    + (f"{' and '.join(always)} beat an even map at every stage. " if always else "")
+    + (f"{' and '.join(always)} beat an even map at each of these. " if always else "")
     + (f"{'; '.join(falls)}. " if falls else "")
     + "A high share at an early stage proves no understanding: edges alone can give "
     "it, where an object has more of them than its background. The last layer is the "
@@ -662,9 +662,9 @@ for s in range(n_shuffles):
 
 # %%
 #| label: fig-sanity
-#| fig-cap: "Grad-CAM of a network that is destroyed from the top. Above: the cat's map
-#|   with more and more of the network shuffled. Below: rank correlation with the
-#|   intact network's map, mean over photographs; the band spans the shuffles."
+#| fig-cap: "A network destroyed from the top. Above: the cat's map as more and more is
+#|   shuffled. Below: rank correlation with the intact network's map, mean over
+#|   photographs; the band spans the shuffles."
 #| fig-alt: "Five maps of the cat that lose the cat step by step, above a curve that
 #|   falls from 1 towards 0."
 steps = ["intact", *[level.removeprefix("features.") for level in levels]]
@@ -686,9 +686,8 @@ Markdown(
 # ## What it costs
 #
 # The classical map is the gradient with respect to the pixels [@simonyan2014]; it needs
-# a full backward pass. Grad-CAM at the last layer needs almost none. We take the median
-# time for one photograph, and measure in turns, so that a busy machine disturbs all
-# alike.
+# a full backward pass. Grad-CAM at the last layer needs almost none. The times are
+# medians for one photograph, measured in turns.
 
 
 # %%
@@ -727,9 +726,8 @@ Markdown(
 # ## Which method for which purpose
 #
 # More methods than those of @tbl-family ask other questions (@tbl-more). Some need no
-# gradient: they hide something and ask the network again. Their further forward
-# passes show what a gradient saves. Score-CAM masks only the `channels` most active
-# channels here; with all of them it would cost many times as much.
+# gradient: they hide something and ask the network again, which costs many forward
+# passes. Score-CAM masks only the `channels` most active channels here.
 #
 # | method | weight of channel $k$, or map | it shows |
 # |:--|:--|:--|
@@ -738,7 +736,7 @@ Markdown(
 # | Ablation-CAM [@desai2020] | $(y - y_{-k}) / \lvert y \rvert$ | what is lost |
 # | Score-CAM [@wang2020] | softmax of $y(x \odot M_k)$ | what is seen |
 # | Guided Grad-CAM [@selvaraju2017] | Grad-CAM $\odot$ pixels' gradient | detail |
-# | two-layer LayerCAM | LayerCAM at two layers, the mean of both maps | both scales |
+# | two-layer LayerCAM | mean of LayerCAM at two layers | both scales |
 # | smoothed Grad-CAM | mean of Grad-CAM over changed views | what stays |
 #
 # : More methods. The classes $d$ are the three whose logits are nearest to that of $c$;
@@ -931,19 +929,13 @@ Markdown(
 
 # %%
 #| echo: false
-def beats(name, other, column, sign=1):
-    return lambda t: sign * t.loc[name, column] > sign * t.loc[other, column]
+def beats(name, other, column):
+    return lambda table: table.loc[name, column] > table.loc[other, column]
 
 
 claims = {
     "Grad-CAM has more of its map in the box than the centre": beats(
         "Grad-CAM", "centre", "share"
-    ),
-    "Score-CAM has a better insertion than Grad-CAM": beats(
-        "Score-CAM", "Grad-CAM", "insertion"
-    ),
-    "Smoothed Grad-CAM has a better deletion than Grad-CAM": beats(
-        "smoothed Grad-CAM", "Grad-CAM", "deletion", -1
     ),
     "Guided Grad-CAM has more of its map in the box than Grad-CAM": beats(
         "Guided Grad-CAM", "Grad-CAM", "share"
@@ -956,10 +948,10 @@ Markdown("This run, and the recorded one:\n\n" + verdicts(claims, here, there))
 # ## Where it fails
 #
 # @fig-failures shows four failures. The orange outline encloses what is brighter than
-# `threshold` times the maximum. The box around the outline is the first detector of the
-# next chapter, and its *intersection over union* (IoU) with the hand-drawn, dashed box
-# is the measure: the area that the two share, divided by the area that they cover
-# together. It sees what the share in the box cannot see: a missing part.
+# `threshold` times the maximum; the box around it is the first detector of the next
+# chapter. Its *intersection over union* (IoU) with the hand-drawn, dashed box is the
+# area that the two share, divided by the area that they cover together. It sees what
+# the share in the box cannot see: a missing part.
 
 # %%
 motorcycle, rocket = map(read_photo, ("motorcycle", "rocket"))
@@ -984,7 +976,7 @@ full = {
 #| fig-alt: "Maps with outlines: the engine of a motorcycle, a wide blob around a thin
 #|   rocket, parts of a cup and its saucer, and a column of three cups."
 shapes = [pixels.shape[1] / pixels.shape[0] for pixels, _ in failures.values()]
-fig, axes = figures.new_figure(1, 4, height=1.6, width_ratios=shapes)
+fig, axes = figures.new_figure(1, 4, height=1.45, width_ratios=shapes)
 boxes = {"a part": motorcycle.box, "a halo": rocket.box}
 for axis, (title, (pixels, name)) in zip(axes[0], failures.items(), strict=True):
     words = title if pixels is three else f"{title} ({name})"
@@ -1005,8 +997,8 @@ p_absent = float(failed["not there"].logits.softmax(1)[0, class_names.index(abse
 Markdown(
     f"The outline's box has an IoU of {iou['a part']:.2f} on the motorcycle, although "
     f"{inside:.0%} of the map lies in the hand-drawn box, and {iou['a halo']:.2f} on "
-    f"the rocket. The {absent} has a probability of {p_absent:.1%}, and a map. Three "
-    f"cups have {outlines} outline{'s' * (outlines != 1)}."
+    f"the rocket. The {absent}'s probability is {p_absent:.1%}. Three cups have "
+    f"{outlines} outline{'s' * (outlines != 1)}."
 )
 
 # %% [markdown]
@@ -1025,8 +1017,7 @@ Markdown(
 #   becomes a halo.
 # - *Number.* Places do not know to which object they belong. Neighbours become one.
 # - *Presence.* A scaled map is never empty. A score has to say whether to look.
-# - *Context.* What often stands beside a class can be evidence for it, and a map does
-#   not tell the two apart. These photographs are too few to show it.
+# - *Context.* What often stands beside a class can be evidence for it, and lights up.
 # - *Purpose.* No method is the best by all measures (@tbl-methods-there,
 #   @tbl-faithful-there).
 #
@@ -1145,12 +1136,11 @@ check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
 # negative (@eq-gradcam), and resize the result to the image.
 #
 # **How does it differ from CAM?** CAM reads its weights from the linear layer, and so
-# needs a network that ends in average pooling and one linear layer (@eq-cam), or one
-# that is rebuilt and trained again. Grad-CAM computes the weights and needs neither.
-# Where CAM exists, both are the same map up to the factor $1 / hw$ (@tbl-identities).
+# needs a network that ends in average pooling and one linear layer (@eq-cam). Grad-CAM
+# computes the weights and needs neither. Where CAM exists, both are the same map up to
+# the factor $1 / hw$ (@tbl-identities).
 #
 # **What are its properties?** [The notes' *characteristics*.]{.small} It works for many
 # architectures without training them again. It tells classes apart (@fig-classes). It
 # does not show fine detail: its map has as many places as its layer (@fig-layers). It
-# shows *where* evidence for a class was found, at one layer; it shows neither why that
-# is evidence, nor what would change the answer.
+# shows *where* evidence for a class was found, and not why.

@@ -87,14 +87,18 @@ target = CLASSES.index(class_name)
 
 # %%
 #| label: fig-pictures
-#| fig-cap: "Pictures of the evaluation split, four with the class that is to be found
-#|   and its true boxes, four without. Objects are cut by the border, hide each other
-#|   and differ in size, so one centred box will not do."
+#| fig-cap: "Wide pictures of the evaluation split, four with the class that is to be
+#|   found and its true boxes, four without. Objects are cut by the border, hide each
+#|   other and differ in size, so one centred box will not do."
 #| fig-alt: "Eight pictures in two rows. The first four have dashed boxes labelled dog,
 #|   at different places and of different sizes; the others have none."
 truth = voc.ground_truth(eval_ids, class_name)
 with_dog = [image_id for image_id in eval_ids if len(truth[image_id])]
-shown = with_dog[:4] + [i for i in eval_ids if i not in with_dog][:4]
+notes = {i: voc.annotation(i) for i in eval_ids}
+wide = [i for i in eval_ids if notes[i].width > notes[i].height]
+shown = [i for i in wide if i in with_dog][:4] + [i for i in wide if i not in with_dog][
+    :4
+]
 fig, axes = figures.image_grid([voc.image(i) for i in shown], columns=4)
 for axis, image_id in zip(axes, shown, strict=True):
     boxes = from_voc(truth[image_id])

@@ -694,7 +694,7 @@ epoch_ap = pd.DataFrame(
 counted = pd.Series(
     {n: sum(int((1 - b[:, 4]).sum()) for b in truths[n].values()) for n in CLASSES}
 )  # without the difficult ones
-fig, axes = figures.new_figure(1, 3, height=2.2)
+fig, axes = figures.new_figure(1, 3, height=1.8)
 losses = {"training": "loss", "evaluation": "val_loss"}
 curves = {n: (history["epoch"], history[column]) for n, column in losses.items()}
 figures.draw_lines(axes[0, 0], curves, "epoch", "", marker=".")
@@ -750,13 +750,11 @@ figures.Picture(fig, "weak-first-last")
 #
 # @sec-dogs drew boxes around maps. Its four heads are fitted here to the very same
 # feature maps. There are three detectors by maps: plain *Grad-CAM*; the *whole chain*,
-# which is *every step* of @sec-dogs, whether or not this run's drawings keep them; and
-# the averaging localizer. Each draws its boxes at a threshold, which the true boxes of
-# training images choose, one for each class. For Grad-CAM and the whole chain these are
-# images that their heads were not fitted to; for the localizer they are those that it
-# was trained on. WSDDN trains without any box. (Its design, the look around the box and
-# its learning rate, was chosen once, by mAP on training images of VOC2007 that were set
-# aside.)
+# which is *every step* of @sec-dogs, kept there or not; and the averaging localizer.
+# The true boxes of training images choose their thresholds, one for each class: of
+# images set aside for Grad-CAM and the chain, of those it was trained on for the
+# localizer. WSDDN trains without any box. (Its design and learning rate were chosen
+# once, by mAP on training images of VOC2007 that were set aside.)
 
 # %%
 from wslib.boxes.evidence import evidence_from_maps, features_from_maps
@@ -803,8 +801,7 @@ detections["localizer, average"] = {
 #| label: tbl-weak-systems
 #| tbl-cap: "All detectors of this chapter on the same images, learnt from the same
 #|   image labels: mAP at IoU 0.5 with 95 % bootstrap intervals over images, the gain
-#|   over Grad-CAM in points, CorLoc, and mAP at IoU 0.3. Those by maps have thresholds
-#|   that boxes of training images have chosen."
+#|   over Grad-CAM in points, CorLoc, and mAP at IoU 0.3."
 order = ["Grad-CAM", "localizer, average", "whole chain", "WSDDN, box alone", "WSDDN"]
 systems = {name: detections[name] for name in order}
 drawn = {"n": bootstrap_samples, "seed": seed}
@@ -932,7 +929,7 @@ Table(
     pooled_there,
     "weak-photograph-pooling",
     formats=".1f",
-    note=f"In percent. {photographs.source()}",
+    note="In percent. The same run.",
     save=False,
 )
 
@@ -978,11 +975,11 @@ Markdown(
 # %% [markdown]
 # ## What failed, and what would improve it
 #
-# Training the features along, as @bilen2016 do, might help. Here only the localizers of
-# `SET="params/03_course.yml"` do so. A second stage may learn from WSDDN's best boxes
-# as if they were true [@tang2017]. Our trial of it, on features of an earlier state,
-# made the boxes worse: features taken inside a box tell a head from a body, but not a
-# part from a whole. Groups stay merged, as nothing in an image label says *how many*.
+# Training the features along, as @bilen2016 do, might help. A second stage may learn
+# from WSDDN's best boxes as if they were true [@tang2017]. Our trial of it, on features
+# of an earlier state, made the boxes worse: features taken inside a box tell a head
+# from a body, but not a part from a whole. Groups stay merged, as nothing in an image
+# label says *how many*.
 #
 # ## The course's questions
 #
@@ -992,9 +989,8 @@ Markdown(
 #   image (@fig-weak-steps).
 # - *Why does max pooling light up parts?* In each image its gradient touches one place
 #   for a class, and one telling place is enough for the loss (@fig-weak-gradient).
-# - *What does average pooling change?* Every place has its share of the gradient, so
-#   the map has to find more than one telling place; what that is worth for localisation
-#   is in @tbl-weak-pooling.
+# - *What does average pooling change?* Every place has its share of the gradient;
+#   @tbl-weak-pooling shows what that is worth for localisation.
 #
 # ## Exercises
 #
@@ -1052,12 +1048,11 @@ check_exercise(which_proposal, ((f, around, W), expected), ((f, f, W), thirds))
 # And without code:
 #
 # 1. Train with half the proposals: `SET="proposal_count=75"`. What can only fall?
-# 2. Put a linear layer before the streams, and regularise it: `spatial` pulls the
-#    features of boxes that overlap the best one towards it. `SET="hidden=128
-#    spatial=1"`. Do the first boxes change?
+# 2. `SET="hidden=128 spatial=1"` puts a linear layer before the streams, and pulls the
+#    features of boxes that overlap the best one towards it. Do the first boxes change?
 # 3. Set `nms_iou=0.2`, then 0.6. Which of mAP and CorLoc can't change, and why?
-# 4. With an internet connection, train as the course does,
-#    `SET="params/03_course.yml"`. What do features that are trained along change?
+# 4. With internet, train as the course does: `SET="params/03_course.yml"`. What do
+#    features that are trained along change?
 #
 # ::: {.callout-tip title="Solutions" collapse="true"}
 # 1. The recall of the proposals. mAP may even rise: fewer boxes, fewer false ones.
