@@ -33,7 +33,10 @@ CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
 BOOK      := $(wildcard *.qmd CITATION.cff) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.* report/teacher/*)
-PIP_CPU   := $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
+NEEDED    := requirements$(if $(filter cpu,$(TORCH)),-cpu).txt
+# uv is quicker, where it is, and here looks into all indexes, as pip does.
+PIP        = $(if $(shell command -v uv),uv pip install --python .venv/bin/python \
+               --index-strategy unsafe-best-match,.venv/bin/python -m pip install)
 JOBS       = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 CHECK      = $(WSLIB) workbook check $(CHAPTERS) --profile $(PROFILE) $(ASKED) --build $(BUILD)
 ASKED      = --set "$$SET" --data "$$DATA"
@@ -50,7 +53,7 @@ endif
 # These are written whole or not at all, and what stands there is the last good one.
 .PRECIOUS: $(BUILD)/%.ipynb $(BUILD)/%.json $(OUT)/index.html $(OUT)/workbook.pdf
 .SUFFIXES:
-.PHONY: help report chapter pdf summary slides record preview sync colab sweep points \
+.PHONY: help report data chapter pdf summary slides record preview sync colab publish sweep points \
         test lint check lab doctor clean distclean FORCE
 
 help: ## list the targets and the variables
@@ -63,7 +66,8 @@ help: ## list the targets and the variables
 	  '         a file, as those of a course: SET="params/03_course.yml"' \
 	  'DATA     a folder of your own pictures for chapters 2, 3, 5: wslib data check FOLDER' \
 	  'EDITION  student: no solutions; teacher: with them, and with goals and times' \
-	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
+	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8";' \
+  '         for a sweep also RUN="sbatch --mem=4GB", one job array' \
 	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
 	  'CH       the chapter, by its number or more of its name: CH=02' \
@@ -98,6 +102,9 @@ ifneq ($(CH),)
     $(error make report makes the whole book; of one chapter: make pdf CH=$(CH))
   endif
 endif
+
+data: | .venv/.installed ## fetch what PROFILE needs, data and weights: make data PROFILE=full
+	@exec $(WSLIB) workbook fetch $(CHAPTERS) --profile $(PROFILE) $(ASKED)
 
 chapter: $(NOTEBOOKS) ## run one chapter alone: make chapter CH=02 PROFILE=smoke
 	@echo $(NOTEBOOKS)
@@ -142,7 +149,7 @@ $(filter-out $(RULES:.d=.ipynb),$(NOTEBOOKS)): FORCE
 # ------------------------------------------------------------------------ the editors
 
 preview: | .venv/.installed ## the book in the browser, renewed when you save [CH=02]
-	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter "$(CH)")
+	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter "$(CH)") --data "$$DATA"
 
 sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other [KEEP=chapter]
 	@$(WSLIB) workbook sync $(if $(CH),$(CHAPTERS)) $(if $(KEEP),--keep $(KEEP))
@@ -151,14 +158,21 @@ colab: | .venv/.installed ## notebooks that run when uploaded: build/colab/ [CH=
 	@$(WSLIB) workbook colab $(CHAPTERS) --profile $(PROFILE)
 	@echo "to upload at https://colab.research.google.com, or to open in any Jupyter"
 
+publish: report colab ## the book to the branch gh-pages, its notebooks to colab [DRY=1]
+	@$(WSLIB) workbook publish --profile $(PROFILE) $(if $(EDITION),--edition $(EDITION)) \
+	  $(if $(REMOTE),--remote "$(REMOTE)") $(if $(DRY),--dry-run)
+
 # ------------------------------------------------------------------------ the sweeps
 
-# Each point is a build of its own, in $(BUILD)/sweep, by the rules above.
+# Each point is a build of its own, in $(BUILD)/sweep, by the rules above; all together are
+# one job array of Slurm with RUN="sbatch ...", of which -jN lets N run at a time.
+ARRAY = $(if $(filter sbatch,$(notdir $(firstword $(RUN)))),$(WSLIB) workbook sweep submit $(SWEEP) \
+  --run '$(subst ','\'',$(RUN))' $(if $(filter -j%,$(MAKEFLAGS)),--most $(JOBS)))
 SWEEP = $(CHAPTERS) --profile $(PROFILE) --over "$$OVER" --set "$$SET" --limit $(LIMIT)
 DONE  = $(BUILD)/sweep/%/$(notdir $(basename $(firstword $(CHAPTERS)))).done
 
 sweep: $(BUILD)/.points ## compare settings: make sweep CH=02 OVER="seed=0,1,2"
-	@$(MAKE) --no-print-directory --keep-going points POINTS="$$(cat $<)" || true
+	@$(or $(ARRAY),$(MAKE) --no-print-directory --keep-going points POINTS="$$(cat $<)") || true
 	@$(WSLIB) workbook sweep gather $(SWEEP)
 
 $(BUILD)/.points: FORCE | .venv/.installed
@@ -196,28 +210,28 @@ clean: ## remove what was made for PROFILE
 distclean: ## remove all that was made, .venv too
 	rm -rf build report/_output .venv
 
-.venv/.installed: requirements.txt pyproject.toml $(if $(GONE),FORCE)
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
-	  "this is Python %d.%d, it takes 3.11 or later: make PYTHON=python3.12" % v[:2])'
-	@echo "installing what requirements.txt pins into .venv: some minutes, several GB"
-	@echo "without a GPU: stop it, and say make TORCH=cpu ... for the small build of PyTorch"
+.venv/.installed: $(sort requirements.txt $(NEEDED)) pyproject.toml $(if $(GONE),FORCE)
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 15) and \
+	  "this is Python %d.%d, it takes 3.11 to 3.14: make PYTHON=python3.12" % v[:2])'
+	@echo "installing what $(NEEDED) pins into .venv: $(if $(filter cpu,$(TORCH)),about 1 GB,several GB)"
+	@$(if $(filter cpu,$(TORCH)),,echo "without a GPU: stop it, and say make TORCH=cpu ...")
 	$(PYTHON) -m venv $(if $(GONE),--clear) .venv
-	.venv/bin/python -m pip install $(PIP_CPU) --requirement requirements.txt
-	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	$(PIP) --requirement $(NEEDED)
+	$(PIP) --quiet --no-deps --editable .
 	@touch $@
 
 .venv/.lab: requirements-lab.txt .venv/.installed
-	.venv/bin/python -m pip install --requirement requirements-lab.txt
+	$(PIP) --requirement requirements-lab.txt
 	@touch $@
 
 .venv/.tested: requirements-test.txt .venv/.installed
-	.venv/bin/python -m pip install --quiet --no-deps --requirement requirements-test.txt
+	$(PIP) --quiet --no-deps --requirement requirements-test.txt
 	@touch $@
 
 # Quarto is tried once. Without it, the renderer that wslib brings makes the same book.
 .venv/.quarto: requirements-quarto.txt | .venv/.installed
 	@command -v quarto >/dev/null || \
-	  .venv/bin/python -m pip install --quiet --requirement $< >/dev/null 2>&1 || \
+	  $(PIP) --quiet --requirement $< >/dev/null 2>&1 || \
 	  echo "Quarto could not be installed; going on with the built-in renderer"
 	@touch $@
 

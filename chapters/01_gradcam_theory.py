@@ -206,9 +206,9 @@ figures.Picture(fig, "gradcam_channels")
 #| echo: false
 top_share = contribution[strongest].sum() / contribution.sum()
 Markdown(
-    f"These {len(strongest)} channels make up {top_share:.0%} of the logit without its "
-    f"bias; the other {K - len(strongest)} share the rest. Many channels decide "
-    "together, so a single one explains little."
+    f"These {len(strongest)} channels make up {100 * top_share:.0f} % of the logit "
+    f"without its bias; the other {K - len(strongest)} share the rest. Many channels "
+    "decide together, so a single one explains little."
 )
 
 # %% [markdown] tags=["slide"]
@@ -397,7 +397,7 @@ axis.set(yscale="log", xlim=(0, 25))
 axis.axvline(vanishes_at, color=figures.GREY, lw=0.8, ls=":")
 words = {"fontsize": 8, "color": figures.GREY}
 axis.text(vanishes_at + 0.3, 1e-3, "float32: zero\nfrom here on", **words)
-figures.Picture(fig, "gradcam_saturation", vector=True)
+figures.Picture(fig, "gradcam_saturation")
 
 # %%
 #| echo: false
@@ -618,10 +618,11 @@ inside, area = (
     share_in_box(m, portrait) for m in (for_shuttle.maps[0], np.ones(square))
 )
 Markdown(
-    f"Of the cat's map {on_left[0]:.0%} lies on the cat's half, of the coffee's map "
-    f"{1 - on_left[1]:.0%} on its own. The shuttle has a probability of only "
-    f"{p_shuttle:.1%}, and still {inside:.0%} of its map lies in a box of {area:.0%} "
-    f"of the picture. The network's first answer to the portrait is *{answer}*."
+    f"Of the cat's map {100 * on_left[0]:.0f} % lies on the cat's half, of the "
+    f"coffee's map {100 * (1 - on_left[1]):.0f} % on its own. The shuttle has a "
+    f"probability of only {100 * p_shuttle:.1f} %, and still {100 * inside:.0f} % of "
+    f"its map lies in a box of {100 * area:.0f} % of the picture. The network's first "
+    f"answer to the portrait is *{answer}*."
 )
 
 # %% [markdown]
@@ -679,7 +680,7 @@ verdict = "passes" if abs(everything) < limit else "does **not** pass"
 Markdown(
     f"With the head alone shuffled the correlation is {head_only:.2f}, with everything "
     f"shuffled {everything:.2f}. A map that shows the network has to end near zero: "
-    f"Grad-CAM {verdict}."
+    f"Grad-CAM {verdict}.".replace("-0", "−0")
 )
 
 # %% [markdown]
@@ -836,7 +837,8 @@ judged = judge(
 costs = {"forward": forward}
 costs |= {name: lambda m=m: m(images[:1], [c]) for name, m in methods.items()}
 on_cpu = torch.device(device).type == "cpu"  # there, what else runs does not count
-took = medians(costs, n_timings, time.process_time if on_cpu else time.perf_counter)
+clock = time.process_time if on_cpu else time.perf_counter
+took = medians(costs, max(n_timings // 3, 1), clock)
 compared = summarise(judged, seed=seed)
 passes = [took[name] / took["forward"] for name in compared["method"]]
 compared.insert(1, "passes", passes)
@@ -876,7 +878,6 @@ Table(
     formats={"passes": ".1f", "share": ".0f", "peak": ".0f"},
     units={"share": "%", "peak": "%"},
     note=note,
-    save=False,
 )
 
 # %% [markdown]
@@ -996,9 +997,10 @@ outlines = len(boxes_from_heatmap(full["three cups"], threshold, max_boxes=99))
 p_absent = float(failed["not there"].logits.softmax(1)[0, class_names.index(absent)])
 Markdown(
     f"The outline's box has an IoU of {iou['a part']:.2f} on the motorcycle, although "
-    f"{inside:.0%} of the map lies in the hand-drawn box, and {iou['a halo']:.2f} on "
-    f"the rocket. The {absent}'s probability is {p_absent:.1%}. Three cups have "
-    f"{outlines} outline{'s' * (outlines != 1)}."
+    f"{100 * inside:.0f} % of the map lies in the hand-drawn box, and "
+    f"{iou['a halo']:.2f} on the rocket. The {absent}'s probability is "
+    f"{100 * p_absent:.1f} %. Three cups have {outlines} "
+    f"outline{'s' * (outlines != 1)}."
 )
 
 # %% [markdown]

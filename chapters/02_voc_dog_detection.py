@@ -297,7 +297,8 @@ from wslib.boxes.recipe import Recipe, best_threshold, select_steps, sweep_thres
 
 train_truth = voc.ground_truth(train_ids, class_name)
 sure = np.argsort(-aside.probabilities()[:, target], kind="stable")
-rows = [k for k in sure if len(train_truth[train_ids[k]]) == 1][:9:3]
+things = [len(train_truth[i]) for i in train_ids]
+rows = sorted((k for k in sure if things[k]), key=lambda k: things[k] > 1)[:9:3]
 image = voc.image(train_ids[rows[0]])
 heatmap = aside.class_maps(target, "gradcam").heatmap(rows[0])
 levels = (0.6, 0.3, 0.1)
@@ -444,7 +445,7 @@ fig, axes = figures.new_figure(width=4.2, height=1.9)
 series = {f"IoU {iou}": (swept.index, swept[iou]) for iou in swept}
 figures.draw_lines(axes[0, 0], series, "threshold t", "AP (%)", marker="o")
 axes[0, 0].axvline(recipe.threshold, color=figures.GREY, linestyle=":")
-figures.Picture(fig, "voc-sweep", vector=True)
+figures.Picture(fig, "voc-sweep")
 
 # %% [markdown]
 # ## What is measured, and how
@@ -480,7 +481,7 @@ for axis, box in zip(axes[0], tries, strict=True):
     kind = "found" if value >= 0.5 else "wrong"
     figures.draw_boxes(axis, true=[dog], **{kind: [box]})
     axis.set_title(f"IoU {value:.2f}")
-figures.Picture(fig, "voc-iou", vector=True)
+figures.Picture(fig, "voc-iou")
 
 # %% [markdown]
 # A found box is *right* if its IoU with the true box that it overlaps most is above a
@@ -633,7 +634,7 @@ for axis, iou in zip(axes.flat, ends, strict=True):
     series = {name: (c["recall"], c["precision"]) for name, c in curves.items()}
     figures.draw_lines(axis, series, "recall", "precision")
     axis.set(title=f"IoU {iou}", xlim=(0, 1), ylim=(0, 1.05))
-figures.Picture(fig, "voc-precision-recall", vector=True)
+figures.Picture(fig, "voc-precision-recall")
 
 # %% [markdown]
 # ### Maps without the classifier

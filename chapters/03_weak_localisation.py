@@ -236,7 +236,7 @@ for axis, (title, values) in zip(
         colour = "black" if value > 0.6 * values.max() else "white"
         text = f"{value:.1f}" if title == "logits" else f"{100 * value:.0f}"
         axis.text(j, i, text, color=colour, ha="center", va="center", fontsize=7)
-figures.Picture(fig, "weak-gradient", vector=True)
+figures.Picture(fig, "weak-gradient")
 
 # %% [markdown]
 # ### The parts of the program (questions 1.1 and 1.2) {#sec-weak-parts}
@@ -290,7 +290,8 @@ train_maps, eval_maps = keep(train_ids), keep(eval_ids)
 
 # %% [markdown]
 # *How many places (question 1.2)?* The map is what is left of the image after
-# all strides, less one place on each side for the convolution without padding.
+# all strides, less one place on each side for the convolution without padding. The
+# course takes AlexNet [@krizhevsky2012].
 
 # %%
 #| echo: false
@@ -299,7 +300,7 @@ course = build_localizer("alexnet", len(CLASSES), pretrained=False).places(blank
 here = build_localizer(localizer_backbone, len(CLASSES), pretrained=False)
 places = here.places(torch.zeros(1, 3, input_size, input_size)).shape[2:]
 Markdown(
-    f"The course's AlexNet [@krizhevsky2012] makes **{course.shape[2]} x "
+    f"The course's AlexNet makes **{course.shape[2]} x "
     f"{course.shape[3]}** places of 512 x 512 pixels. Here {localizer_backbone} makes "
     f"{places[0]} x {places[1]} of {input_size} x {input_size}."
 )
@@ -372,7 +373,7 @@ for level, name in ((np.log(2), "1/2"), (blind, "frequencies")):
     axes[0, 0].axhline(level, color=figures.GREY, linewidth=0.8, linestyle=":")
     place = (len(steps["max"]), level)
     axes[0, 0].annotate(name, place, va="bottom", ha="right", fontsize=8)
-figures.Picture(fig, "weak-steps", vector=True)
+figures.Picture(fig, "weak-steps")
 
 # %%
 #| echo: false
@@ -421,7 +422,7 @@ for axis, title, pair in zip(axes[0], titles, columns.items(), strict=True):
     axis.set(title=title, xlabel="epoch")
     axis.grid(True)
 axes[0, 0].legend()
-figures.Picture(fig, "weak-curves", vector=True)
+figures.Picture(fig, "weak-curves")
 
 # %%
 #| echo: false
@@ -709,7 +710,7 @@ titles = ("loss", "mAP of the boxes, %", "AP of classes, %")
 for axis, title in zip(axes[0], titles, strict=True):
     axis.set(title=title, ylim=(0, None))
 axes[0, 2].legend(fontsize=6, ncols=2)
-figures.Picture(fig, "weak-wsddn-curves", vector=True)
+figures.Picture(fig, "weak-wsddn-curves")
 
 # %% [markdown]
 # @fig-weak-first-last shows the two best boxes of a class after the first and after the

@@ -38,7 +38,7 @@ batch_size: int = 16  # images in a step of it
 maps_tried: list[str] = [
     "gradcam stage3", "gradcam stage5", "gradcam stage6", "gradcam top",
     "gradcam stage5+stage6", "layercam stage3+stage5+top",
-]  # method and layers; of Grad-CAM's, the best on `val` are used  # fmt: skip
+]  # method and layers (of ResNet: gradcam layer2); the best are used  # fmt: skip
 thresholds: list[float] = [0.3, 0.5, 0.7]  # of the map, from which one is chosen
 sam: str = "sam_tiny"  # or mobile_sam, vit_b, vit_l, vit_h
 bootstrap_samples: int = 1000  # for the intervals
@@ -99,17 +99,16 @@ Markdown(
 )
 
 # %% [markdown]
-# All choices are made on `val`. The test pictures were drawn with a new seed when this
-# chapter was finished, and no choice depends on them. At `sample` their photographs are
-# not new: earlier versions of the chapter were tested on other crops of the same three.
+# All choices are made on `val`; the test pictures were drawn with a new seed after
+# them. At `sample` their photographs are not new: earlier versions of the chapter were
+# tested on other crops of the same three.
 #
 # ## A classifier that knows only names
 #
-# The network was trained on ImageNet and gets a new last layer. All of it is trained
-# for a few epochs with the cross-entropy of the five classes. The course gives out a
-# trained ResNet-18 instead and forbids training: with the knob `classifier`, the
-# chapter reads its file and trains nothing. The maps to try are then, for instance,
-# `gradcam layer2`.
+# A network from ImageNet gets a new last layer, and learns the five classes by their
+# cross-entropy in a few epochs. The course gives out a trained ResNet-18 instead and
+# forbids training: with the parameter `classifier`, the chapter reads its file and
+# trains nothing.
 
 # %%
 from wslib.boxes.maps import classify_images, explain_images
@@ -135,10 +134,10 @@ named = classify_images(network, val.pixels, size).argmax(1) == val.labels
 # %%
 #| echo: false
 share = 100 * named.mean()
-Markdown(f"It names the right class in **{share:.1f} %** of the pictures of `val`.")
+Markdown(f"On `val` the classifier is right in **{share:.1f} %** of the pictures.")
 
 # %% [markdown] tags=["summary", "slide"]
-# ## Grad-CAM (*GradCAM task*)
+# ## Grad-CAM (*GradCAM task*) {#sec-gradcam-task}
 #
 # Grad-CAM (@sec-gradcam) needs two things of one layer: its output $A$ in the forward
 # pass, and the gradient of the class's logit $y_c$ with respect to $A$ in the backward
@@ -202,10 +201,11 @@ class GradCAM:
 #
 # Which layer? Early layers have fine maps, but of all edges. Late layers know what a
 # star is, but have a grid of a few places. The pictures of `val` decide, whose masks
-# may be used to *choose*. @tbl-shape-layers counts how often the centre of mass of the
-# heat, where it is above half its maximum, lies in the shape, and measures how far it
-# is from the shape's own centre. LayerCAM, which weights each place by its own gradient
-# and is made for early layers, is there for comparison.
+# may be used to *choose*. @tbl-shape-layers looks at two points of each map: its
+# highest pixel, the *peak*, and the centre of mass of the heat around it, down to half
+# its height. It counts how often they lie in the shape, and measures how far the second
+# is from the shape's own centre of mass. LayerCAM, which weights each place by its own
+# gradient and is made for early layers, is there for comparison.
 
 # %%
 from wslib.cam import METHODS
@@ -216,8 +216,8 @@ from wslib.prompting.points import background_points, innermost, peak, weighted_
 # %%
 #| label: tbl-shape-layers
 #| tbl-cap: "Methods and layers, on val: how often the peak of the map and the centre of
-#|   mass of the heat around it lie in the shape, and the distance of the second from
-#|   the shape's centre of mass."
+#|   mass of the heat lie in the shape, and the distance between the heat's centre of
+#|   mass and the shape's."
 def explained(how, split, targets=None):
     method, names = how.split()
     layers = [getattr(network.features, name) for name in names.split("+")]
@@ -290,10 +290,9 @@ figures.Picture(fig, "sam-maps")
 # %% [markdown]
 # ## From a map to a point
 #
-# A map is not yet a click. Its highest pixel, the *peak*, is a poor click: on a coarse
-# map that was enlarged it is the middle of a large cell, and often lies beside a small
-# object. The *centre of mass* of the warm component around the peak can lie anywhere in
-# a cell:
+# A map is not yet a click. Its peak is a poor click: on a coarse map that was enlarged
+# it is the middle of a large cell, and often lies beside a small object. The *centre of
+# mass* of the warm component around the peak can lie anywhere in a cell:
 
 
 # %%
@@ -314,11 +313,11 @@ def centre_of_mass(L, t):
 
 # %% [markdown]
 # The component ends where the map falls below a share $t$ of its maximum; `val` chooses
-# $t$ by the hits of this point. *Background points* lie on a ring around the component,
-# where the map is cold, half the square root of its area away, as far apart as possible
-# (`wslib.prompting.points`). @fig-shape-points shows these and three others: several
-# *peaks* at a distance from each other, the component's *innermost* pixel, and the
-# *box* around it.
+# $t$ by the hits of this point. *Background points* lie as far apart as possible on a
+# ring around the component, where the map is cold; the ring is half the square root of
+# the component's area away from it (`wslib.prompting.points`). @fig-shape-points shows
+# these and three other prompts: several *peaks* at a distance from each other, the
+# component's *innermost* pixel, and the *box* around it.
 
 # %%
 #| label: fig-shape-points
@@ -355,10 +354,11 @@ figures.Picture(fig, "sam-points")
 
 # %%
 #| echo: false
-rates = ", ".join(f"{100 * t:.0f} %: {hit:.1f} %" for t, (hit, _) in on_val.items())
+rates = [f"$t = {t:g}$ in {hit:.1f} %" for t, (hit, _) in on_val.items()]
 Markdown(
-    f"Hits on `val` by threshold: {rates}. We take the threshold with the most hits, "
-    f"and among equals the one with the nearest points: **{100 * threshold:.0f} %**."
+    f"On `val` the point lies in the shape with {', with '.join(rates)} of the "
+    "pictures. We take the threshold with the most hits, and among equals the one with "
+    f"the nearest points: $t = {threshold:g}$."
 )
 
 # %% [markdown]
@@ -373,11 +373,12 @@ Markdown(
 
 # %% tags=["slide"]
 #| label: fig-three
-#| fig-cap: "The three masks of one click, with the IoU that each is expected to have.
-#|   The masks of a plain shape differ little; of a photograph of a cup of coffee they
-#|   are patches."
+#| fig-cap: "The three masks of one click; above each its score, the IoU that the
+#|   segmenter expects. The masks of the plain shape differ less than those of the cup."
 #| fig-alt: "Three copies of a drawn shape and three of a cup of coffee, each with a
 #|   click and the outline of one of its masks."
+from time import perf_counter
+
 from skimage.data import coffee
 
 from wslib.models.sam import sam_predictor
@@ -387,10 +388,12 @@ from wslib.prompting.prompter import Prompt, Prompter
 prompter = Prompter(sam_predictor(sam, device))  # keeps the last 256 embeddings
 cup, shape = coffee()[20:380, 60:540], test.images[second[1]]
 pairs = [(shape, mask_point(test.masks[second[1]])), (cup, np.array([[240, 150]]))]
-answers = [
-    prompter.prompt(prompter.encode(image), Prompt(point, np.ones(1, int)))
-    for image, point in pairs
-]
+answers = []
+for image, point in pairs:
+    began = perf_counter()
+    prompt = Prompt(point, np.ones(1, int))
+    answers.append(prompter.prompt(prompter.encode(image), prompt))
+    took = perf_counter() - began  # the last one, with a network that is warm
 titles = [f"score {score:.2f}" for answer in answers for score in answer.scores]
 fig, axes = figures.image_grid([shape] * 3 + [cup] * 3, titles, columns=3, width=5)
 for axis, mask in zip(axes, [m for a in answers for m in a.masks], strict=True):
@@ -405,6 +408,7 @@ card = read_card()
 known = {"sam_tiny": "sam_tiny, which knows these shapes"}
 knows = known.get(sam, sam)
 points = card["held_out"][0]
+times = 2 * len(val) + 4 * len(test)  # that a picture is encoded: mirrored, by hand
 Markdown(
     "The segmenter here is `sam_tiny`. It has SAM's own prompt encoder and mask "
     "decoder in a small size, and a convolutional image encoder, with "
@@ -414,14 +418,16 @@ Markdown(
     "and its IoU must not be read as that of a network that meets them for the first "
     f"time. On new pictures of its own kind one point gets {100 * points['chosen']:.0f}"
     f" % IoU, and the best of the three masks {100 * points['best_of_3']:.0f} %. "
-    "It saw photographs only as grounds, and learnt no outline of a thing in one."
+    "It saw photographs only as backgrounds, and learnt no outline of a thing in one."
     if sam == "sam_tiny"
     else f"The segmenter here is the published `{sam}`, which was not trained on "
-    "these shapes; `sam_tiny`, which was, stands in for it without the internet."
+    "these shapes; `sam_tiny`, which was, stands in for it without the internet. One "
+    f"picture took {took:.2f} s here; the chapter asks for {times:,} such passes at "
+    f"most, about {took * times / 60:.0f} minutes."
 )
 
 # %% [markdown] tags=["summary"]
-# ## The pipelines (*Segmentation task*)
+# ## The pipelines (*Segmentation task*) {#sec-pipelines}
 #
 # The course's `BasicSamPipeline` takes a batch of normalised images and returns masks.
 # Its method `segment` hands points and labels to SAM and takes the mask with the
@@ -465,7 +471,8 @@ class ForegroundBackground(BasicSamPipeline):
 
 
 # %% [markdown]
-# They run on the test pictures, and their masks are measured by the course's IoU:
+# They run on the test pictures, with the threshold that `val` chose in the place of
+# 0.5, and their masks are measured by the course's IoU:
 
 
 # %%
@@ -489,11 +496,13 @@ masks = {
 ious = {name: list(map(iou, masks[name], test.masks)) for name in masks}
 
 # %% [markdown]
-# `wslib.prompting.pipelines` has the same two pipelines, and more: with the peak, with
-# the box, with a second prompt. *Mirrored* asks twice, for the picture and for its
-# mirror image, and averages the logits of the masks, because the two seldom make the
-# same errors at the rim. The baseline clicks on the middle of the picture and looks at
-# no map.
+# `wslib.prompting.pipelines` has the same two pipelines, and more (@tbl-ladder): with
+# the peak, or with the box. *One mask* asks SAM for a single mask instead of three;
+# *refined* prompts again with the first mask. *Mirrored* asks twice, for the picture
+# and for its mirror image, and averages the logits of the masks, because the two seldom
+# make the same errors at the rim. The baseline clicks on the middle of the picture and
+# looks at no map. All of them run on `val`, picture by picture, so that few of the
+# encoder's outputs, the *embeddings*, are kept in memory.
 
 # %%
 from wslib.metrics.masks import calibration, compare, every_mask, paired
@@ -524,12 +533,6 @@ pipelines = {
     "mirrored, one mask": MirroredPipeline(single),
 }
 
-# %% [markdown]
-# *One mask* asks SAM for a single mask instead of three; *refined* prompts again with
-# the first mask; *mirrored* averages over the mirror image. All of them run on `val`
-# (@tbl-ladder). The encoder's output for a picture is its *embedding*. Each picture is
-# encoded once for all pipelines, so that few embeddings are kept in memory.
-
 # %%
 #| label: tbl-ladder
 #| tbl-cap: "All prompts on val. Gain: in IoU over the foreground point, in percentage
@@ -545,6 +548,7 @@ on_val = {
 rows = []
 for name, measures in on_val.items():
     gain = 100 * np.array(paired(measures, on_val["foreground"], **drawn))
+    gain = gain * (np.nan if name == "foreground" else 1)  # over itself
     means = 100 * measures[["hit", "iou"]].mean()
     rows.append([name, *means, *gain, 1000 * seconds[name]])
 columns = ["prompt", "hits", "IoU", "gain", "low", "high", "cost"]
@@ -562,7 +566,7 @@ Table(
 # %%
 #| echo: false
 best_name = ladder_table.loc[ladder_table["IoU"].idxmax(), "prompt"]
-Markdown(f"*{best_name}* has the highest IoU on `val`, so we test it as well.")
+Markdown(f"On `val`, *{best_name}* has the highest IoU, so we test it as well.")
 
 # %% [markdown]
 # ## The test (*metrics*)
@@ -634,29 +638,26 @@ Markdown(
     f", and *{best_name}* gains {say(*gains[best_name])} over the foreground point "
     "alone. The two pipelines by hand have an IoU of "
     + " % and ".join(f"{100 * np.mean(values):.1f}" for values in ious.values())
-    + f" %; the first gives the very mask of the package's in {same.sum()} of the "
-    f"{len(test)} pictures."
+    + f" %; in {same.sum()} of the {len(test)} pictures the mask of the first is that "
+    "of the package, pixel by pixel."
     + f" In {empty} of the others nothing speaks for the class: the map is empty, the "
     "package gives no mask, and ours clicks on the middle of the picture." * (empty > 0)
 )
 
 # %% [markdown]
-# *Results at a glance*, at the front of the book, has the IoU beside what a student of
-# the course measured with SAM's ViT-B, on the course's own pictures.
-#
 # ## Where the chain loses
 #
 # A chain is as good as its links, and *oracles* test them: the truth replaces one link
-# after the other (@tbl-limits). First the classifier is **told the class**, and its map
-# shows where *that* is. Then the **point** is the innermost pixel of the true mask, and
-# only the segmenter's loss is left. The **box** of the true mask is all that a person
-# could tell the segmenter.
+# after the other (@tbl-limits). First the chain is **told the class**, and takes the
+# map of that class. Then the **point** is the innermost pixel of the true mask, and
+# only the segmenter's loss is left. The **box** of the true mask says more than a
+# point: where the object ends.
 
 # %% tags=["summary"]
 #| label: tbl-limits
 #| tbl-cap: "The ladder of oracles on the test split, for the foreground point. The best
-#|   of its masks is the one that the truth would have chosen. The lower rows part the
-#|   first two by whether the classifier names the right class."
+#|   of its masks is the one that the truth would have chosen. The lower rows are of the
+#|   pictures whose class the classifier names rightly, and of the others."
 main = measured["foreground"]
 oracles = {
     "foreground, as it is": main,
@@ -687,29 +688,27 @@ Table(
 step = limits["IoU"].iloc[:3].tolist()
 lost = {"name": step[1] - step[0], "place": step[2] - step[1], "mask": 100 - step[2]}
 chosen = limits["best of its masks"].iloc[2] - step[2]
-words = {
-    "name": "the classifier, which names the wrong class",
-    "place": "the map, whose point is off though the class is right",
-    "mask": "the segmenter, which has a point on the shape",
-}
 losses = {link: f"{value:.1f}".replace("-", "−") for link, value in lost.items()}
+by_name = f"Told the class, the chain wins {losses['name']} points"
+if lost["name"] < 0:
+    by_name = f"Told the class, the chain wins nothing ({losses['name']} points)"
 text = (
-    f"Of the {100 - step[0]:.1f} points that are missing, {losses['name']} are lost by "
-    f"{words['name']}; {losses['place']} by {words['place']}; and {losses['mask']} by "
-    f"{words['mask']}. Of these last, a better choice among its three masks would win "
-    f"{chosen:.1f}."
+    f"The chain misses {100 - step[0]:.1f} points. {by_name}. Its map loses "
+    f"{losses['place']}: the class is right, and the point is off. The segmenter loses "
+    f"{losses['mask']}: the point lies on the shape, and the mask is not exact; a "
+    f"better choice among its three masks would win {chosen:.1f} of these."
 )
 if len(limits) == 7:
     said, true = limits["hit rate"].iloc[[5, 6]]
     text += (
-        " Where the class is named wrongly, the point of the class that was *said* "
-        f"lies in the shape in {said:.0f} % of the pictures, and that of the *true* "
-        f"class in {true:.0f} %"
+        f" In the {len(main[~right])} pictures whose class is named wrongly, the point "
+        f"of the class that was *said* lies in the shape in {said:.0f} %, and that of "
+        f"the *true* class in {true:.0f} %"
     )
     text += (
         ": the network had seen the shape, but was asked for another class."
         if true >= 50
-        else ": for most of these, knowing the name is not enough."
+        else ": in most of them, knowing the name is not enough."
     )
 Markdown(text)
 
@@ -718,15 +717,14 @@ Markdown(text)
 #
 # `sam_tiny` was trained on shapes of these kinds. A second one was trained with as many
 # steps, but without circles, squares, triangles, diamonds and stars, and without things
-# that are half transparent. @tbl-known gives both the same prompts; the difference is
-# what all of this together is worth.
+# that are half transparent. In @tbl-known both get the same prompts; their difference
+# is what all of this together is worth.
 
 # %%
 #| label: tbl-known
 #| tbl-cap: "IoU on the test split, for the same prompts: of the segmenter of this
 #|   chapter, and of a `sam_tiny` that saw neither these kinds nor half-transparent
-#|   things. The difference is that of the two, picture by picture, with its 95 %
-#|   interval."
+#|   things; and their difference, picture by picture, with its 95 % interval."
 from wslib.models.sam_tiny import WITHOUT_SHAPES
 
 naive = Prompter(sam_predictor("sam_tiny", device, WITHOUT_SHAPES))
@@ -766,8 +764,9 @@ lesson = (
 )
 Markdown(
     f"With a point on the shape, having learnt from such shapes is worth {worth[1]} "
-    f"points of IoU; with the true box, {worth[2]}. {lesson} *Results at a glance* has "
-    "what a student measured with SAM's ViT-B, which was not trained on them either."
+    f"points of IoU; with the true box, {worth[2]}. {lesson} SAM's ViT-B was not "
+    "trained on them either: *Results at a glance*, at the front of the book, has what "
+    "a student of the course measured with it, on the course's own pictures."
     if sam == "sam_tiny"
     else f"With a point on the shape, `{sam}` is {worth[1]} points better than a toy "
     f"that, like it, was not trained on such shapes; with the true box, {worth[2]}."
@@ -821,17 +820,18 @@ if of_kinds.index[0] == "star" and sam == "sam_tiny":
 Markdown(text)
 
 # %% [markdown]
-# ### Does the segmenter know?
+# ### Does the score say how good a mask is?
 #
 # Without a person, only the score can choose a mask and warn of a bad one.
 # @fig-calibration compares the score with the truth, for all masks of the foreground
-# point.
+# point. The expected calibration error [@guo2017] is the mean over the bins of the gap
+# between both, each bin weighted by its masks.
 
 # %%
 #| label: fig-calibration
 #| fig-cap: "Left: expected and measured IoU of all masks on the test split, in ten bins
-#|   of the score; on the dashed line the score is honest. Right: how the IoU of the
-#|   chosen masks is distributed."
+#|   of the score; on the dashed line the score is honest. Right: the IoU of the chosen
+#|   masks; those near 0 miss the shape."
 #| fig-alt: "Left, a line of measured IoU against score beside a dashed diagonal. Right,
 #|   a histogram of the IoU of the chosen masks."
 gap, bins = calibration(*every_mask(found["foreground"], test.masks))
@@ -841,16 +841,16 @@ line = {"masks": (bins["score"], bins["iou"])}
 figures.draw_lines(axes[0, 0], line, "score", "measured IoU", marker="o")
 axes[0, 1].hist(main["iou"], np.linspace(0, 1, 21), color=figures.TEAL)
 axes[0, 1].set(xlabel="IoU of the chosen mask", ylabel="pictures")
-figures.Picture(fig, "sam-calibration", vector=True)
+figures.Picture(fig, "sam-calibration")
 
 # %%
 #| echo: false
 bad = main["good"] == 0
 Markdown(
-    "The expected calibration error, the mean over the bins of the gap between both, "
-    f"each bin weighted by its masks, is **{100 * gap:.1f}** points. The chosen masks "
-    f"below an IoU of 65 % have a mean score of {100 * main['score'][bad].mean():.0f} "
-    f"%, the others of {100 * main['score'][~bad].mean():.0f} %."
+    f"The expected calibration error is **{100 * gap:.1f}** points. The chosen masks "
+    "below an IoU of 65 % have a mean score of "
+    f"{100 * main['score'][bad].mean():.0f} %, the others of "
+    f"{100 * main['score'][~bad].mean():.0f} %."
 )
 
 # %% [markdown]
@@ -884,6 +884,14 @@ for axis, k in zip(axes, shown, strict=True):
     mark(axis, found["foreground"][k], test.masks[k], main["good"][k])
 figures.Picture(fig, "sam-random")
 
+# %%
+#| echo: false
+worst = shown[6:]
+Markdown(
+    f"Of the six worst, {(~right[worst]).sum()} are named wrongly, and in "
+    f"{(main['hit'].to_numpy()[worst] < 1).sum()} the click lies beside the shape."
+)
+
 # %% [markdown]
 # ## On other pictures
 #
@@ -893,7 +901,8 @@ figures.Picture(fig, "sam-random")
 
 # %%
 #| label: tbl-cifar
-#| tbl-cap: "The course's measures over CIFAR-10's pictures, in a recorded run."
+#| tbl-cap: "The course's measures over CIFAR-10's pictures, in a recorded run; to be
+#|   compared with @tbl-test."
 from wslib.show.recorded import read_recorded, verdicts
 
 cifar = read_recorded("04_cifar10")
@@ -904,7 +913,8 @@ Table(
     formats={**dict.fromkeys(shares, ".1f"), "distance": ".2f"},
     units=dict.fromkeys(shares, "%") | {"distance": "px"},
     intervals={c: (f"{c} low", f"{c} high") for c in (*shares, "distance")},
-    note=f"{cifar.source()} Segmenter: {known.get(there_sam, there_sam)}.",
+    note=f"Recorded: {cifar.source()} Pictures: {cifar.parameters['counts']['test']}. "
+    f"Segmenter: {known.get(there_sam, there_sam)}.",
     save=False,
 )
 
@@ -915,8 +925,8 @@ Table(
 # @sec-gradcam, with the thousand names of ImageNet. Its map gives a box and a point,
 # and both together are the prompt. @fig-cover, with which the book opens, shows a
 # photograph that was chosen because every step succeeds on it. `sam_tiny` never learnt
-# the outline of an object in a photograph: of the cat of @sec-gradcam, pieces of whose
-# photograph it saw as grounds, it cuts out patches.
+# the outline of an object in a photograph: of the cat of @sec-gradcam it cuts out
+# patches.
 
 # %% tags=["cover"]
 #| label: fig-cover
@@ -955,8 +965,8 @@ figures.Picture(fig, "sam-cover")
 #
 # A classifier that knows five words and a segmenter that knows no names cut out shapes
 # together. The classifier never saw an outline. `sam_tiny` did: it was trained with
-# masks of shapes of these kinds (@tbl-known). What else this run shows; the marks say
-# what @tbl-cifar finds of it, drawn shapes over other photographs:
+# masks of shapes of these kinds (@tbl-known). The list says which statements hold in
+# this run, and what @tbl-cifar says of them: drawn shapes over other photographs.
 
 # %%
 #| echo: false
@@ -978,22 +988,25 @@ Markdown(verdicts(claims, table, there))
 
 # %% [markdown] tags=["summary"]
 # ## What failed, and what would improve it
+#
+# @tbl-limits tells what would help most. The scores of @fig-calibration say how good a
+# mask is, not whether it is of the right thing, as they know no classes.
 
 # %% tags=["summary"]
 #| echo: false
 cures = {
-    "name": "a better classifier helps most: where it says the wrong class, the map of "
-    "that class is asked for, and the segmenter cuts out what its point lies on",
-    "place": "better maps help most: the class is known, and the point of its map lies "
-    "beside the shape",
-    "mask": "a better segmenter helps most: its point lies on the shape, and its mask "
-    "is off all the same",
+    "name": "a better classifier would help most: where it says the wrong class, the "
+    "map is of that class, and the segmenter cuts out what its point lies on",
+    "place": "better maps would help most: the class is known, and the point of its "
+    "map lies beside the shape",
+    "mask": "a better segmenter would help most: its point lies on the shape, and its "
+    "mask is not exact",
 }
 order = sorted(lost, key=lost.get, reverse=True)
 changes = 100 * (measured[asked[2]]["iou"] - main["iou"])
 on_shape = measured[asked[2]]["clear"] < 1  # a background point, of the shape itself
 text = (
-    f"By @tbl-limits, {cures[order[0]]} ({losses[order[0]]} points). "
+    f"In this run {cures[order[0]]} ({losses[order[0]]} points). "
     f"In the second place, {cures[order[1]].replace(' most', '')} "
     f"({losses[order[1]]} points). A choice among the three masks by more than the "
     f"score could win {chosen:.1f} points at the most. "
@@ -1005,11 +1018,12 @@ if on_shape.any():
         f"{there_is} points where one of them lies on the shape, in {on_shape.sum()} "
         f"pictures, and by {is_none} in the others. "
     ).replace("-", "−")
-Markdown(
-    text
-    + "The scores of @fig-calibration say how good a mask is, not whether it is of "
-    "the right thing, as they know no classes."
-)
+elif changes.mean() < 0:
+    text += (
+        f"Background points cost {-changes.mean():.1f} points, though none of them "
+        "lies on a shape; the reason was not examined. "
+    )
+Markdown(text)
 
 # %% [markdown]
 # ## The course's questions

@@ -19,6 +19,7 @@ package.path = pandoc.path.directory(PANDOC_SCRIPT_FILE) .. '/?.lua;' .. package
 local formats = { typst = 'typst', commonmark = 'markdown' }
 local format = require(formats[FORMAT] or 'html')
 local glossary = require('glossary')
+local signs = FORMAT ~= 'commonmark' and require('signs') or {}
 
 local NAMES = {
   fig = 'Figure', tbl = 'Table', eq = 'Equation', sec = 'Section',
@@ -391,11 +392,24 @@ local function emit_div(div)
   return nil
 end
 
+-- No line ends between a number and its per cent sign.
+local function glue_percent(inlines)
+  for i = 2, #inlines - 1 do
+    local before, gap, sign = inlines[i - 1], inlines[i], inlines[i + 1]
+    if (gap.t == 'Space' or gap.t == 'SoftBreak') and sign.t == 'Str'
+        and sign.text:match('^%%') and stringify(before):match('%d$') then
+      inlines[i] = pandoc.Str('\u{a0}')
+    end
+  end
+  return inlines
+end
+
 local emit_floats = { Div = emit_div }
 local emit_rest = {
   Header = format.Header, Table = format.Table, CodeBlock = format.CodeBlock,
   Image = format.Image, Span = format.Span, Math = format.Math, Code = format.Code,
-  Para = format.Para,
+  Para = format.Para, DefinitionList = format.DefinitionList, Str = format.Str,
+  Inlines = glue_percent,
 }
 
 -- The book ----------------------------------------------------------------------------
@@ -507,7 +521,7 @@ function Pandoc(doc)
     if meta['chapter-labels'] then state.blocks = state.blocks:walk(elsewhere(meta)) end
     local resolved = state.blocks:walk(resolver(state, keys))
     if state.kept then resolved = outline(resolved) end
-    blocks:extend(resolved:walk(emit_floats):walk(emit_rest))
+    blocks:extend(resolved:walk(signs):walk(emit_floats):walk(emit_rest))
   end
   if #problems > 0 then os.exit(1) end
   local finish = format.finish or function(whole) return whole end

@@ -69,6 +69,22 @@ function typst.Span(span)
   return List({ raw('#small[') }) .. span.content .. { raw(']') }
 end
 
+function typst.DefinitionList(list)
+  local blocks = List()
+  for _, item in ipairs(list.content) do
+    local word, meaning = item[1], pandoc.utils.blocks_to_inlines(item[2][1])
+    blocks:insert(pandoc.Plain(
+      List({ raw('#entry[') }) .. word .. { raw('][') } .. meaning .. { raw(']') }))
+  end
+  return blocks
+end
+
+-- Behind a digit Typst would make a prime of it.
+function typst.Str(str)
+  local before, after = str.text:match('^(.*%d)\u{2019}(.*)$')
+  return before and List({ pandoc.Str(before), raw('\\u{2019}'), pandoc.Str(after) })
+end
+
 local function is_words(block) return block.t == 'Plain' or block.t == 'Para' end
 
 -- The blocks of a row: words in one block, lists, code and so on in their own.
@@ -183,7 +199,8 @@ end
 function typst.float(kind, div, content, caption)
   local number = div.attributes.number
   local whole = kind == 'tbl' and is_short(content)
-      and '#show figure: set block(breakable: false)\n' or ''
+      and '#show figure: set block(breakable: false)\n'
+      or kind == 'tbl' and '#show: long-table\n' or ''
   local place = div.classes:includes('here') and 'placement: none, ' or ''
   local start = ('#[%s#figure(%skind: %s, supplement: [%s], numbering: %s, caption: ['):format(
     whole, place, kind == 'tbl' and 'table' or 'image', div.attributes.name or '',

@@ -129,3 +129,22 @@ def edited(monkeypatch):
             yield
 
     return lengthen
+
+
+@pytest.fixture
+def red_and_green(tmp_path):
+    """Twelve files, red ones (class 0) and green ones (class 1) by turns; their labels
+    (12, 2)."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    paths = []
+    for i in range(12):
+        pixels = np.zeros((20, 30, 3), np.uint8)
+        pixels[..., i % 2] = 200
+        pixels[:, :10] = 90  # the left third differs, so that mirroring shows
+        paths.append(tmp_path / f"{i}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    labels = torch.tensor([[1, 0] if i % 2 == 0 else [0, 1] for i in range(12)])
+    return paths, labels

@@ -10,7 +10,6 @@ import yaml
 from wslib.cli.choices import settings_in
 from wslib.workbook import params
 from wslib.workbook.chapter import Chapter
-from wslib.workbook.document import split_options
 from wslib.workbook.profiles import PROFILES
 from wslib.workbook.rules import find_faults, read_prose
 
@@ -51,22 +50,6 @@ def test_each_profile_lists_the_chapter(chapter):
     for profile in PROFILES:
         book = yaml.safe_load((ROOT / f"_quarto-{profile}.yml").read_text())["book"]
         assert f"build/{profile}/{chapter.name}.ipynb" in book["chapters"]
-
-
-@every_chapter
-def test_slides_have_an_idea_three_figures_and_a_table(chapter):
-    cells = [
-        c for c in chapter.notebook().cells if "slide" in c.metadata.get("tags", [])
-    ]
-    labels = [
-        split_options(c.source)[0].get("label", "")
-        for c in cells
-        if c.cell_type == "code"
-    ]
-    assert cells[0] == chapter.notebook().cells[0]
-    assert sum(label.startswith("fig-") for label in labels) == 3
-    assert sum(label.startswith("tbl-") for label in labels) == 1
-    assert sum(c.cell_type == "markdown" for c in cells) >= 2
 
 
 @every_chapter

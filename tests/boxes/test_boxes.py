@@ -95,13 +95,6 @@ def test_turned_map_gives_turned_boxes():
     assert (np.diff(boxes[:, 4]) <= 0).all()
 
 
-def test_small_components_can_be_left_out():
-    heatmap = draw("99..", "99..", "...9", "....")
-    assert len(boxes_from_heatmap(heatmap, max_boxes=9, min_area=1 / 16)) == 2
-    assert len(boxes_from_heatmap(heatmap, max_boxes=9, min_area=2 / 16)) == 1
-    assert boxes_from_heatmap(heatmap, min_area=0.5).shape == (0, 5)
-
-
 def test_zeros_have_no_box():
     assert boxes_from_heatmap(np.zeros((4, 6), np.float32)).shape == (0, 5)
 
@@ -125,7 +118,6 @@ def test_other_number_types():
         (np.ones((2, 2)), {"threshold": 1.1}, "threshold 1.1"),
         (np.ones((2, 2)), {"threshold": float("nan")}, "threshold nan"),
         (np.ones((2, 2)), {"max_boxes": 0}, "max_boxes 0"),
-        (np.ones((2, 2)), {"min_area": 25}, "min_area 25: expected a share"),
     ],
 )
 def test_errors(heatmap, options, message):

@@ -9,7 +9,7 @@ from torch import nn
 
 import wslib  # noqa: F401  (lets torchvision import)
 from wslib.cam import CAM, METHODS, AblationCAM, GradCAM, HiResCAM
-from wslib.cam.layouts import find_layout
+from wslib.cam.engine import find_layout
 
 
 class Tokens(nn.Module):

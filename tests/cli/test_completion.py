@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from wslib import cli
+from wslib import cam, cli
 from wslib.boxes import evidence
 from wslib.boxes.recipe import DEFAULT_RECIPE
-from wslib.cam import named_methods
 from wslib.cli import doctor
 from wslib.cli.choices import names_in, settings_in
 from wslib.data import datasets, fetch, voc
@@ -94,7 +93,7 @@ def test_zsh_and_fish_tell_what_a_command_does(complete):
         (voc, "VOC2007_PARTS"),
         (detection, "PROTOCOLS"),
         (evidence, "KINDS"),
-        (named_methods, "METHODS"),
+        (cam, "METHODS"),
         (classifiers, "NAMES"),
         (two_heads, "NETWORKS"),
         (losses, "BOX_LOSSES"),
@@ -115,8 +114,8 @@ def test_settings_that_are_read_are_those_that_are_imported():
 
 
 def test_a_table_that_is_not_there_is_named():
-    with pytest.raises(LookupError, match="wslib.cam.named_methods: no MODES"):
-        names_in("cam.named_methods", "MODES")
+    with pytest.raises(LookupError, match="wslib.cam: no MODES"):
+        names_in("cam", "MODES")
 
 
 def test_profiles_are_those_that_have_parameters():

@@ -7,23 +7,15 @@ import sys
 
 import pytest
 
-from wslib import cli
 from wslib.data import fetch
 
 
 @pytest.fixture
-def wslib(monkeypatch, capsys, tmp_path):
+def wslib(monkeypatch, type_words, tmp_path):
     """Type a line; returns its status or its last line, and what was printed."""
     monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("no_proxy", "*")
-
-    def run(words: str):
-        monkeypatch.setattr(sys, "argv", ["wslib", *words.split()])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return end.value.code, capsys.readouterr().out
-
-    return run
+    return lambda words: type_words(*words.split())[:2]
 
 
 @pytest.fixture

@@ -25,20 +25,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def wslib(monkeypatch, capsys, tmp_path):
+def wslib(monkeypatch, type_words, tmp_path):
     """Type a line in an empty folder; its status, standard output and error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("WSLIB_DEBUG", raising=False)
 
     def run(words: str):
-        monkeypatch.setattr(sys, "argv", ["wslib", *words.split()])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        told, code = capsys.readouterr(), end.value.code
+        code, out, err = type_words(*words.split())
         if isinstance(code, str):  # which Python prints, and ends with status 1
-            return 1, told.out, f"{told.err}{code}\n"
-        return code, told.out, told.err
+            return 1, out, f"{err}{code}\n"
+        return code, out, err
 
     return run
 

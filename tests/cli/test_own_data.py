@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
-from wslib import cli
 from wslib.data.rendered.own import draw_folder
 
 
@@ -17,17 +15,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def wslib(monkeypatch, capsys, tmp_path):
+def wslib(monkeypatch, type_words, tmp_path):
     """Type a line; its status or last line, and what was printed and noted."""
     monkeypatch.chdir(tmp_path)
-
-    def run(words: str):
-        monkeypatch.setattr(sys, "argv", ["wslib", *words.split()])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return end.value.code, *capsys.readouterr()
-
-    return run
+    return lambda words: type_words(*words.split())
 
 
 def test_voc_learns_and_finds_its_classes(wslib, folder):

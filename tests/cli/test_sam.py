@@ -9,7 +9,6 @@ import sys
 import pandas as pd
 import pytest
 
-from wslib import cli
 from wslib.data.rendered.drawn.segments import WITHOUT_SHAPES
 from wslib.models import sam, sam_tiny
 from wslib.models.published import PUBLISHED, SAMS, Weights
@@ -21,19 +20,12 @@ MiB = 2**20
 
 
 @pytest.fixture
-def wslib(monkeypatch, capsys, tmp_path):
+def wslib(monkeypatch, type_words, tmp_path):
     """Type a line after `wslib sam`; its status or last line, and what was printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("no_proxy", "*")
-
-    def run(words: str):
-        monkeypatch.setattr(sys, "argv", ["wslib", "sam", *words.split()])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return end.value.code, capsys.readouterr().out
-
-    return run
+    return lambda words: type_words("sam", *words.split())[:2]
 
 
 @pytest.fixture

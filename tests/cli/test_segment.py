@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-from wslib import cli
 from wslib.boxes.explainer import Explainer, ImageExplanation
 from wslib.cam import METHODS
 from wslib.cli import segment
@@ -29,17 +28,14 @@ NAMES = ["circle", "Square", "star"]
 
 
 @pytest.fixture
-def wslib(capsys, tmp_path, monkeypatch):
+def wslib(type_words, tmp_path, monkeypatch):
     """Type a line in an empty folder; its status or last line, and what it printed.
     What it complained of is `wslib.told`."""
     monkeypatch.chdir(tmp_path)
 
     def run(words: str):
-        monkeypatch.setattr(sys, "argv", ["wslib", *shlex.split(words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        printed, run.told = capsys.readouterr()
-        return end.value.code, printed
+        code, printed, run.told = type_words(*shlex.split(words))
+        return code, printed
 
     return run
 

@@ -1,13 +1,9 @@
 """Caltech-101, made tiny: fetched whole, or not there at all; read as it is."""
 
-import dataclasses
-import hashlib
 import io
 import tarfile
-import threading
 import zipfile
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +11,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from wslib.data import caltech101, download
+from wslib.data import caltech101
 from wslib.data import fetch as module
 from wslib.data.caltech101 import caltech101_contents, read_caltech101
 from wslib.data.datasets import open_caltech
@@ -86,62 +82,12 @@ def less(files: dict[str, bytes], name: str) -> dict[str, bytes]:
     return {key: content for key, content in files.items() if name not in key}
 
 
-class Mirror:
-    """A server's folder, and what it was asked for. An answer ends after `cut` bytes,
-    but one to a request for the rest does not."""
-
-    def __init__(self, folder: Path, patch):
-        self.folder, self.patch, self.asked, self.cut = folder, patch, [], None
-        folder.mkdir()
-        self.publish(published())
-
-    def publish(self, content: bytes) -> None:
-        """Put it here and make its checksum the official one."""
-        (self.folder / CALTECH101_ZIP).write_bytes(content)
-        checksum = f"md5:{hashlib.md5(content).hexdigest()}"
-        official = (dataclasses.replace(SOURCES["caltech101"][0], checksum=checksum),)
-        self.patch.setitem(SOURCES, "caltech101", official)
-
-
-class Handler(SimpleHTTPRequestHandler):
-    def do_GET(self):
-        mirror = self.server.mirror
-        mirror.asked.append((self.path.rsplit("/", 1)[-1], self.headers["Range"]))
-        if mirror.cut is not None and not self.headers["Range"]:
-            content = (mirror.folder / mirror.asked[-1][0]).read_bytes()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("ETag", '"one"')
-            self.end_headers()
-            self.wfile.write(content[: mirror.cut])
-        else:
-            super().do_GET()
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
-def mirror(tmp_path, monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(download, "PAUSES", ())
+def mirror(mirror, monkeypatch):
     counts = {"face": 2, "motorcycle": 1, "airplane": 1}
     monkeypatch.setattr(caltech101, "COUNTS", counts)
-    mirror = Mirror(tmp_path / "mirror", monkeypatch)
-    handler = partial(Handler, directory=str(mirror.folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.mirror, mirror.url = mirror, f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield mirror
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def data(tmp_path) -> Path:
-    return tmp_path / "data"
+    mirror.publish("caltech101", published())
+    return mirror
 
 
 def there(data: Path) -> list[str]:
@@ -304,7 +250,7 @@ def test_no_such_file_and_no_network(mirror, data):
     ],
 )
 def test_another_archive_changes_nothing(mirror, data, content, said):
-    mirror.publish(content)
+    mirror.publish("caltech101", content)
     with pytest.raises(RuntimeError, match=said) as error:
         fetch_caltech101(base_url=mirror.url)
     assert line(error) and there(data) == [CALTECH101_ZIP]

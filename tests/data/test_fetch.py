@@ -1,8 +1,6 @@
 """The course's shapes and CIFAR-10, made tiny: fetched whole, or not there at all."""
 
-import dataclasses
 import errno
-import hashlib
 import io
 import shutil
 import stat
@@ -10,14 +8,12 @@ import tarfile
 import threading
 import zipfile
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from wslib.data import download
 from wslib.data import fetch as module
 from wslib.data.cifar10 import BATCHES, BINARY, cifar10_contents, cifar10_pictures
 from wslib.data.datasets import open_shapes
@@ -60,65 +56,11 @@ def tarred(files: dict[str, bytes], top: str = "cifar-10-batches-bin/") -> bytes
     return stream.getvalue()
 
 
-class Mirror:
-    """A server's folder, and what it was asked for. An answer ends after `cut` bytes,
-    but one to a request for the rest does not."""
-
-    def __init__(self, folder: Path, patch):
-        self.folder, self.patch, self.asked, self.cut = folder, patch, [], None
-        folder.mkdir()
-        self.publish_shapes(zipped(SHAPES))
-        self.publish_cifar10(tarred(CIFAR10))
-
-    def publish_shapes(self, content: bytes) -> None:
-        (self.folder / SHAPES_ZIP).write_bytes(content)
-
-    def publish_cifar10(self, content: bytes) -> None:
-        """Put it here and make its size and checksum the official ones."""
-        (self.folder / CIFAR10_TAR).write_bytes(content)
-        checksum = f"md5:{hashlib.md5(content).hexdigest()}"
-        tiny = {"checksum": checksum, "size": len(content)}
-        official = (dataclasses.replace(SOURCES["cifar10"][0], **tiny),)
-        self.patch.setitem(SOURCES, "cifar10", official)
-
-
-class Handler(SimpleHTTPRequestHandler):
-    def do_GET(self):
-        mirror = self.server.mirror
-        mirror.asked.append((self.path.rsplit("/", 1)[-1], self.headers["Range"]))
-        if mirror.cut is not None and not self.headers["Range"]:
-            content = (mirror.folder / mirror.asked[-1][0]).read_bytes()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("ETag", '"one"')
-            self.end_headers()
-            self.wfile.write(content[: mirror.cut])
-        else:
-            super().do_GET()
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
-def mirror(tmp_path, monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(download, "PAUSES", ())
-    mirror = Mirror(tmp_path / "mirror", monkeypatch)
-    handler = partial(Handler, directory=str(mirror.folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.mirror, mirror.url = mirror, f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield mirror
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def data(tmp_path) -> Path:
-    return tmp_path / "data"
+def mirror(mirror):
+    mirror.publish("synthetic_shapes", zipped(SHAPES))
+    mirror.publish("cifar10", tarred(CIFAR10))
+    return mirror
 
 
 def there(data: Path) -> list[str]:
@@ -144,7 +86,7 @@ def test_official_archive():
 @pytest.mark.parametrize("top", ["synthetic_shapes/", "", "somebody's copy/"])
 def test_shapes_come_whole_and_can_be_read(mirror, data, capsys, top):
     extra = {"__MACOSX/._images": b"x"} if not top else {"README": b"x"}
-    mirror.publish_shapes(zipped({**SHAPES, **extra}, top))
+    mirror.publish("synthetic_shapes", zipped({**SHAPES, **extra}, top))
     folder = fetch_synthetic_shapes(base_url=f"{mirror.url}/")
     assert folder == data / "synthetic_shapes"
     names = [f"synthetic_shapes/{name}" for name in SHAPES]
@@ -239,12 +181,12 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_archive_is_removed_and_nothing_taken(mirror, data, name):
     content, said = BAD[name]
-    mirror.publish_shapes(content)
+    mirror.publish("synthetic_shapes", content)
     with pytest.raises(RuntimeError, match=said) as error:
         fetch_synthetic_shapes(base_url=mirror.url)
     assert line(error).endswith("; what came was removed") and there(data) == []
     assert str(data / SHAPES_ZIP) in line(error)
-    mirror.publish_shapes(zipped(SHAPES))
+    mirror.publish("synthetic_shapes", zipped(SHAPES))
     fetch_synthetic_shapes(base_url=mirror.url)
     assert shapes_contents(data / "synthetic_shapes") == COMPLETE
 
@@ -262,7 +204,7 @@ def test_a_bad_archive_of_ones_own_is_kept(mirror, data):
     ["../evil", "a/../../evil", "/tmp/evil", "..\\evil", "C:\\evil", "C:evil"],
 )
 def test_a_name_that_leaves_the_folder_is_refused(mirror, data, name):
-    mirror.publish_shapes(zipped({**SHAPES, name: b"evil"}, ""))
+    mirror.publish("synthetic_shapes", zipped({**SHAPES, name: b"evil"}, ""))
     with pytest.raises(RuntimeError, match="leaves the folder; nothing was t") as error:
         fetch_synthetic_shapes(base_url=mirror.url)
     assert repr(name) in line(error)
@@ -275,7 +217,7 @@ def test_links_are_not_unpacked(mirror, data):
     stream = io.BytesIO(zipped(SHAPES, ""))
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr(link, "/etc/passwd")
-    mirror.publish_shapes(stream.getvalue())
+    mirror.publish("synthetic_shapes", stream.getvalue())
     folder = fetch_synthetic_shapes(base_url=mirror.url)
     assert {str(p.relative_to(folder)) for p in folder.rglob("*.*")} == set(SHAPES)
 
@@ -344,7 +286,7 @@ def test_two_at_once_fetch_once(mirror, data):
 
 def test_cifar10_comes_whole_and_can_be_read(mirror, data, capsys):
     assert cifar10_contents(data / BINARY) == "not here"
-    mirror.publish_cifar10(tarred({**CIFAR10, "batches.meta.txt": b"cat\n"}))
+    mirror.publish("cifar10", tarred({**CIFAR10, "batches.meta.txt": b"cat\n"}))
     folder = fetch_cifar10(base_url=mirror.url)
     assert folder == data / "cifar10" / "cifar-10-batches-bin"
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -399,7 +341,7 @@ def test_another_file_in_its_stead(mirror, data):
     ],
 )
 def test_a_bad_tar_changes_nothing(mirror, data, content, said):
-    mirror.publish_cifar10(content)
+    mirror.publish("cifar10", content)
     with pytest.raises(RuntimeError, match=said) as error:
         fetch_cifar10(base_url=mirror.url)
     assert line(error) and there(data) == [f"cifar10/{CIFAR10_TAR}"]

@@ -1,14 +1,11 @@
 """VOC2007's archives, made tiny: fetched, unpacked beside, moved in, finished later."""
 
-import dataclasses
 import errno
-import hashlib
 import io
 import os
 import tarfile
 import threading
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -47,61 +44,21 @@ def sources() -> dict[str, fetch.Source]:
     return {source.part: source for source in SOURCES["voc2007"]}
 
 
-class Mirror:
-    """A server's folder with an archive for each part, and what it was asked for."""
-
-    def __init__(self, folder: Path, patch):
-        self.folder, self.patch, self.asked = folder, patch, []
-        folder.mkdir()
-        for part in ("trainval", "test"):
-            self.publish(part, files_of(part))
-
-    def path(self, part: str) -> Path:
-        return self.folder / sources()[part].archive.name
-
-    def publish(self, part: str, files: dict[str, bytes], stop: int | None = None):
-        """Put an archive of `files` here, its first `stop` bytes only, and make its
-        size and checksum the official ones."""
-        stream = io.BytesIO()
-        with tarfile.open(fileobj=stream, mode="w") as tar:
-            for name, content in files.items():
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-        self.publish_bytes(part, stream.getvalue()[:stop])
-
-    def publish_bytes(self, part: str, content: bytes):
-        self.path(part).write_bytes(content)
-        md5 = f"md5:{hashlib.md5(content).hexdigest()}"
-        tiny = {"size": len(content), "checksum": md5}
-        known = sources()
-        known[part] = dataclasses.replace(known[part], **tiny)
-        self.patch.setitem(SOURCES, "voc2007", tuple(known.values()))
-
-
-class Handler(SimpleHTTPRequestHandler):
-    def do_GET(self):
-        self.server.mirror.asked.append(self.path.rsplit("/", 1)[-1])
-        super().do_GET()
-
-    def log_message(self, *args):
-        pass
+def tarred(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
 
 
 @pytest.fixture
-def mirror(tmp_path, monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(download, "PAUSES", ())
-    mirror = Mirror(tmp_path / "mirror", monkeypatch)
-    handler = partial(Handler, directory=str(mirror.folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.mirror, mirror.url = mirror, f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield mirror
-        server.shutdown()
-        thread.join()
+def mirror(mirror):
+    for part in ("trainval", "test"):
+        mirror.publish("voc2007", tarred(files_of(part)), part)
+    return mirror
 
 
 @pytest.fixture
@@ -162,14 +119,14 @@ def test_one_part_alone_and_its_archive_kept(mirror, folder, tmp_path):
     fetch_voc2007(root, parts=["test"], base_url=mirror.url, keep_archives=True)
     assert tree(root / "voc2007" / INSIDE) == expected("test")
     archive = root / "voc2007" / "VOCtest_06-Nov-2007.tar"
-    assert archive.read_bytes() == mirror.path("test").read_bytes()
+    assert archive.read_bytes() == mirror.path("voc2007", "test").read_bytes()
     assert not folder.exists()
 
 
 def test_an_archive_that_is_there_is_used_and_kept(mirror, folder, capsys):
     own = folder.parents[1] / "VOCtest_06-Nov-2007.tar"
     own.parent.mkdir(parents=True)
-    own.write_bytes(mirror.path("test").read_bytes())
+    own.write_bytes(mirror.path("voc2007", "test").read_bytes())
     fetch_voc2007(parts=["test"], base_url=mirror.url)
     assert mirror.asked == [] and own.exists() and tree(folder) == expected("test")
     assert f"{own} is no longer needed" in capsys.readouterr().out
@@ -181,7 +138,7 @@ def test_an_incomplete_part_is_completed(mirror, folder, capsys):
     (folder / "JPEGImages" / "own.jpg").write_bytes(b"own")
     mirror.asked.clear()
     fetch_voc2007(base_url=mirror.url)
-    assert mirror.asked == ["VOCtrainval_06-Nov-2007.tar"]
+    assert mirror.names == ["VOCtrainval_06-Nov-2007.tar"]
     assert tree(folder) == {
         **expected("trainval", "test"),
         "JPEGImages/own.jpg": b"own",
@@ -213,7 +170,7 @@ def test_no_room_is_said_before_anything_is_fetched(mirror, folder, monkeypatch)
     usage = shutil_usage(free=2 * 2**20)
     monkeypatch.setattr(fetch.shutil, "disk_usage", usage)
     for part, size in (("trainval", 4 * 2**20), ("test", 2**20)):
-        mirror.publish_bytes(part, bytes(size))
+        mirror.publish("voc2007", bytes(size), part)
     with pytest.raises(RuntimeError, match="9.0 MiB are needed.*2.0 MiB are free") as e:
         fetch_voc2007(base_url=mirror.url)
     assert all(
@@ -251,7 +208,7 @@ def test_interrupted_between_the_archives(mirror, folder, monkeypatch):
     assert tree(folder) == expected("trainval")
     fetch_voc2007(base_url=mirror.url)
     assert tree(folder) == expected("trainval", "test")
-    assert mirror.asked == ["VOCtrainval_06-Nov-2007.tar", "VOCtest_06-Nov-2007.tar"]
+    assert mirror.names == ["VOCtrainval_06-Nov-2007.tar", "VOCtest_06-Nov-2007.tar"]
 
 
 def test_interrupted_while_unpacking(mirror, folder, monkeypatch):
@@ -314,7 +271,7 @@ def test_remains_of_a_killed_process_are_swept(mirror, folder):
 
 @pytest.mark.parametrize("name", ["../evil", f"{INSIDE}/../../../../evil"])
 def test_a_name_that_leaves_the_folder_is_refused(mirror, folder, name):
-    mirror.publish("test", {**files_of("test"), name: b"evil"})
+    mirror.publish("voc2007", tarred({**files_of("test"), name: b"evil"}), "test")
     with pytest.raises(RuntimeError, match="damaged, or no archive.*evil") as error:
         fetch_voc2007(parts=["test"], base_url=mirror.url)
     assert "\n" not in str(error.value)
@@ -324,13 +281,13 @@ def test_a_name_that_leaves_the_folder_is_refused(mirror, folder, name):
 
 def test_links_are_not_unpacked(mirror, folder, tmp_path):
     (tmp_path / "secret").write_bytes(b"secret")
-    stream = io.BytesIO(mirror.path("test").read_bytes())
+    stream = io.BytesIO(mirror.path("voc2007", "test").read_bytes())
     with tarfile.open(fileobj=stream, mode="a") as tar:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
             link = tarfile.TarInfo(f"{INSIDE}/link{kind.decode()}")
             link.type, link.linkname = kind, str(tmp_path / "secret")
             tar.addfile(link)
-    mirror.publish_bytes("test", stream.getvalue())
+    mirror.publish("voc2007", stream.getvalue(), "test")
     fetch_voc2007(parts=["test"], base_url=mirror.url)
     assert tree(folder) == expected("test")
 
@@ -348,7 +305,7 @@ LAST = 4 * 1024 + 512 + 3072  # where the header of the last picture starts
     ],
 )
 def test_a_truncated_archive_changes_nothing(mirror, folder, stop, complaint):
-    mirror.publish("test", files_of("test"), stop)
+    mirror.publish("voc2007", tarred(files_of("test"))[:stop], "test")
     with pytest.raises(RuntimeError, match=complaint) as error:
         fetch_voc2007(parts=["test"], base_url=mirror.url)
     assert "\n" not in str(error.value) and not folder.exists()
@@ -357,16 +314,16 @@ def test_a_truncated_archive_changes_nothing(mirror, folder, stop, complaint):
 def test_an_archive_without_an_image_changes_nothing(mirror, folder):
     files = files_of("test")
     del files[f"{INSIDE}/JPEGImages/000005.jpg"]
-    mirror.publish("test", files)
+    mirror.publish("voc2007", tarred(files), "test")
     with pytest.raises(RuntimeError, match="1 of 2 images.*000005.*nothing was"):
         fetch_voc2007(parts=["test"], base_url=mirror.url)
     assert not folder.exists()
 
 
 def test_wrong_checksum(mirror, folder):
-    content = bytearray(mirror.path("test").read_bytes())
+    content = bytearray(mirror.path("voc2007", "test").read_bytes())
     content[600] ^= 1
-    mirror.path("test").write_bytes(content)
+    mirror.path("voc2007", "test").write_bytes(content)
     with pytest.raises(RuntimeError, match="its MD5 is .*, expected .*removed"):
         fetch_voc2007(parts=["test"], base_url=mirror.url)
     assert beside(folder) == [".voc2007.lock"] and not folder.exists()

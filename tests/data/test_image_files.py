@@ -32,6 +32,10 @@ def test_images_right_in_a_folder_each_once(files):
     assert names(find_images([*paths, Path("empty")]))[0] == "x.png"
     with pytest.raises(ValueError, match="empty: no images in this folder"):
         find_images([Path("empty")])
+    Path("up/down").mkdir(parents=True)
+    Path("up/down/d.png").touch()
+    with pytest.raises(ValueError, match="in this folder; there are some in up/down$"):
+        find_images([Path("up")])
     with pytest.raises(FileNotFoundError, match="y.png: no such image"):
         find_images([Path("y.png")])
 
@@ -44,6 +48,10 @@ def test_pictures_in_all_folders_below_but_one(files):
     Path("build/cam/a_cam.png").write_bytes(Path("in/a.png").read_bytes())
     found = names(find_pictures(Path("."), Path("out")))
     assert "in/a.png" in found and not any("build" in name for name in found)
+    Path("in/build/cam").mkdir(parents=True)
+    Path("build/cam/a_cam.png").rename("in/build/cam/a_cam.png")  # made in the folder
+    found = names(find_pictures(Path("in"), Path("out")))
+    assert found == ["in/a.png", "in/b.JPG", "in/deep/c.webp"]
     assert names(find_pictures(Path("in/notes.txt"), Path("out"))) == ["in/notes.txt"]
     with pytest.raises(ValueError, match="empty: no pictures in this folder"):
         find_pictures(Path("empty"), Path("out"))

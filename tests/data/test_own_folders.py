@@ -102,19 +102,33 @@ def test_what_is_wrong_is_said_file_by_file(tmp_path):
         file.write("ball/000.jpg,9,9,5,5\nball/gone.jpg,1,1,2,2\n")
         file.write("ball/002.jpg,-5,0,9,9\nball/002.jpg,1,2,3\nball/002.jpg,a,1,2,3\n")
         file.write("ball/002.jpg,nan,1,2,3\n\n")
+    for name in ("cube", "lamp", ".hidden"):
+        (folder / name).mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "cube" / "a.png")
     said = "\n".join(summarise_folder(folder)["problems"])
     for text in (
         "ball/new.png: no box in a CSV; left out",
         "tree/001.jpg: not a readable picture; left out",
-        "line 10: ball with the box (10.0, 10.0, 5.0, 5.0), expected x1 <= x2",
+        "line 10: ball with the box (10.0, 10.0, 5.0, 5.0), expected x1 <= x2, "
+        "y1 <= y2, counted from 1; left out",
         "line 11: no picture ball/gone.jpg; left out",
         "line 12: a box left the picture; it was cut",
         "line 13: 'ball/002.jpg,1,2,3', expected NAME,x1,y1,x2,y2",
-        "line 14: could not convert string to float: 'a'; left out",
+        "line 14: 'ball/002.jpg,a,1,2,3', expected NAME,x1,y1,x2,y2",
+        "own/cube: no box in a CSV for its 1 pictures; left out",
+        "own/lamp: no picture of this class; left out",
         "line 15: ball with the box (nan, ",
     ):
         assert text in said
-    assert said.count("\n") == 7  # and the heading is none
+    assert said.count("\n") == 9  # and the heading is none
+
+
+def test_a_category_of_which_there_is_no_box_is_named(tmp_path):
+    folder = draw_folder(tmp_path / "own", "COCO", count=4)
+    content = json.loads((folder / "boxes.json").read_text())
+    content["categories"].append({"id": 99, "name": "spoon"})
+    (folder / "boxes.json").write_text(json.dumps(content))
+    assert read_own_folder(folder).problems == [f"{folder}: no box of spoon; left out"]
 
 
 def test_a_truncated_picture_and_a_wrong_size_are_found(tmp_path):
@@ -139,9 +153,21 @@ def test_a_truncated_picture_and_a_wrong_size_are_found(tmp_path):
 def test_of_few_pictures_it_says_what_they_can_tell(folders):
     summary = summarise_folder(folders["COCO"])
     assert summary["classes"]["tree"] == {"pictures": 5, "boxes": 5}
+    assert [*summary["classes"]] == ["ball", "tree"]  # the chapter's order
     assert summary["drawn"] and sum(summary["splits"].values()) >= 10
-    assert "test pictures show " in summary["advice"]
+    assert "pictures of tree: 1, each 100 % of its result" in summary["advice"]
     assert "too few to tell methods apart" in summary["advice"]
+
+
+def test_a_class_that_every_picture_shows_is_named(folders, tmp_path):
+    assert "every picture" not in summarise_folder(folders["CSV"])["advice"]
+    folder = draw_folder(tmp_path / "own", "CSV", count=8)
+    rows = [row for row in (folder / "boxes.csv").open() if not row.startswith("tree")]
+    (folder / "boxes.csv").write_text("".join(rows))
+    with pytest.raises(ValueError, match="all objects are ball, expected two classes"):
+        own_pictures(folder)
+    advice = summarise_folder(folder)["advice"]
+    assert advice.endswith("; every picture shows ball: nothing to tell that from")
 
 
 def test_other_folders_are_refused(tmp_path):

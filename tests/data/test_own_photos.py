@@ -28,10 +28,18 @@ def test_labels_are_the_names_of_folders(tmp_path):
     save(tmp_path / "own" / "holiday" / "cat.PNG")
     strangers, _ = read_strangers(tmp_path / "own")
     own = {s.name: s for s in strangers[len(SHIPPED) :]}
-    assert own["me.jpg"].label == "face" and own["cat.PNG"].label == ""
+    assert own["me.jpg"].label == "face" and own["cat.PNG"].label is None
     assert own["me.jpg"].is_right("face") is True
     assert own["me.jpg"].is_right("airplane") is False
     assert own["cat.PNG"].is_right("airplane") is None
+
+
+def test_of_other_classes_nobody_knows_whether_the_shipped_ones_show_them(tmp_path):
+    save(tmp_path / "cup" / "mine.jpg")
+    strangers, _ = read_strangers(tmp_path, classes=("cup", "face"))
+    assert [s.label for s in strangers] == ["face", None, None, "cup"]
+    assert [s.truth for s in strangers] == ["face", "not known", "not known", "cup"]
+    assert read_strangers(tmp_path)[0][2].truth == "none of them"
 
 
 def test_a_turned_picture_is_upright(tmp_path):

@@ -20,7 +20,6 @@ def random_case(seed: int, size=(200, 5)) -> tuple[np.ndarray, np.ndarray]:
 def test_known_answers():
     scores, labels = [0.9, 0.8, 0.7, 0.6], [0, 1, 1, 0]
     assert average_precision(scores, labels) == pytest.approx((1 / 2 + 2 / 3) / 2)
-    assert average_precision(scores, labels, interpolated=True) == pytest.approx(2 / 3)
     assert average_precision([0.1, 0.9], [0, 1]) == 1
     assert average_precision([0.5, 0.5], [0, 1]) == 0.5  # a tie, in either order
     assert average_precision([0.5, 0.5], [1, 0]) == 0.5
@@ -46,18 +45,6 @@ def test_left_out_labels_agree_with_torchmetrics(seed):
         torch.tensor(scores), torch.tensor(labels), 5, average=None, ignore_index=-1
     )
     np.testing.assert_allclose(each, expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_interpolated_is_the_mean_of_the_best_precisions(seed):
-    scores, labels = (a[:, 0] for a in random_case(seed))
-    cuts = [scores >= s for s in np.unique(scores)]
-    points = [(labels[c].sum(), labels[c].mean()) for c in cuts]
-    positives = labels.sum()
-    best = [max(p for r, p in points if r >= k) for k in range(1, positives + 1)]
-    interpolated = average_precision(scores, labels, interpolated=True)
-    assert interpolated == pytest.approx(np.mean(best))
-    assert interpolated >= average_precision(scores, labels)
 
 
 def test_order_does_not_matter():

@@ -9,14 +9,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from skimage import data
+from torch import nn
 
 from wslib.cam import CAM, GradCAM
 from wslib.models.classifiers import (
     NAMES,
+    SamePadding,
     build_classifier,
     imagenet_classes,
     packaged_weights,
 )
+from wslib.models.normalised import fold_batch_norms
 
 LENGTHS = {  # blocks of each of the seven stages
     "efficientnet_lite0": [1, 2, 2, 3, 3, 4, 1],
@@ -62,6 +65,23 @@ def test_a_lite_is_its_packages_own_network(name):
     with torch.no_grad():
         logits = model(model.normalize(cat))
     assert imagenet_classes()[logits.argmax()] in ("Egyptian cat", "tabby")
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("size", [(8, 8), (9, 9), (7, 12), (1, 2)])
+def test_same_padding_is_the_packages(size, kernel, stride):
+    from efficientnet_lite_pytorch.utils import Conv2dDynamicSamePadding
+
+    torch.manual_seed(0)
+    theirs = Conv2dDynamicSamePadding(4, 4, kernel, stride, groups=4)
+    ours = SamePadding(4, 4, kernel, stride, groups=4)
+    ours.load_state_dict(theirs.state_dict())
+    if stride == 1:
+        ours.dilation = theirs.dilation = (2, 2)
+    x = torch.randn(2, 4, *size)
+    torch.testing.assert_close(ours(x), theirs(x))
+    assert ours(x).shape[2:] == tuple(-(-side // stride) for side in size)
 
 
 def test_a_missing_package_of_weights_is_named(monkeypatch):
@@ -157,3 +177,22 @@ def test_clear_errors(monkeypatch, tmp_path):
     with pytest.raises(RuntimeError, match="resnet50.*no network.*efficientnet") as e:
         build_classifier("resnet50")
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_folded_batch_norms_give_the_same_logits(name):
+    model = build_classifier(name, num_classes=7, pretrained=False)
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    generator = torch.Generator().manual_seed(0)
+    for norm in norms:  # as if they were trained: none leaves what comes as it is
+        for values in (norm.weight.data, norm.running_var):
+            values.uniform_(0.5, 1.5, generator=generator)
+        for values in (norm.bias.data, norm.running_mean):
+            values.uniform_(-0.5, 0.5, generator=generator)
+    folded = fold_batch_norms(model)
+    x = torch.randn(2, 3, 75, 96, generator=generator)
+    with torch.no_grad():
+        torch.testing.assert_close(folded(x), model(x), rtol=1e-3, atol=1e-4)
+    assert norms and not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+    assert all(isinstance(norm, nn.BatchNorm2d) for norm in norms)
+    assert not model.training and not folded.training

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
@@ -28,20 +27,6 @@ class Tiny(nn.Module):
 
     def forward(self, images):
         return self.head(self.pool(self.features(images)))
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    """Twelve files, red ones (class 0) and green ones (class 1) by turns."""
-    paths = []
-    for i in range(12):
-        pixels = np.zeros((20, 30, 3), np.uint8)
-        pixels[..., i % 2] = 200
-        pixels[:, :10] = 90  # the left third differs, so that mirroring shows
-        paths.append(tmp_path / f"{i}.png")
-        Image.fromarray(pixels).save(paths[-1])
-    labels = torch.tensor([[1, 0] if i % 2 == 0 else [0, 1] for i in range(12)])
-    return paths, labels
 
 
 def test_logistic_regression_agrees_with_scikit_learn():
@@ -72,9 +57,9 @@ def test_logistic_regression_needs_a_penalty():
         logistic_regression(torch.zeros(4, 2), torch.zeros(4, 1), 0)
 
 
-def test_pooled_features_of_images_then_mirror_images(pictures):
+def test_pooled_features_of_images_then_mirror_images(red_and_green):
     model = Tiny()
-    paths, _ = pictures
+    paths, _ = red_and_green
     features = pooled_features(model, paths, size=16, batch_size=5, flip=True)
     assert features.shape == (24, 4)
     kernel = model.features.weight.detach().clone()
@@ -83,8 +68,8 @@ def test_pooled_features_of_images_then_mirror_images(pictures):
     torch.testing.assert_close(mirrored, features[12:], rtol=1e-4, atol=1e-5)
 
 
-def test_heads_learn_and_the_backbone_stays(pictures):
-    model, (paths, labels) = Tiny(), pictures
+def test_heads_learn_and_the_backbone_stays(red_and_green):
+    model, (paths, labels) = Tiny(), red_and_green
     before = model.features.weight.detach().clone()
     replace_head(model, paths, labels, 16, penalties=[1e-3, 1.0], batch_size=5)
     assert torch.equal(model.features.weight, before)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -16,8 +17,8 @@ from wslib.practical.predictions import (
     Prediction,
     check_known,
     gather_targets,
-    make_frame,
     predict_files,
+    write_csv,
 )
 
 NAN = np.full(4, np.nan)
@@ -48,13 +49,17 @@ def test_boxes_are_drawn_by_kind():
     )
 
 
-def test_rows_have_the_truth_where_it_is_known():
+def test_rows_have_the_truth_where_it_is_known(tmp_path):
+    def written(*rows):
+        write_csv(tmp_path / "p.csv", rows)
+        return pd.read_csv(tmp_path / "p.csv")
+
     unknown = prediction(true_label=UNKNOWN, true_box=NAN, iou=np.nan)
-    assert make_frame([prediction()]).columns.tolist()[-2:] == ["true_label", "iou"]
-    assert make_frame([unknown]).columns.tolist()[-1] == "y2"
-    both = make_frame([prediction(), unknown])
+    assert written(prediction()).columns.tolist()[-2:] == ["true_label", "iou"]
+    assert written(unknown).columns.tolist()[-1] == "y2"
+    both = written(prediction(), unknown)
     assert both["true_label"].fillna("-").tolist() == ["face", "-"]
-    assert make_frame([]).columns.tolist()[0] == "path"
+    assert written().columns.tolist()[0] == "path"
 
 
 def test_a_small_picture_has_small_boxes(tmp_path):

@@ -69,13 +69,20 @@ def test_rows_spread_from_the_lowest_to_the_highest():
 
 def test_what_strangers_are_called():
     image = np.zeros((4, 4, 3), np.uint8)
-    strangers = [Stranger(f"{n}.png", image, n) for n in ("dark", "dark", "")]
-    logits = np.log(np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]], np.float32))
-    said = Predictions(logits, np.zeros((3, 4), np.float32))
+    strangers = [Stranger(f"{n}.png", image, n) for n in ("dark", "dark", "", None)]
+    logits = np.log(
+        np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]], np.float32)
+    )
+    said = Predictions(logits, np.zeros((4, 4), np.float32))
     assert np.allclose(said.probabilities.sum(1), 1)
     wrong, none, right = summaries.describe_strangers(strangers, said, NAMES)
     assert wrong == ["the dark in `dark.png` a bright, with a probability of 0.80"]
-    assert len(none) == len(right) == 1 and "0.60" in none[0] and "0.90" in right[0]
+    assert none == [
+        "`.png`, which shows none of them, a bright, with a probability of 0.60",
+        "`None.png`, of which nobody said what it shows, a bright, "
+        "with a probability of 0.70",
+    ]
+    assert len(right) == 1 and "0.90" in right[0]
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ def test_a_gradient_and_a_rounding_error_do_not_matter():
     [
         (lambda x: None, "not written yet"),
         (lambda x: ..., "not written yet"),
-        (lambda x: [2.0, 4.0], "case 2 is wrong, by 33% of the largest value"),
+        (lambda x: [2.0, 4.0], "case 2 is wrong, by 33 % of the largest value"),
         (lambda x: [x], "case 1 gives the shape (1,), not (2,)"),
-        (lambda x: [x, np.nan], "case 1 is wrong, by nan% of the largest value"),
+        (lambda x: [x, np.nan], "case 1 is wrong, by nan % of the largest value"),
         (lambda x: x / 0, "case 1 raises ZeroDivisionError: division by zero"),
     ],
 )

@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from wslib.models.checkpoints import (
@@ -31,20 +30,6 @@ class Tiny(nn.Module):
 
     def forward(self, images):
         return self.head(self.pool(self.features(images)))
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    """Twelve files, red ones (class 0) and green ones (class 1) by turns."""
-    paths = []
-    for i in range(12):
-        pixels = np.zeros((20, 30, 3), np.uint8)
-        pixels[..., i % 2] = 200
-        pixels[:, :10] = 90  # the left third differs, so that mirroring shows
-        paths.append(tmp_path / f"{i}.png")
-        Image.fromarray(pixels).save(paths[-1])
-    labels = torch.tensor([[1, 0] if i % 2 == 0 else [0, 1] for i in range(12)])
-    return paths, labels
 
 
 def test_loss_ignores_unknown_labels():
@@ -97,8 +82,8 @@ def test_a_batch_that_batch_norm_learns_nothing_of():
         fit(model, batches(LINE[:9], LINE[:9]), nn.functional.mse_loss, optimizer, 2)
 
 
-def test_fine_tuning_trains_all_and_repeats_with_its_seed(pictures):
-    paths, labels = pictures
+def test_fine_tuning_trains_all_and_repeats_with_its_seed(red_and_green):
+    paths, labels = red_and_green
     weights = []
     for _ in range(2):
         model = Tiny()
@@ -380,8 +365,8 @@ def test_fit_says_what_it_cannot_do(tmp_path):
         train(keep=tmp_path, about={"folder": tmp_path})
 
 
-def test_fine_tuning_leaves_a_classifier_that_loads(pictures, tmp_path):
-    paths, labels = pictures
+def test_fine_tuning_leaves_a_classifier_that_loads(red_and_green, tmp_path):
+    paths, labels = red_and_green
     model = build_classifier("resnet18", 2, pretrained=False)
     told = about_classifier(model, ["red", "green"])
     options = {"batch_size": 6, "best": ("score", "max"), "keep": tmp_path}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 
-import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from wslib.workbook.build import Build
 from wslib.workbook.chapter import Chapter
 from wslib.workbook.params import ParameterError
-from wslib.workbook.provenance import state_facts, write_page
+from wslib.workbook.provenance import state_facts
 from wslib.workbook.settings import check, read_settings, resolve
 
 CELL = """\
@@ -82,38 +81,22 @@ def test_what_is_not_allowed_is_refused_with_what_is(chapters, tmp_path):
 def test_the_line_below_the_title_says_whose_pictures_they_are(tmp_path):
     (tmp_path / "balls").mkdir()
     values = {"dataset": str(tmp_path / "balls"), "seed": 3, "rate": 1}
+    values["class_name"] = "ball"
     run = {"device": "cpu", "seconds": 1, "machine": "M", "profile": "smoke"}
     run |= {"date": "2026-11-28", "parameters": values}
     for names, said in (
         (
             ["dataset"],
-            " The pictures are those in the folder *balls*, whatever the text",
+            " The pictures are those in the folder *balls*, the class is *ball*, "
+            "whatever the text",
         ),
         (["seed"], " Set by hand: `seed=3`."),
         ([], "2026-11-28.\n"),
     ):
         run["set_by"] = {"rate": "profile", **dict.fromkeys(names, "command line")}
+        run["set_by"]["class_name"] = "the folder"
         notebook = new_notebook(cells=[new_markdown_cell("# T\n\nText.")])
         notebook.metadata["wslib"] = run
         state_facts(notebook)
         assert said in notebook.cells[0].source
         assert str(tmp_path) not in notebook.cells[0].source
-
-
-def test_the_page_lists_all_parameters_and_who_set_those_that_are_no_default(tmp_path):
-    run = {"chapter": "01_one", "profile": "smoke", "blob": "a" * 40, "seed": 3}
-    run |= {"package": "b" * 40, "device": "cpu", "seconds": 1.0, "date": "2026-11-28"}
-    run |= {"machine": "M", "versions": {"torch": "2"}}
-    run["parameters"] = {"epochs": 2, "sizes": [1, 2], "name": "é"}
-    run["set_by"] = {"epochs": "profile", "name": "the folder"}
-    notebook = new_notebook(metadata={"wslib": run})
-    nbformat.write(notebook, tmp_path / "01_one.ipynb")
-    write_page([tmp_path / "01_one.ipynb"], tmp_path / "page.qmd")
-    assert (
-        (tmp_path / "page.qmd")
-        .read_text(encoding="utf-8")
-        .endswith(
-            '`01_one`: `epochs=2`, `name="é"`, `sizes=[1, 2]`. '
-            "Set by the profile: `epochs`. Set by the folder: `name`.\n"
-        )
-    )

@@ -422,6 +422,18 @@ def test_parameters_that_are_refused_block_all(book, monkeypatch):
     assert finished(Job(book.root, "smoke", ["02_two"], "02_two")) == {}
 
 
+def test_a_folder_of_ones_own_reaches_make_as_it_is(book, monkeypatch):
+    book.write("bin/make", '#!/bin/sh\nprintf "%s\\n" "$@" > asked\n')
+    (book.root / "bin/make").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{book.root}/bin:{os.environ['PATH']}")
+    session = Preview(book.root, "smoke", "0", "my $(pictures)")
+    session.waiting = {"01_one"}
+    settle(session)
+    session.close()
+    asked = (book.root / "asked").read_text().splitlines()
+    assert "DATA=my $(pictures)" in asked and "CH=0" in asked
+
+
 def test_failures_are_told_apart(book, monkeypatch):
     said = (
         "01_one: profile smoke\n\r01_one:  50%|#####     | 1/2 [00:01<00:01]\r"
@@ -533,10 +545,11 @@ class FakeJob:
 
     made: list = []
 
-    def __init__(self, root, profile, names, only=""):
+    def __init__(self, root, profile, names, only="", data=""):
         self.names, self.only = sorted(names), only
         self.running, self.share = self.names[0], 0.25
         self.ended, self.stopped, self.failed = False, False, {}
+        self.pid = os.getpid()
         FakeJob.made.append(self)
 
     def advance(self):
@@ -583,6 +596,56 @@ def test_words_written_during_a_run_do_not_stop_it(session, book, jobs):
     page = saved(session, book, "chapters/01_one.py", "value() + 2", "value()")
     assert jobs[1].stopped and "says nothing" in page
     assert session.job is None and not session.waiting
+
+
+def is_at_work(book, name) -> bool:
+    return (book.root / f"build/smoke/failed/{name}.ipynb").exists()
+
+
+def slowly(seconds: float) -> str:
+    """The code of a picture that takes its time."""
+    shown = f"from IPython.display import SVG; SVG({PICTURE!r})"
+    return f"import time; time.sleep({seconds}); {shown}"
+
+
+def test_words_of_another_chapter_do_not_wait_for_a_run(session, book):
+    saved(session, book, "chapters/01_one.py", "answer.value()", slowly(600))
+    while not is_at_work(book, "01_one"):
+        session.advance()
+        time.sleep(0.1)
+    page = saved(session, book, "chapters/02_two.py", "So it ends", "Here it ends")
+    assert "Here it ends" in page and session.job.running == "01_one"
+    page = saved(session, book, "chapters/02_two.py", "Here it", "There it")
+    assert "There it ends" in page and session.job.running == "01_one"
+
+
+def test_a_preview_and_a_report_wait_for_each_other(session, book, capfd):
+    book.edit("chapters/01_one.py", "answer.value()", slowly(5))
+    book.edit("index.qmd", "See", "Do see")
+    with subprocess.Popen(
+        ["make", "PROFILE=smoke", "report"], cwd=book.root, env=book.environment
+    ) as make:
+        while not is_at_work(book, "01_one"):
+            time.sleep(0.1)
+        page = saved(session, book, "chapters/02_two.py", "So it ends", "Here it ends")
+        assert not is_at_work(book, "01_one") and "Here it ends" in page
+    assert make.returncode == 0
+    assert (
+        "build/smoke: another make is at work there; waiting" in capfd.readouterr()[1]
+    )
+    saved(session, book, "chapters/01_one.py", slowly(5), slowly(6))
+    while not is_at_work(book, "01_one"):
+        session.advance()
+        time.sleep(0.1)
+    with subprocess.Popen(
+        ["make", "PROFILE=smoke", "report"], cwd=book.root, env=book.environment
+    ) as make:
+        assert settle(session).problem == ""
+    out, err = capfd.readouterr()
+    assert make.returncode == 0 and "build/smoke: another make is at work" in err
+    assert out.count("01_one: executed in") == 1  # the report takes the preview's run
+    report = (book.root / "report/_output/smoke/index.html").read_text("utf-8")
+    assert "Here it ends" in report and "Do see" in report
 
 
 def test_module_and_parameters_concern_those_who_depend_on_them(session, book, jobs):

@@ -243,6 +243,7 @@ def test_the_real_specification_knows_every_chapter_and_its_labels():
         assert f"{{#{spec.chapter}}}" in text
         assert f"#| label: {spec.place}\n" in text
         assert f'"{spec.table}"' in text
+        assert spec.data or "Data: " in text, f"{name}: no data: here, none in a note"
 
 
 @pytest.mark.parametrize(
@@ -258,6 +259,5 @@ def test_a_recorded_run_on_the_first_images_says_so(what, limit, said):
     data = run.data.model_copy(update={"what": what})
     parameters = {**run.parameters, "eval_limit": limit}
     run = run.model_copy(update={"data": data, "parameters": parameters})
-    assert run.examined == said and run.source().startswith(
-        f"{said}; looked at before: "
-    )
+    assert run.examined == said
+    assert run.source().startswith(f"{said}; looked at several times: ")

@@ -8,7 +8,7 @@ from wslib.workbook.chapter import Chapter
 from wslib.workbook.rules import find_faults
 
 GOOD = """\
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # One {#sec-one}
 #
 # You will learn. @fig-a and @tbl-b. What we saw. What failed. Exercises in a callout.
@@ -22,7 +22,7 @@ seed: int = 0  # of nothing
 #| fig-alt: "A line that rises from the left to the right, as lines do."
 1
 
-# %%
+# %% tags=["slide"]
 #| label: tbl-b
 #| tbl-cap: "A table that is there."
 def two():
@@ -67,8 +67,23 @@ def test_a_chapter_in_form_has_none(tmp_path):
         ("\n1\n", "\n# %%\n1\n# %%\n1\n", "more than 3 cells of code without a word"),
         ("\n1\n", "\nclass A:\n    b = 1\n", "class A belongs into wslib"),
         ("\n1\n", "\nget_ipython()\n", "13: a magic or a shell line"),
+        (
+            "\n1\n",
+            '\nprint(f"As @tbl-b says")\n',
+            "13: prints @tbl-b, which a notebook",
+        ),
         ("def two():", "def two(:", "not a chapter"),
         ("#| label: fig-a", "#| label: [fig-a", "not a chapter"),
+        (
+            '[markdown] tags=["slide"]',
+            "[markdown]",
+            "1: the title is not on the slides",
+        ),
+        (
+            '# %% tags=["slide"]\n#| label: tbl-b',
+            "# %%\n#| label: tbl-b",
+            "1: 0 figures and 0 tables on the slides: tag one or more",
+        ),
         ("\n#| label: fig-a", "", "1: fewer than two figures or tables"),
     ],
 )

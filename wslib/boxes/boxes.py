@@ -13,10 +13,7 @@ from scipy import ndimage
 
 
 def boxes_from_heatmap(
-    heatmap: np.ndarray,
-    threshold: float = 0.5,
-    max_boxes: int = 1,
-    min_area: float = 0.0,
+    heatmap: np.ndarray, threshold: float = 0.5, max_boxes: int = 1
 ) -> np.ndarray:
     """Return (N, 5) boxes x1, y1, x2, y2, score around the bright parts, best first.
 
@@ -26,9 +23,8 @@ def boxes_from_heatmap(
     score is the component's share of the sum of the whole map, in (0, 1]. A map of
     zeros has no box; a constant one has one box, the whole map, of score 1.
 
-    At most `max_boxes` are kept, of components that cover at least `min_area` (a share
-    of the map, 0 to 1). A single box around the largest component at a share of the
-    maximum is how Zhou et al. localise with CAM ("Learning deep features for
+    At most `max_boxes` are kept. A single box around the largest component at a share
+    of the maximum is how Zhou et al. localise with CAM ("Learning deep features for
     discriminative localization", CVPR 2016, https://arxiv.org/abs/1512.04150, 3.1);
     here "largest" is by mass, not by area.
 
@@ -36,7 +32,7 @@ def boxes_from_heatmap(
     values, and for options out of range.
     """
     heatmap = np.asarray(heatmap)
-    _check(heatmap, threshold, max_boxes, min_area)
+    _check(heatmap, threshold, max_boxes)
     peak = heatmap.max()
     if peak == 0:
         return np.zeros((0, 5))
@@ -45,9 +41,8 @@ def boxes_from_heatmap(
     boxes = []
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         inside = labels[rows, columns] == label
-        if np.count_nonzero(inside) >= min_area * heatmap.size:
-            mass = heatmap[rows, columns].sum(dtype=float, where=inside)
-            boxes.append((columns.start, rows.start, columns.stop, rows.stop, mass))
+        mass = heatmap[rows, columns].sum(dtype=float, where=inside)
+        boxes.append((columns.start, rows.start, columns.stop, rows.stop, mass))
     boxes = np.array(boxes, float).reshape(-1, 5)  # (N, 5)
     boxes[:, 4] /= heatmap.sum(dtype=float)
     return boxes[np.argsort(-boxes[:, 4], kind="stable")][:max_boxes]
@@ -102,9 +97,7 @@ def _float_rows(boxes: np.ndarray) -> np.ndarray:
     return boxes
 
 
-def _check(
-    heatmap: np.ndarray, threshold: float, max_boxes: int, min_area: float
-) -> None:
+def _check(heatmap: np.ndarray, threshold: float, max_boxes: int) -> None:
     if heatmap.ndim != 2 or not heatmap.size:
         raise ValueError(f"heatmap of shape {heatmap.shape}: expected (H, W)")
     low = heatmap.min()
@@ -116,5 +109,3 @@ def _check(
         raise ValueError(f"threshold {threshold}: expected above 0, at most 1")
     if max_boxes < 1:
         raise ValueError(f"max_boxes {max_boxes}: expected at least 1")
-    if not 0 <= min_area <= 1:
-        raise ValueError(f"min_area {min_area}: expected a share of the map, 0 to 1")

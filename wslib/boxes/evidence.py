@@ -19,6 +19,7 @@ from wslib.boxes.maps import ClassMaps
 from wslib.models.ask import ask, device_of, image_views, join, stack_views
 from wslib.models.dense import DenseClassifier
 from wslib.models.features import FeatureMaps
+from wslib.models.normalised import fold_batch_norms
 from wslib.runtime.progress import progress
 
 Kind = Literal["gradcam", "posterior", "combined"]
@@ -119,6 +120,7 @@ def gather_evidence(
 ) -> Evidence:
     """Run the network on images, read at `size` x `size` pixels, once. With `flip`
     everything is the mean over the image and its mirror image (maps mirrored back)."""
+    network = fold_batch_norms(network)
     batches = image_views(network, paths, size, batch_size, flip, "maps")
     return _joined(ids, ask(network, batches))
 
@@ -133,6 +135,7 @@ def extract_features(
 ) -> Features:
     """Compute what the heads are fitted to, of images read at `size` x `size` pixels,
     once."""
+    network = fold_batch_norms(network)
     batches = image_views(network, paths, size, batch_size, True, "features")
     return _features(network, network.trunk, batches)
 

@@ -23,6 +23,7 @@ from wslib.models.classifiers import LARGEST, build_classifier, imagenet_classes
 from wslib.runtime.device import pick_device
 
 DEFAULT = "efficientnet_lite0"
+CLOSE = 5  # classes that are named where there is none
 SMALLEST = 32  # pixels, of the side of an input
 ASKED = 64  # channels that Score-CAM asks for, those of the largest range
 
@@ -90,9 +91,11 @@ class Explainer:
         places = layers or [classifier.target_layer]
         self.cams = {name: _method(name, classifier, places) for name in methods}
 
-    def class_number(self, name: str) -> int:
-        """Find a class; upper and lower case are one where that is enough. Raises
-        ValueError that names the closest classes."""
+    def class_number(self, name: str | None) -> int | None:
+        """Find a class; upper and lower case are one where that is enough. None is
+        none. Raises ValueError that names the closest classes."""
+        if name is None:
+            return None
         same = [each for each in self.classes if each.lower() == name.lower()]
         if name in self.classes or len(same) == 1:
             return self.classes.index(name if name in self.classes else same[0])
@@ -102,13 +105,13 @@ class Explainer:
             hint = f"expected one of {', '.join(self.classes)}"
         raise ValueError(f"no class {name!r} among {len(self.classes)}; {hint}")
 
-    def _closest(self, name: str, most: int = 5) -> list[str]:
+    def _closest(self, name: str) -> list[str]:
         """List classes of which this is a word, then those that are spelt like it."""
         lower = {each: each.lower() for each in self.classes}
         close = [each for each in lower if name.lower() in lower[each].split()]
-        for spelt in get_close_matches(name.lower(), lower.values(), most, 0.5):
+        for spelt in get_close_matches(name.lower(), lower.values(), CLOSE, 0.5):
             close += [each for each in lower if lower[each] == spelt]
-        return list(dict.fromkeys(close))[:most]
+        return list(dict.fromkeys(close))[:CLOSE]
 
     def explain(self, image: np.ndarray, target: int | None = None) -> ImageExplanation:
         """Explain class number `target`, or the top class, in an image (H, W, 3) uint8,

@@ -166,6 +166,7 @@ class DenseNetwork(VocNetwork):
         return evidence.probabilities()
 
     def default_threshold(self, class_name, kind):
+        """The one that training chose for the class; ValueError without it."""
         try:
             return float(self.about["thresholds"][kind][class_name])
         except (KeyError, TypeError, ValueError):
@@ -187,6 +188,7 @@ class PlainNetwork(VocNetwork):
         super().__init__(path, network.to(device), about, size)
 
     def class_maps(self, ids, paths, target, kind, size, batch_size=8):
+        """Grad-CAM maps of the output."""
         # Where one head classifies and another one is for the maps, that is the last.
         first = (self.about["heads"] - 1) * len(self.about["classes"])
         cam = GradCAM(self.network, [self.network.target_layer])

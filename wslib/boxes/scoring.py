@@ -82,6 +82,29 @@ def open_images(path: Path, detections: Detections) -> ImageSet:
     return ImageSet(detections.dataset, detections.split, ids, paths, voc, counts)
 
 
+def open_truth(path: Path, detections: Detections) -> tuple[ImageSet, Boxes]:
+    """Open the images of the detections in a file, and the true boxes of their class.
+    Raises ValueError where there is none of it; errors as `open_images`."""
+    images = open_images(path, detections)
+    truth = images.ground_truth(detections.class_name)
+    if not count_boxes(truth):
+        text = f"no {detections.class_name} in its {len(truth)} images"
+        raise ValueError(f"{path}: {text}")
+    return images, truth
+
+
+def find_files(
+    path: Path, detections: Detections, ids: Sequence[str]
+) -> tuple[dict[Path, str], Boxes]:
+    """Find the file of each of these images, {file: id}, and the true boxes of the
+    class; of files of no data set none are known. Errors as `open_images`."""
+    if detections.dataset == "files":
+        return {Path(image_id): image_id for image_id in ids}, {}
+    images = open_images(path, detections)
+    files = {images.voc.image_path(image_id): image_id for image_id in ids}
+    return files, images.ground_truth(detections.class_name)
+
+
 def detect_again(
     path: Path, detections: Detections, images: ImageSet, thresholds: Sequence[float]
 ) -> dict[float, Detections]:

@@ -13,8 +13,21 @@ from wslib.cam.methods import (
     LayerCAM,
     XGradCAM,
 )
-from wslib.cam.named_methods import METHODS
 from wslib.cam.smoothing import Smoothed
+
+METHODS: dict[str, type[ClassActivationMap]] = {  # as commands and chapters name them
+    "gradcam": GradCAM,
+    "layercam": LayerCAM,
+    "hirescam": HiResCAM,
+    "gradcam++": GradCAMPlusPlus,
+    "xgradcam": XGradCAM,
+    "eigencam": EigenCAM,
+    "finercam": FinerCAM,
+    "guided": GuidedGradCAM,
+    "ablationcam": AblationCAM,
+    "scorecam": ScoreCAM,
+    "cam": CAM,
+}
 
 __all__ = [
     "CAM",

@@ -9,17 +9,16 @@ its softmax or sigmoid vanishes, in float32 down to exactly 0.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isqrt
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wslib.cam.layouts import Grid, find_layout
 from wslib.cam.targets import (
     Target,
     check_targets,
@@ -28,6 +27,7 @@ from wslib.cam.targets import (
     target_values,
 )
 
+Grid = tuple[int, int]  # rows and columns of places
 FLAT = 1e-6  # a map whose range is a smaller part of its largest value is constant
 
 
@@ -41,15 +41,15 @@ class Explanation:
     raw: list[Tensor]  # for each layer (B, h, w): no ReLU, no scaling, no resizing
 
 
-class ClassActivationMap(ABC):
-    """The base of all methods; a method adds `combine`.
+class ClassActivationMap:
+    """The base of all methods; a method has its own `combine`, or `raw_maps`.
 
     `model` maps images (B, C, H, W) to logits (B, classes), or to anything of which the
     targets are functions. It must treat the images of a batch independently in eval
     mode, as the batch is explained by one backward pass from the sum of its logits. The
-    output of each of `target_layers` must be (B, K, h, w) or tokens, see
-    `wslib.cam.layouts`, whose `grid` it takes; of a layer that is called several times,
-    the last call counts. `relu=False` keeps what speaks against the class.
+    output of each of `target_layers` must be (B, K, h, w) or tokens, see `find_layout`,
+    whose `grid` it takes; of a layer that is called several times, the last call is
+    the one that counts. `relu=False` keeps what speaks against the class.
 
     Cost: one forward pass. The graph begins at the first target layer's output, so that
     the gradient travels from the logit to there and no further. The model is evaluated
@@ -97,9 +97,10 @@ class ClassActivationMap(ABC):
         pairs = zip(self.activations(run), weights, strict=True)
         return [self.combine(A.float(), g.float()) for A, g in pairs]
 
-    @abstractmethod
     def combine(self, A: Tensor, g: Tensor) -> Tensor:
-        """Activations and gradients (B, K, h, w) -> raw maps (B, h, w)."""
+        """Activations and gradients (B, K, h, w) -> raw maps (B, h, w); here the sum of
+        the activations, each weighed by its gradient."""
+        return (g * A).sum(1)
 
     def activations(self, run: Pass) -> list[Tensor]:
         """A of each target layer, (B, K, h, w), without a graph."""
@@ -296,3 +297,56 @@ def layer_name(model: nn.Module, layer: nn.Module) -> str:
     """Name a target layer for an error message."""
     names = {id(module): name for name, module in model.named_modules()}
     return f"target layer {names.get(id(layer)) or kind(layer)!r}"
+
+
+# ----------------------------------------------------------- where the places are
+
+
+def find_layout(
+    output: Tensor, size: Grid, grid: Grid | None = None
+) -> Callable[[Tensor], Tensor]:
+    """Find the function that lays the output of a layer out as (B, K, h, w).
+
+    A convolution gives that, a Swin block (B, h, w, K), a Vision Transformer (B, N, K):
+    first its class and register tokens, then the patches row by row.
+
+    `size` is the image's, (H, W). `grid` tells rows and columns of the places; without
+    it, (B, a, b, c) is channels last only where a x b has the shape of the image and b
+    x c has not, and N tokens of a square image are the largest square that fits, behind
+    N less its places of other tokens. Raises ValueError, naming the layer's shape,
+    where neither is so.
+    """
+    if output.ndim == 4:
+        last = _channels_last(output, size, grid)
+        return (lambda x: x.permute(0, 3, 1, 2)) if last else (lambda x: x)
+    if output.ndim == 3:
+        rows, columns = grid or _square(output, size)
+        first = output.shape[1] - rows * columns  # the other tokens stand in front
+        if first < 0:
+            text = f"grid {rows} x {columns} for {output.shape[1]} tokens"
+            raise ValueError(f"{text}, expected as many places or fewer")
+        return lambda x: x[:, first:].unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
+    raise ValueError(f"{kind(output)}, expected (B, K, h, w) or tokens (B, N, K)")
+
+
+def _channels_last(output: Tensor, size: Grid, grid: Grid | None) -> bool:
+    front, back = tuple(output.shape[1:3]), tuple(output.shape[2:4])
+    if grid is not None:
+        if tuple(grid) not in (front, back):
+            text = f"grid {grid[0]} x {grid[1]} for {kind(output)}"
+            raise ValueError(f"{text}, expected two of its sides")
+        return tuple(grid) != back
+    return _shaped(front, size) and not _shaped(back, size)
+
+
+def _shaped(places: Grid, size: Grid) -> bool:
+    """Have the places the proportions of the image, but for a row or a column?"""
+    (rows, columns), (height, width) = places, size
+    return abs(rows * width - columns * height) <= max(height, width)
+
+
+def _square(output: Tensor, size: Grid) -> Grid:
+    if size[0] != size[1]:
+        text = f"{output.shape[1]} tokens of an image {size[0]} x {size[1]}"
+        raise ValueError(f"{text}, expected grid=(rows, columns)")
+    return (isqrt(output.shape[1]),) * 2

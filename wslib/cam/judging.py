@@ -35,9 +35,6 @@ class CentreMap(ClassActivationMap):
         cone = (1 - torch.hypot(x, y) / 2**0.5).to(run.image)
         return [cone.expand(len(run.image), -1, -1)]
 
-    def combine(self, A: Tensor, g: Tensor) -> Tensor:
-        raise NotImplementedError("no layer is read")
-
 
 def judge(
     methods: Mapping[str, ClassActivationMap],

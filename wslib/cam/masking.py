@@ -5,18 +5,18 @@ They cost forward passes, one for each channel, and so show what a gradient is w
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wslib.cam.engine import ClassActivationMap, Pass, hooked
-from wslib.cam.layouts import find_layout
+from wslib.cam.engine import ClassActivationMap, Pass, find_layout, hooked
 from wslib.cam.targets import Target, each_tensor, target_values
 
 
-class MaskingCAM(ClassActivationMap):
+class MaskingCAM(ClassActivationMap, ABC):
     """The base: channel weights come from `weights`, one image after the other.
 
     `batch_size` masks are asked at once. `channels` keeps only those of the largest
@@ -42,15 +42,12 @@ class MaskingCAM(ClassActivationMap):
                 weights.append(torch.stack(each)[:, :, None, None].expand_as(A))
         return weights
 
-    def combine(self, A: Tensor, g: Tensor) -> Tensor:
-        return (g * A).sum(1)
-
+    @abstractmethod
     def weights(
         self, run: Pass, number: int, i: int, A: Tensor, asked: Tensor
     ) -> Tensor:
         """The weights (n,) of the channels `asked` (n,) of image `i`, whose target
         layer `number` gave A (K, h, w)."""
-        raise NotImplementedError
 
     def _weigh(self, run: Pass, number: int, i: int, A: Tensor) -> Tensor:
         spread = A.amax((1, 2)) - A.amin((1, 2))  # (K,)
@@ -74,6 +71,7 @@ class ScoreCAM(MaskingCAM):
     """
 
     def weights(self, run, number, i, A, asked) -> Tensor:
+        """The softmax of the answers to the image below each channel's mask."""
         scores, size = [], run.image.shape[-2:]
         for some in self._chunks(asked):
             masks = F.interpolate(A[some][:, None], size, mode="bilinear")
@@ -98,6 +96,7 @@ class AblationCAM(MaskingCAM):
     """
 
     def weights(self, run, number, i, A, asked) -> Tensor:
+        """How much of the value falls without each channel."""
         layer, image = self.target_layers[number], run.image[i : i + 1]
         output = run.outputs[layer].detach()[i : i + 1]
         fallen = []

@@ -72,14 +72,11 @@ class CAM(GradCAM):
 
 
 class HiResCAM(ClassActivationMap):
-    """HiResCAM: the gradient weighs each place by itself.
+    """HiResCAM: the gradient weighs each place by itself, as the base does.
 
     `L = sum_k g_k * A_k` (Draelos & Carin 2020,
     https://arxiv.org/abs/2011.08891; their maps have no ReLU: `relu=False`).
     """
-
-    def combine(self, A: Tensor, g: Tensor) -> Tensor:
-        return (g * A).sum(1)
 
 
 class LayerCAM(ClassActivationMap):
@@ -135,6 +132,7 @@ class EigenCAM(ClassActivationMap):
         return [A.new_zeros(()).expand_as(A) for A in self.activations(run)]
 
     def combine(self, A: Tensor, g: Tensor) -> Tensor:
+        """Project on the first right singular vector, (B, h, w)."""
         rows = A.flatten(2)  # (B, K, h w)
         if A.shape[1] <= rows.shape[2]:
             v = torch.linalg.eigh(rows @ rows.mT).eigenvectors[:, None, :, -1]

@@ -55,6 +55,7 @@ class Smoothed(ClassActivationMap):
         self.method, self.views = method, views
 
     def raw_maps(self, run: Pass) -> list[Tensor]:
+        """The mean over the views of each layer's maps, (B, H, W)."""
         size = run.image.shape[-2:]
         seen = [self._scaled(self.method.raw_maps(run), size)]
         for change, back in self.views:
@@ -63,9 +64,6 @@ class Smoothed(ClassActivationMap):
             raw = [back(m) for m in self.method.raw_maps(other)]
             seen.append(self._scaled(raw, size))
         return [torch.stack(views).mean(0) for views in zip(*seen, strict=True)]
-
-    def combine(self, A: Tensor, g: Tensor) -> Tensor:
-        return self.method.combine(A, g)
 
     def _scaled(self, raw: list[Tensor], size) -> list[Tensor]:
         return [rescale(m.relu() if self.relu else m, size) for m in raw]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -14,12 +14,14 @@ from wslib.cli.choices import names_in
 from wslib.cli.console import (
     INTERRUPTED,
     check_out,
+    fail_if,
     print_json,
     print_notes,
     resumable,
     save_figure,
 )
 from wslib.cli.contents import Contents
+from wslib.cli.options import argument, one_of, option
 
 BUILD = Path("build/caltech")
 AUGMENTATIONS = names_in("practical.views", "AUGMENTATIONS")
@@ -32,13 +34,50 @@ ON_SHEET, THUMB = 48, 240  # pictures, and pixels of the longer side of each
 
 app = typer.Typer(cls=Contents)
 
-Model = Annotated[
-    Path, typer.Argument(help="best.pt or last.pt, written by `wslib caltech train`")
-]
-Mirrored = Annotated[
+Model = argument(Path, "best.pt or last.pt, written by `wslib caltech train`")
+Mirrored = option(bool, "Look at the mirror image, too (twice as slow)", "--mirrored")
+Network = one_of(names_in("models.two_heads", "NETWORKS"))
+Dataset = one_of(
+    names_in("data.datasets", "CALTECH_SETS"),
+    help="caltech3, caltech101, rendered (drawn on this machine), or a folder "
+    "of your own pictures, see `wslib data check`",
+)
+Count = option(int, "Pictures of the rendered set", min=9)
+Shares = option(str, "Shares of the pictures for train, val and test")
+Share = option(float, "Of the training set, above 0 and up to 1")
+Epochs = option(int, "Times through train", min=1)
+InputSize = option(int, "Side of the input in pixels", min=1)
+LearningRate = option(float, "At its start; it falls to 0", min=1e-8)
+BoxLoss = one_of(names_in("training.losses", "BOX_LOSSES"))
+BoxWeight = option(float, "Of the box loss beside that of the class", min=0)
+Augmentation = one_of(AUGMENTATIONS, help="none, mirror or crop (also mirrors)")
+Frozen = option(bool, "Train the heads only (resnet18, lite0)", "--frozen")
+NoPretrained = option(bool, "Without ImageNet weights (as above)", "--no-pretrained")
+Dropout = option(
+    float | None, "In the class head [default: the network's own]", min=0, max=1
+)
+NoBatchNorm = option(bool, "For simple, deeper and vgg", "--no-batch-norm")
+Bfloat16 = option(bool, "Features in 16 bits, faster on some", "--bfloat16")
+OutOfNetwork = option(
+    Path | None, "Folder for the results [default: build/caltech/NETWORK]"
+)
+Sets = argument(
+    list[Path] | None,
+    "CSVs, or folders with images/ and annotations/ [default: train.csv, "
+    "val.csv and test.csv beside MODEL]",
+)
+Paths = argument(list[Path], "CSVs, folders (all pictures below) or single pictures")
+OnlyFailures = option(
     bool,
-    typer.Option("--mirrored", help="Look at the mirror image, too (twice as slow)"),
-]
+    "Only what has a wrong class, or a box with an IoU of 0.7 or less",
+    "--only-failures",
+)
+Sheet = option(bool, "Also up to 48 of them on one: sheet.png", "--sheet")
+OutOfPredictions = option(
+    Path | None,
+    "Folder for the results [default: build/caltech/predictions, or "
+    "build/caltech/failures]",
+)
 
 
 @app.callback()
@@ -48,69 +87,26 @@ def group() -> None:
 
 @app.command("train")
 def train_network(
-    network: Annotated[
-        str, options.one_of(names_in("models.two_heads", "NETWORKS"))
-    ] = "simple",
-    dataset: Annotated[
-        str,
-        options.one_of(
-            names_in("data.datasets", "CALTECH_SETS"),
-            help="caltech3, caltech101, rendered (drawn on this machine), or a folder "
-            "of your own pictures, see `wslib data check`",
-        ),
-    ] = "caltech3",
-    count: Annotated[
-        int, typer.Option(min=9, help="Pictures of the rendered set")
-    ] = 600,
-    split: Annotated[
-        str, typer.Option(help="Shares of the pictures for train, val and test")
-    ] = "0.8,0.1,0.1",
-    share: Annotated[
-        float, typer.Option(help="Of the training set, above 0 and up to 1")
-    ] = 1.0,
-    epochs: Annotated[int, typer.Option(min=1, help="Times through train")] = 20,
-    input_size: Annotated[
-        int, typer.Option(min=1, help="Side of the input in pixels")
-    ] = 224,
+    network: Network = "simple",
+    dataset: Dataset = "caltech3",
+    count: Count = 600,
+    split: Shares = "0.8,0.1,0.1",
+    share: Share = 1.0,
+    epochs: Epochs = 20,
+    input_size: InputSize = 224,
     batch_size: options.BatchSize = 32,
-    learning_rate: Annotated[
-        float, typer.Option(min=1e-8, help="At its start; it falls to 0")
-    ] = 1e-3,
-    box_loss: Annotated[
-        str, options.one_of(names_in("training.losses", "BOX_LOSSES"))
-    ] = "giou",
-    box_weight: Annotated[
-        float, typer.Option(min=0, help="Of the box loss beside that of the class")
-    ] = 1.0,
-    augmentation: Annotated[
-        str,
-        options.one_of(AUGMENTATIONS, help="none, mirror or crop (also mirrors)"),
-    ] = "mirror",
-    frozen: Annotated[
-        bool, typer.Option("--frozen", help="Train the heads only (resnet18, lite0)")
-    ] = False,
-    no_pretrained: Annotated[
-        bool,
-        typer.Option("--no-pretrained", help="Without ImageNet weights (as above)"),
-    ] = False,
-    dropout: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="In the class head [default: the network's own]"
-        ),
-    ] = None,
-    no_batch_norm: Annotated[
-        bool, typer.Option("--no-batch-norm", help="For simple, deeper and vgg")
-    ] = False,
+    learning_rate: LearningRate = 1e-3,
+    box_loss: BoxLoss = "giou",
+    box_weight: BoxWeight = 1.0,
+    augmentation: Augmentation = "mirror",
+    frozen: Frozen = False,
+    no_pretrained: NoPretrained = False,
+    dropout: Dropout = None,
+    no_batch_norm: NoBatchNorm = False,
     seed: options.Seed = 0,
     device: options.Device = "auto",
-    bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Features in 16 bits, faster on some")
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results [default: build/caltech/NETWORK]"),
-    ] = None,
+    bfloat16: Bfloat16 = False,
+    out: OutOfNetwork = None,
 ) -> None:
     """Train a network to name what is in a picture, and to box it.
 
@@ -122,56 +118,68 @@ def train_network(
     \b
     Example: wslib caltech train --network deeper --epochs 50 --augmentation crop
     """
-    from wslib.data.datasets import open_caltech
-    from wslib.models.two_heads import build_detector
     from wslib.practical import kept_training
-    from wslib.practical.detector_training import BEST
-    from wslib.practical.evaluation import PARTS, measure_set
-    from wslib.runtime.device import pick_device
-    from wslib.show.pictures import draw_history
-    from wslib.training.runs import best_epoch
 
-    out = out or BUILD / network
     kept_training.check_training(box_loss, box_weight, augmentation, frozen, share)
-    shares = kept_training.parse_shares(split)
     switches = (frozen, not no_pretrained, not no_batch_norm, dropout)
-    options = kept_training.choose_options(*switches) | {"input_size": input_size}
-    build = partial(build_detector, network, seed, **options)
-    build()  # refuses what the network has not, before pictures are read
-    place = pick_device(device)
-    drawn = {"count": count} if dataset == "rendered" else {}
-    settings = {"dataset": dataset, "split": shares, "share": share}
-    settings |= {**drawn, "seed": seed}
+    built = kept_training.choose_options(*switches) | {"input_size": input_size}
+    settings = {"dataset": dataset, "split": kept_training.parse_shares(split)}
+    settings |= {"share": share} | ({"count": count} if dataset == "rendered" else {})
     training = {"epochs": epochs, "learning_rate": learning_rate}
     training |= {"batch_size": batch_size, "augmentation": augmentation}
     training |= {"box_loss": box_loss, "box_weight": box_weight}
+    how = (built, {**settings, "seed": seed}, training, device, bfloat16)
+    _train(network, *how, out or BUILD / network)
+
+
+def _train(
+    network: str,
+    built: dict,
+    settings: dict,
+    training: dict,
+    device: str,
+    bfloat16: bool,
+    out: Path,
+) -> None:
+    """Train a network, draw its history, and print what it is worth on val."""
+    from wslib.data.datasets import open_caltech
+    from wslib.models.two_heads import build_detector
+    from wslib.practical.evaluation import PARTS, measure_set
+    from wslib.practical.kept_training import train_kept
+    from wslib.runtime.device import pick_device
+    from wslib.show.pictures import draw_history
+
+    build = partial(build_detector, network, settings["seed"], **built)
+    build()  # refuses what the network has not, before pictures are read
+    place = pick_device(device)
     with resumable():
-        pictures = open_caltech(dataset, **drawn)
+        drawn = {"count": settings["count"]} if "count" in settings else {}
+        pictures = open_caltech(settings["dataset"], **drawn)
         print_notes(pictures.notes)
         model = build(num_classes=len(pictures.classes)).to(place)
         model.bfloat16 = bfloat16
         check_out(out / "best.pt")
-        trained = kept_training.train_kept(model, pictures, out, settings, **training)
-    history, sets, val = trained
+        history, sets, val = train_kept(model, pictures, out, settings, **training)
     save_figure(draw_history(history, PANELS), out / "curves.png")
-    if len(history) < epochs:  # `fit` has said so
+    if len(history) < training["epochs"]:  # `fit` has said so
         raise typer.Exit(INTERRUPTED)
-    best = f"epoch {best_epoch(history, BEST)} of {epochs}"
-    learnt = f"learnt from {len(sets['train'])} pictures"
-    print(f"{out / 'best.pt'}: {network}, {best}, {learnt}")
+    print(_describe(out / "best.pt", network, history, len(sets["train"])))
     _print_sets([measure_set(model, sets["val"], PARTS["val"], val)])
+
+
+def _describe(path: Path, network: str, history, pictures: int) -> str:
+    """Say where a network is, of which epoch, and how many pictures it learnt from."""
+    from wslib.practical.detector_training import BEST
+    from wslib.training.runs import best_epoch
+
+    best = f"epoch {best_epoch(history, BEST)} of {len(history)}"
+    return f"{path}: {network}, {best}, learnt from {pictures} pictures"
 
 
 @app.command("eval")
 def evaluate_network(
     model: Model,
-    data: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="CSVs, or folders with images/ and annotations/ [default: train.csv, "
-            "val.csv and test.csv beside MODEL]"
-        ),
-    ] = None,
+    data: Sets = None,
     mirrored: Mirrored = False,
     device: options.Device = "auto",
     as_json: options.Json = False,
@@ -202,30 +210,12 @@ def evaluate_network(
 @app.command("predict")
 def predict_pictures(
     model: Model,
-    paths: Annotated[
-        list[Path],
-        typer.Argument(help="CSVs, folders (all pictures below) or single pictures"),
-    ],
-    only_failures: Annotated[
-        bool,
-        typer.Option(
-            "--only-failures",
-            help="Only what has a wrong class, or a box with an IoU of 0.7 or less",
-        ),
-    ] = False,
-    sheet: Annotated[
-        bool,
-        typer.Option("--sheet", help="Also up to 48 of them on one: sheet.png"),
-    ] = False,
+    paths: Paths,
+    only_failures: OnlyFailures = False,
+    sheet: Sheet = False,
     mirrored: Mirrored = False,
     device: options.Device = "auto",
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for the results [default: build/caltech/predictions, or "
-            "build/caltech/failures]"
-        ),
-    ] = None,
+    out: OutOfPredictions = None,
     as_json: options.Json = False,
 ) -> None:
     """Draw what a network finds in pictures: class and box.
@@ -241,7 +231,6 @@ def predict_pictures(
     """
     from wslib.practical import predictions
     from wslib.practical.evaluation import open_detector
-    from wslib.runtime.kept import written_whole
 
     out = out or BUILD / ("failures" if only_failures else "predictions")
     detector, about = open_detector(model, device)
@@ -250,28 +239,20 @@ def predict_pictures(
     print_notes([f"{model}: {knows}", *targets.notes])
     if only_failures:
         predictions.check_known(targets)
-    copies = _plan_copies(targets.files, out)
-    shown, unread, count = [], [], len(targets.files)
-    for some, complaints in predictions.predict_all(detector, targets, mirrored, about):
-        unread += complaints
-        for one in some:
-            if not (only_failures and one.good):
-                _save_prediction(one, copies[one.path])
-                shown.append(replace(one, image=None))
-    with written_whole(out / "predictions.csv") as part:
-        frame = predictions.make_frame(shown)
-        frame.to_csv(part, index=False, errors="backslashreplace")  # of odd names
+    predicted = predictions.predict_all(detector, targets, mirrored, about)
+    shown, unread = _draw_each(predicted, targets.files, out, only_failures)
+    predictions.write_csv(out / "predictions.csv", shown)
     if sheet and shown:
         _save_sheet(shown, out / "sheet.png")
     if as_json:
         print_json([one.row for one in shown])
     else:
-        print(*shown, sep="\n", end="\n" * bool(shown))
+        count = len(targets.files)
         of = f"failures in {count - len(unread)}" if only_failures else f"of {count}"
-        print(f"{len(shown)} {of} pictures: {out / 'predictions.csv'}")
+        text = f"{len(shown)} {of} pictures: {out / 'predictions.csv'}"
+        print(*shown, text, sep="\n")
     print_notes(unread)  # here, where the progress bar is gone
-    if unread:
-        raise typer.Exit(1)
+    fail_if(unread)
 
 
 # ----------------------------------------------------------------------------- results
@@ -294,13 +275,23 @@ def _print_sets(measured: list, mirrored: bool = False) -> None:
     print(text + ("; mean of picture and mirror image" if mirrored else ""))
 
 
-def _save_prediction(one, path: Path) -> None:
-    """Write a copy of the picture with its boxes and its caption."""
+def _draw_each(
+    predicted: Iterable[tuple], files: list[Path], out: Path, only_failures: bool
+) -> tuple[list, list[str]]:
+    """Write a copy of each picture with its boxes and its caption; return what was
+    drawn, without the pictures, and a line for each file that cannot be read."""
     from wslib.show.pictures import draw_prediction
 
-    save_figure(
-        draw_prediction(one.image, ", ".join(one.captions), one.drawn_boxes), path
-    )
+    copies = _plan_copies(files, out)
+    shown, unread = [], []
+    for some, complaints in predicted:
+        unread += complaints
+        for one in some:
+            if not (only_failures and one.good):
+                drawn = (one.image, ", ".join(one.captions), one.drawn_boxes)
+                save_figure(draw_prediction(*drawn), copies[one.path])
+                shown.append(replace(one, image=None))
+    return shown, unread
 
 
 def _save_sheet(shown: list, path: Path) -> None:

@@ -31,7 +31,9 @@ def settings_in(module: str, name: str) -> dict[str, object]:
 
 def _value(module: str, name: str) -> ast.expr:
     """Parse what is assigned to `name`, up to the next line that is not indented."""
-    source = PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text("utf-8")
+    path = PACKAGE.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    source = path.read_text("utf-8")
     found = re.search(rf'^{name}\b.*?(?=^[\w@"]|\Z)', source, re.M | re.DOTALL)
     if not found:
         raise LookupError(f"wslib.{module}: no {name}")

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,16 +30,29 @@ def resumable() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-@contextmanager
-def sparing(path: Path, complaints: list[str]) -> Iterator[None]:
-    """Go on after a picture that cannot be read or used; complain of it by its name."""
-    try:
-        yield
-    except (FileNotFoundError, ValueError) as error:
-        text = _in_one_line(str(error))
-        text = text if text.startswith(f"{path}:") else f"{path}: {text}"
-        print(f"wslib: {text}", file=sys.stderr)
-        complaints.append(text)
+def read_each(
+    paths: Iterable[Path], unread: list[str], check: Callable | None = None
+) -> Iterator[tuple]:
+    """Yield each picture's path and its pixels, (H, W, 3) uint8, after a `check`. Those
+    that cannot be read or used are complained of by name, and join `unread`."""
+    from wslib.data.images import read_image
+
+    for path in paths:
+        try:
+            image = read_image(path)
+            image = check(image) if check else image
+        except (FileNotFoundError, ValueError) as error:
+            text = _in_one_line(str(error))
+            unread.append(text if text.startswith(f"{path}:") else f"{path}: {text}")
+            print(f"wslib: {unread[-1]}", file=sys.stderr)
+        else:
+            yield path, image
+
+
+def fail_if(complaints: object) -> None:
+    """End with status 1 where there are any."""
+    if complaints:
+        raise typer.Exit(1)
 
 
 def spell_out() -> None:
@@ -92,11 +105,14 @@ def save_figure(figure, path: Path) -> None:
         figure.savefig(part, format="png", dpi=DPI)
 
 
-def check_out(path: Path) -> None:
-    """Make the folder of a file that is to be written, before anything is computed.
+def check_out(path: Path | None) -> None:
+    """Make the folder of a file that is to be written, if one is, before anything is
+    computed.
 
     Raises ValueError for what is there and is no file, and below a file.
     """
+    if path is None:
+        return
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: no file, expected the name of one to write")
     try:

@@ -27,6 +27,7 @@ class Contents(TyperGroup):
         return super().parse_args(ctx, ["--help"] if alone else args)
 
     def invoke(self, ctx: typer.Context) -> object:
+        """Run the command; an error of its words names it."""
         try:
             return super().invoke(ctx)
         except UsageError as error:  # typer does not always say of which command
@@ -44,6 +45,7 @@ class Contents(TyperGroup):
         TyperCommand.format_options(self, ctx, formatter)
 
     def format_commands(self, ctx: typer.Context, formatter) -> None:
+        """Write the commands below their headings."""
         names = self.list_commands(ctx)
         width = max(map(len, names))  # the same below all headings
         heading_of = {n: head for head, some in self.chapters.items() for n in some}

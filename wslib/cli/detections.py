@@ -5,29 +5,55 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in, settings_in
 from wslib.cli.console import (
     check_out,
+    fail_if,
     print_about,
     print_json,
+    read_each,
     save_figure,
-    sparing,
 )
+from wslib.cli.options import argument, one_of, option
 from wslib.cli.voc import BUILD, IOUS
 
 RECIPE = settings_in("boxes.recipe", "DEFAULT_RECIPE")
 
+Images = argument(
+    list[Path] | None, "Files, or folders: the images in them; else a split"
+)
+Threshold = option(
+    float | None, "Share of a map's maximum [default: the detector's own]"
+)
+Kind = one_of(
+    names_in("boxes.evidence", "KINDS")[::-1], help="Kind of map: {}", kind=str | None
+)
+MaxBoxes = option(
+    int | None,
+    "Most boxes in an image [default: "
+    f"{RECIPE['max_boxes']} of each map and threshold]",
+    min=1,
+)
+AreaPower = option(float, "Above 0: larger boxes score higher")
+Second = option(float, "Weight of boxes at half and twice the threshold, 0 to 1")
+Masks = option(bool, "Refine each map by GrabCut (slow)", "--masks")
+Out = option(Path | None, "File to save them in")
+Thresholds = option(
+    list[float] | None, "Draw anew around the saved maps; may be repeated"
+)
+LeastScore = option(float | None, "Leave boxes with a lower score out")
+ShownScore = option(float, "Leave boxes with a lower score out")
+Bootstrap = option(int, "Bootstrap samples for the intervals", min=1, max=100_000)
+Number = option(int, "How many random images", "--n", min=1, max=200)
+OtherImages = option(int, "Another one draws other images", min=0, max=2**32 - 1)
+Named = option(list[str] | None, "Draw this one (its id); may be repeated", "--image")
+Png = option(Path, "PNG to write")
+
 
 def detect_boxes(
-    images: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Files, or folders: the images in them; else a split"),
-    ] = None,
+    images: Images = None,
     detector: options.DetectorFile = None,
     checkpoint: options.CheckpointFile = None,
     class_names: options.ClassNames = None,
@@ -36,38 +62,16 @@ def detect_boxes(
     split: options.Split = "val",
     limit: options.Limit = 500,
     class_name: options.ClassName = "dog",
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="Share of a map's maximum [default: the detector's own]"),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        options.one_of(
-            names_in("boxes.evidence", "KINDS")[::-1], help="Kind of map: {}"
-        ),
-    ] = None,
-    max_boxes: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Most boxes in an image [default: "
-            f"{RECIPE['max_boxes']} of each map and threshold]",
-        ),
-    ] = None,
-    area_power: Annotated[
-        float, typer.Option(help="Above 0: larger boxes score higher")
-    ] = RECIPE["area_power"],
-    second: Annotated[
-        float,
-        typer.Option(help="Weight of boxes at half and twice the threshold, 0 to 1"),
-    ] = RECIPE["second"],
-    masks: Annotated[
-        bool, typer.Option("--masks", help="Refine each map by GrabCut (slow)")
-    ] = False,
+    threshold: Threshold = None,
+    kind: Kind = None,
+    max_boxes: MaxBoxes = None,
+    area_power: AreaPower = RECIPE["area_power"],
+    second: Second = RECIPE["second"],
+    masks: Masks = False,
     size: options.Size = None,
     batch_size: options.BatchSize = 8,
     device: options.Device = "auto",
-    out: Annotated[Path | None, typer.Option(help="File to save them in")] = None,
+    out: Out = None,
     as_json: options.Json = False,
 ) -> None:
     """Find the boxes of a class in images; print or save them.
@@ -82,76 +86,64 @@ def detect_boxes(
     JSON: format, class, dataset, split, model, recipe,
     boxes {image: [[x1, y1, x2, y2, score]]}
     """
-    from wslib.boxes.detections import as_json as format_json
-    from wslib.boxes.detections import save_detections
-    from wslib.boxes.networks import open_network
-    from wslib.boxes.scoring import count_boxes
+    check_out(out)
+    images, unread = _open_set(images, dataset, rendered, split, limit)
+    network = options.open_network(detector, checkpoint, class_names, device)
+    boxes = {"max_boxes": max_boxes or RECIPE["max_boxes"], "area_power": area_power}
+    boxes |= {"masks": masks, "second": 0.0 if masks else second}
+    recipe = network.make_recipe(class_name, kind, threshold, **boxes)
+    _note_threshold(checkpoint, threshold, recipe)
+    found = network.detect(images, class_name, recipe, size, batch_size)
+    _hand_out(found.first(max_boxes) if max_boxes else found, out, as_json)
+    fail_if(unread)
+
+
+def _open_set(images: list[Path] | None, *split) -> tuple:
+    """Open images that can be read, else a split; also return a line for each image
+    that cannot. All of them bad is an end."""
     from wslib.data.image_files import find_images
     from wslib.data.image_sets import ImageSet
 
-    if out:
-        check_out(out)
-    unread = []
-    image_set = (
-        ImageSet.from_files(_readable(find_images(images), unread))
-        if images
-        else options.open_split(dataset, rendered, split, limit)
-    )
-    network = open_network(detector, checkpoint, class_names, device)
-    most = max_boxes or RECIPE["max_boxes"]
-    boxes = {"max_boxes": most, "area_power": area_power, "masks": masks}
-    boxes["second"] = 0.0 if masks else second
-    recipe = network.make_recipe(class_name, kind, threshold, **boxes)
+    if not images:
+        return options.open_split(*split), []
+    unread: list[str] = []
+    good = [path for path, _ in read_each(find_images(images), unread)]
+    fail_if(not good)
+    return ImageSet.from_files(good), unread
+
+
+def _note_threshold(checkpoint: Path | None, threshold: float | None, recipe) -> None:
+    """Say which threshold a plain classifier takes where none is given."""
     if checkpoint and threshold is None:
         text = f"threshold {recipe.threshold}, as none was given with --threshold"
         print(f"{checkpoint}: {text}", file=sys.stderr)
-    detections = network.detect(image_set, class_name, recipe, size, batch_size)
-    if max_boxes:
-        detections = detections.first(max_boxes)
-    count = f"{count_boxes(detections.boxes)} {class_name} boxes"
+
+
+def _hand_out(detections, out: Path | None, as_json: bool) -> None:
+    """Save and print the boxes that were found."""
+    from wslib.boxes import detections as files
+    from wslib.boxes.scoring import count_boxes
+
     if out:
-        save_detections(out, detections)
+        files.save_detections(out, detections)
     if as_json:
-        print(format_json(detections), end="")
+        print(files.as_json(detections), end="")
     elif out:
-        print(f"{count} in {len(image_set)} images, saved in {out}")
+        count = f"{count_boxes(detections.boxes)} {detections.class_name} boxes"
+        print(f"{count} in {len(detections.boxes)} images, saved in {out}")
     else:
         for image_id, rows in detections.boxes.items():
             for *box, score in rows.tolist():
                 print(image_id, *(f"{corner:g}" for corner in box), f"{score:.4g}")
-    if unread:
-        raise typer.Exit(1)
-
-
-def _readable(images: list[Path], unread: list[str]) -> list[Path]:
-    """Those of the images that can be read; all of them bad is an end."""
-    from wslib.data.images import read_image
-
-    good = []
-    for path in images:
-        with sparing(path, unread):
-            read_image(path)
-            good.append(path)
-    if not good:
-        raise typer.Exit(1)
-    return good
 
 
 def score_boxes(
     file: options.DetectionsFile,
     iou: options.Ious = IOUS,
     protocol: options.Protocol = "course",
-    threshold: Annotated[
-        list[float] | None,
-        typer.Option(help="Draw anew around the saved maps; may be repeated"),
-    ] = None,
-    min_score: Annotated[
-        float | None, typer.Option(help="Leave boxes with a lower score out")
-    ] = None,
-    bootstrap: Annotated[
-        int,
-        typer.Option(min=1, max=100_000, help="Bootstrap samples for the intervals"),
-    ] = 1000,
+    threshold: Thresholds = None,
+    min_score: LeastScore = None,
+    bootstrap: Bootstrap = 1000,
     digits: options.Digits = 1,
     as_json: options.Json = False,
 ) -> None:
@@ -171,42 +163,58 @@ def score_boxes(
     """
     from wslib.boxes import scoring
     from wslib.boxes.detections import load_detections
-    from wslib.metrics.errors import error_budget
-    from wslib.show.tables import number_table
 
     detections = load_detections(file)
-    images, ious = scoring.open_images(file, detections), list(dict.fromkeys(iou))
-    truth = images.ground_truth(detections.class_name)
-    if not scoring.count_boxes(truth):
-        text = f"no {detections.class_name} in its {len(truth)} images"
-        raise ValueError(f"{file}: {text}")
+    images, truth = scoring.open_truth(file, detections)
     about = {"class": detections.class_name, "dataset": detections.dataset}
     about |= {"split": detections.split, "images": len(truth)}
     about |= {"objects": scoring.count_boxes(truth)}
+    measured = (truth, list(dict.fromkeys(iou)), protocol)
     least = -math.inf if min_score is None else min_score
     if threshold:
         drawn = scoring.detect_again(file, detections, images, threshold)
-        boxes = {t: of.above(least).boxes for t, of in drawn.items()}
-        frame = scoring.compare_detectors(boxes, truth, ious, protocol)
-        frame = frame.rename(columns={"detector": "threshold"})
-        if as_json:
-            rows = frame.to_dict("records")
-            return print_json({**about, **frame.attrs, "thresholds": rows})
-        print_about(about)
-        frame["threshold"] = frame["threshold"].map("{:g}".format)
-        return print(number_table(frame, "voc", digits))
-    boxes = detections.above(least).boxes
-    frame = scoring.measure_detections(boxes, truth, ious, protocol, bootstrap)
-    budget = error_budget(boxes, truth, ious[-1], protocol, min(0.1, ious[-1]))
-    about |= {"boxes": scoring.count_boxes(boxes)}
+        boxes = {t: found.above(least).boxes for t, found in drawn.items()}
+        frame = scoring.compare_detectors(boxes, *measured)
+        _print_thresholds(frame, about, digits, as_json)
+    else:
+        found = detections.above(least)
+        frame = scoring.measure_detections(found.boxes, *measured, bootstrap)
+        _print_score(found, frame, measured, about, digits, as_json)
+
+
+def _print_thresholds(frame, about: dict, digits: int, as_json: bool) -> None:
+    """Print a row for each threshold."""
+    from wslib.show.tables import number_table
+
+    frame = frame.rename(columns={"detector": "threshold"})
     if as_json:
-        about |= {"model": detections.model, "recipe": detections.recipe, **frame.attrs}
+        return print_json(
+            {**about, **frame.attrs, "thresholds": frame.to_dict("records")}
+        )
+    print_about(about)
+    frame["threshold"] = frame["threshold"].map("{:g}".format)
+    print(number_table(frame, "voc", digits))
+
+
+def _print_score(
+    found, frame, measured: tuple, about: dict, digits: int, as_json: bool
+) -> None:
+    """Print the measures of the boxes that were found, and their kinds of error."""
+    from wslib.boxes import scoring
+    from wslib.metrics.errors import error_budget
+    from wslib.show.tables import number_table
+
+    truth, ious, protocol = measured
+    budget = error_budget(found.boxes, truth, ious[-1], protocol, min(0.1, ious[-1]))
+    about |= {"boxes": scoring.count_boxes(found.boxes)}
+    if as_json:
+        about |= {"model": found.model, "recipe": found.recipe, **frame.attrs}
         about["measures"] = frame.to_dict("records")
         about["errors"] = {"iou": ious[-1], "kinds": budget.to_dict("records")}
         return print_json(about)
     print_about(about)
-    recipe = {k: v for k, v in detections.recipe.items() if k != "rendered"}
-    print_about({"model": detections.model, **recipe}, end="\n\n")
+    recipe = {k: v for k, v in found.recipe.items() if k != "rendered"}
+    print_about({"model": found.model, **recipe}, end="\n\n")
     wide = scoring.arrange_by_iou(frame)
     print(number_table(wide, "voc", digits, scoring.LABELS))
     budget.attrs = {}  # the protocol stands above
@@ -217,25 +225,15 @@ def score_boxes(
 
 def show_boxes(
     file: options.DetectionsFile,
-    n: Annotated[
-        int, typer.Option("--n", min=1, max=200, help="How many random images")
-    ] = 10,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, help="Another one draws other images"),
-    ] = 0,
-    image: Annotated[
-        list[str] | None,
-        typer.Option("--image", help="Draw this one (its id); may be repeated"),
-    ] = None,
-    min_score: Annotated[
-        float, typer.Option(help="Leave boxes with a lower score out")
-    ] = 0.1,
+    n: Number = 10,
+    seed: OtherImages = 0,
+    image: Named = None,
+    min_score: ShownScore = 0.1,
     detector: options.DetectorFile = None,
     checkpoint: options.CheckpointFile = None,
     class_names: options.ClassNames = None,
     device: options.Device = "auto",
-    out: Annotated[Path, typer.Option(help="PNG to write")] = BUILD / "show.png",
+    out: Png = BUILD / "show.png",
 ) -> None:
     """Draw images with true boxes (dashed) and found ones (solid).
 
@@ -247,44 +245,28 @@ def show_boxes(
     """
     from wslib.boxes import scoring
     from wslib.boxes.detections import load_detections
-    from wslib.boxes.networks import open_network
-    from wslib.data.images import read_image
     from wslib.models.checkpoints import naming
     from wslib.show.pictures import draw_detections
 
     check_out(out)
-    detections, heatmaps, truth = load_detections(file), None, {}
+    detections, heatmaps = load_detections(file), None
     ids = scoring.choose_images(file, detections, n, seed, image or [])
-    network = None
-    if detector or checkpoint:
-        network = open_network(detector, checkpoint, class_names, device)
-    if detections.dataset == "files":
-        paths = [Path(image_id) for image_id in ids]
-    else:
-        images = scoring.open_images(file, detections)
-        truth = images.ground_truth(detections.class_name)
-        paths = [images.voc.image_path(image_id) for image_id in ids]
-    read, unread = {}, []
-    for image_id, path in zip(ids, paths, strict=True):
-        with sparing(path, unread):
-            read[image_id] = path, read_image(path)
-    if not read:
-        raise typer.Exit(1)
-    ids, (paths, pixels) = list(read), zip(*read.values(), strict=True)
+    named = (detector, checkpoint, class_names, device)
+    network = options.open_network(*named, needed=False)
+    files, truth = scoring.find_files(file, detections, ids)
+    unread: list[str] = []
+    pixels = dict(read_each(files, unread))
+    fail_if(not pixels)
+    ids = [files[path] for path in pixels]
     if network:
         with naming(file):
-            heatmaps = network.heatmaps(ids, paths, detections)
-    shown = detections.above(min_score)
-    rows = [shown.boxes[image_id] for image_id in ids]
-    judged = [
-        scoring.judge_boxes(boxes, truth.get(image_id))
-        for image_id, boxes in zip(ids, rows, strict=True)
-    ]
-    titles = [_title(i, boxes) for i, boxes in zip(ids, rows, strict=True)]
-    save_figure(draw_detections(pixels, titles, judged, heatmaps), out)
+            heatmaps = network.heatmaps(ids, list(pixels), detections)
+    rows = detections.above(min_score).boxes
+    judged = [scoring.judge_boxes(rows[i], truth.get(i)) for i in ids]
+    titles = [_title(i, rows[i]) for i in ids]
+    save_figure(draw_detections([*pixels.values()], titles, judged, heatmaps), out)
     print(out)
-    if unread:
-        raise typer.Exit(1)
+    fail_if(unread)
 
 
 def _title(image_id: str, boxes) -> str:

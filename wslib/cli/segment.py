@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in
 from wslib.cli.console import (
     check_out,
+    fail_if,
     print_json,
     print_notes,
+    read_each,
     save_figure,
-    sparing,
     write_json,
 )
+from wslib.cli.options import argument, one_of, option
 from wslib.models.published import SAMS
 
 LOW = 0.5  # a score below which a mask is not to be trusted
@@ -27,56 +26,47 @@ TINY = (
     "`wslib sam fetch vit_b`, then the same command with --sam vit_b"
 )
 
-Images = Annotated[
-    list[Path],
-    typer.Argument(help="Files, or folders: the images in them"),
-]
-Target = Annotated[
-    str | None,
-    typer.Option(help="A class of the model [default: the most probable one]"),
-]
-Model = Annotated[
+Images = argument(list[Path], "Files, or folders: the images in them")
+Target = option(str | None, "A class of the model [default: the most probable one]")
+Model = option(
     Path | None,
-    typer.Option(
-        help="A classifier: best.pt, which `wslib voc train --epochs 5` writes, or one "
-        "saved by a chapter "
-        "[default: EfficientNet-Lite0, ImageNet's 1000 classes]"
-    ),
-]
-METHODS = names_in("cam.named_methods", "METHODS")
-Method = Annotated[str, options.one_of(METHODS)]
-Layer = Annotated[
-    list[str] | None,
-    typer.Option(help="Such as stage5 or layer2; may be repeated [default: the last]"),
-]
+    "A classifier: best.pt, which `wslib voc train --epochs 5` writes, or one "
+    "saved by a chapter "
+    "[default: EfficientNet-Lite0, ImageNet's 1000 classes]",
+)
+METHODS = names_in("cam", "METHODS")
+Method = one_of(METHODS)
+Layer = option(
+    list[str] | None, "Such as stage5 or layer2; may be repeated [default: the last]"
+)
+
+Sam = one_of(SAMS)
+SamCheckpoint = option(Path | None, "Other weights of that network")
+Pipeline = one_of(
+    names_in("prompting.named_pipelines", "PIPELINES"),
+    help="The prompt: centre, points, points+background, box or points+box; "
+    "with +mask at the end, the first mask goes into a second prompt, with "
+    "+mirror, the mirror image is looked at, too",
+)
+Threshold = option(float, "Share of the map's maximum where the object begins")
+Compare = option(
+    bool, "Draw the maps of all methods, too: NAME_compare.png", "--compare"
+)
+Npy = option(bool, "Write the map's numbers, too: NAME_cam.npy", "--npy")
 
 
 def segment_images(
     images: Images,
     target: Target = None,
     model: Model = None,
-    sam: Annotated[str, options.one_of(SAMS)] = "sam_tiny",
-    sam_checkpoint: Annotated[
-        Path | None, typer.Option(help="Other weights of that network")
-    ] = None,
-    pipeline: Annotated[
-        str,
-        options.one_of(
-            names_in("prompting.named_pipelines", "PIPELINES"),
-            help="The prompt: centre, points, points+background, box or points+box; "
-            "with +mask at the end, the first mask goes into a second prompt, with "
-            "+mirror, the mirror image is looked at, too",
-        ),
-    ] = "points+box",
-    threshold: Annotated[
-        float, typer.Option(help="Share of the map's maximum where the object begins")
-    ] = 0.5,
+    sam: Sam = "sam_tiny",
+    sam_checkpoint: SamCheckpoint = None,
+    pipeline: Pipeline = "points+box",
+    threshold: Threshold = 0.5,
     method: Method = "gradcam",
     layer: Layer = None,
     size: options.Size = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results")] = Path(
-        "build/segment"
-    ),
+    out: options.OutFolder = Path("build/segment"),
     device: options.Device = "auto",
     as_json: options.Json = False,
 ) -> None:
@@ -99,41 +89,48 @@ def segment_images(
     JSON: [what NAME_points.json has: image, size, target, probability, points,
     labels, box, score, area, sam, pipeline, threshold]
     """
-    from wslib.boxes.explainer import Explainer
     from wslib.prompting.named_pipelines import check_pipeline, open_pipeline
-    from wslib.prompting.prompter import checked_image
-    from wslib.show.pictures import draw_segmentation
 
     check_pipeline(pipeline)
     planned = _plan(images, out, ("_mask.png", "_overlay.png", "_points.json"))
-    explainer = Explainer(model, method, layer or [], size, device)
-    number = None if target is None else explainer.class_number(target)
+    explain = _explain_one(model, method, layer or [], size, device, target)
     segmenter = open_pipeline(pipeline, sam, sam_checkpoint, threshold, device)
     settings = {"sam": sam, "pipeline": pipeline, "threshold": threshold}
+    _segment_each(planned, explain, segmenter, settings, as_json)
+
+
+def _explain_one(model, method: str, layers: list[str], size, device: str, target):
+    """Open a classifier; return a function that explains a class in an image."""
+    from wslib.boxes.explainer import Explainer
+
+    explainer = Explainer(model, method, layers, size, device)
+    number = explainer.class_number(target)
+    return lambda pixels: explainer.explain(pixels, number)
+
+
+def _segment_each(
+    planned: dict, explain: Callable, segmenter, settings: dict, as_json: bool
+) -> None:
+    """Write and print the mask of each image."""
+    from wslib.prompting.prompter import checked_image
+
     rows, unread = [], []
-    for image, pixels, (mask, overlay, points) in _read_each(
-        planned, unread, checked_image
-    ):
-        explained = explainer.explain(pixels, number)
+    for image, pixels in read_each(planned, unread, checked_image):
+        explained = explain(pixels)
         result = segmenter.run(pixels, explained.heatmap)
-        prompt, titles = result.prompt, (explained.title, f"score {result.score:.2f}")
-        sides = tuple(prompt.points[prompt.labels == label] for label in (1, 0))
-        drawn = (titles, explained.heatmap, sides, prompt.box, result.mask)
-        _write_mask(mask, result.mask)
-        save_figure(draw_segmentation(pixels, *drawn), overlay)
-        rows.append({**_segmentation_row(image, explained, result), **settings})
-        write_json(points, rows[-1])
+        row = {**_segmentation_row(image, explained, result), **settings}
+        rows.append(row)
+        _write_segmentation(planned[image], pixels, explained, result, row)
         if not as_json:
-            share = f"{result.mask.mean():.1%} of the picture, {titles[1]}"
+            share = f"{result.mask.mean():.1%} of the picture, score {result.score:.2f}"
             nothing = "nothing speaks for it, the mask is empty"
-            text = nothing if prompt.empty else share
-            _print_line(image, explained, text, mask)
+            text = nothing if result.prompt.empty else share
+            _print_line(image, explained, text, planned[image][0])
     if as_json:
         print_json(rows)
-    if sam == "sam_tiny" and any(row["score"] < LOW for row in rows):
+    if settings["sam"] == "sam_tiny" and any(row["score"] < LOW for row in rows):
         print_notes([TINY])
-    if unread:
-        raise typer.Exit(1)
+    fail_if(unread)
 
 
 def map_images(
@@ -143,19 +140,10 @@ def map_images(
     method: Method = "gradcam",
     layer: Layer = None,
     size: options.Size = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare", help="Draw the maps of all methods, too: NAME_compare.png"
-        ),
-    ] = False,
+    compare: Compare = False,
     batch_size: options.BatchSize = 8,
-    npy: Annotated[
-        bool, typer.Option("--npy", help="Write the map's numbers, too: NAME_cam.npy")
-    ] = False,
-    out: Annotated[Path, typer.Option(help="Folder for the results")] = Path(
-        "build/cam"
-    ),
+    npy: Npy = False,
+    out: options.OutFolder = Path("build/cam"),
     device: options.Device = "auto",
     as_json: options.Json = False,
 ) -> None:
@@ -174,46 +162,44 @@ def map_images(
     JSON: [{image, target, method, probability, peak [x, y]}]
     """
     from wslib.boxes.explainer import Explainer
-    from wslib.show.pictures import draw_map
 
     endings = {"_cam.png": True, "_cam.npy": npy, "_compare.png": compare}
     planned = _plan(images, out, [e for e, wanted in endings.items() if wanted])
     others = [m for m in METHODS if compare and not (layer and m == "cam")]
     methods = dict.fromkeys([method, *others])  # the one that was asked for first
     explainer = Explainer(model, [*methods], layer or [], size, device)
-    number = None if target is None else explainer.class_number(target)
-    rows, unread = [], []
-    for image, pixels, paths, maps in _explain_each(
-        explainer, planned, number, batch_size, unread
-    ):
-        explained = maps[method]
-        picture = paths[0]
-        save_figure(draw_map(pixels, explained.title, explained.heatmap), picture)
-        if npy:
-            _write_map(paths[1], explained.heatmap)
-        if compare:
-            save_figure(_draw_all(pixels, maps), paths[-1])
-        row = {"image": str(image), "target": explained.target, "method": method}
-        row |= {"probability": explained.probability, "peak": explained.peak}
-        rows.append(row)
+    number, unread, rows = explainer.class_number(target), [], []
+    explained = _explain_each(explainer, planned, number, batch_size, unread)
+    for image, pixels, maps in explained:
+        _write_maps(planned[image], pixels, maps, method)
+        rows.append(_map_row(image, maps[method], method))
         if not as_json:
-            x, y = explained.peak
-            text = f"highest at ({x}, {y})" if explained.heatmap.any() else "no map"
-            _print_line(image, explained, text, paths[-1] if compare else picture)
+            _print_map(image, maps[method], planned[image][-1 if compare else 0])
     if as_json:
         print_json(rows)
-    if unread:
-        raise typer.Exit(1)
+    fail_if(unread)
+
+
+def _map_row(image: Path, explained, method: str) -> dict:
+    """Gather what `wslib cam --json` prints of an image."""
+    row = {"image": str(image), "target": explained.target, "method": method}
+    return row | {"probability": explained.probability, "peak": explained.peak}
+
+
+def _print_map(image: Path, explained, result: Path) -> None:
+    x, y = explained.peak
+    text = f"highest at ({x}, {y})" if explained.heatmap.any() else "no map"
+    _print_line(image, explained, text, result)
 
 
 def _explain_each(
     explainer, planned: dict, number, batch_size: int, unread: list
 ) -> Iterator[tuple]:
-    """Read and explain the images, some at once; of several batches the progress is
-    shown. Those that cannot be read join `unread`."""
+    """Yield each image's path, pixels and maps, some made at once; of several batches
+    the progress is shown. Those that cannot be read join `unread`."""
     from wslib.runtime.progress import progress
 
-    read, count = _read_each(planned, unread), -(-len(planned) // batch_size)
+    read, count = read_each(planned, unread), -(-len(planned) // batch_size)
     batches = (list(islice(read, batch_size)) for _ in range(count))
     for batch in progress(batches, "maps", count) if count > 1 else batches:
         pixels = [each[1] for each in batch]
@@ -245,22 +231,6 @@ def _plan(images: Sequence[Path], out: Path, endings: Sequence[str]) -> dict:
     return planned
 
 
-def _read_each(
-    planned: dict[Path, list[Path]], unread: list[str], check: Callable | None = None
-) -> Iterator[tuple]:
-    """Read each image, (H, W, 3) uint8, and `check` it; complain of those that fail,
-    and note it in `unread`."""
-    from wslib.data.images import read_image
-
-    for path, results in planned.items():
-        pixels = None
-        with sparing(path, unread):
-            image = read_image(path)
-            pixels = check(image) if check else image
-        if pixels is not None:
-            yield path, pixels, results
-
-
 def _segmentation_row(image: Path, explained, result) -> dict:
     """Gather what NAME_points.json says; see `wslib segment --help`."""
     height, width = result.mask.shape
@@ -282,21 +252,39 @@ def _print_line(image: Path, explained, text: str, result: Path) -> None:
     print(f"{image}: {explained.target} {explained.probability:.2f}, {text}: {result}")
 
 
-def _write_mask(path: Path, mask) -> None:
-    """Write a mask (H, W) bool as a grey PNG, 255 where it is True."""
+def _write_segmentation(
+    paths: list[Path], pixels, explained, result, row: dict
+) -> None:
+    """Write the mask, (H, W) bool, as a grey PNG, 255 where it is True; how it came to
+    be, as a picture; and the row as JSON."""
     from PIL import Image
 
     from wslib.runtime.kept import written_whole
+    from wslib.show.pictures import draw_segmentation
 
-    with written_whole(path) as part:
-        Image.fromarray(255 * mask.astype("uint8")).save(part, format="PNG")
+    mask, overlay, points = paths
+    with written_whole(mask) as part:
+        Image.fromarray(255 * result.mask.astype("uint8")).save(part, format="PNG")
+    prompt, titles = result.prompt, (explained.title, f"score {result.score:.2f}")
+    sides = tuple(prompt.points[prompt.labels == label] for label in (1, 0))
+    drawn = (titles, explained.heatmap, sides, prompt.box, result.mask)
+    save_figure(draw_segmentation(pixels, *drawn), overlay)
+    write_json(points, row)
 
 
-def _write_map(path: Path, heatmap) -> None:
-    """Write a map (H, W) as float32 in NumPy's own format."""
+def _write_maps(paths: list[Path], pixels, maps: dict, method: str) -> None:
+    """Write the map of a method over the picture and, by the endings of the names, its
+    numbers as float32 in NumPy's own format, and the maps of all methods."""
     import numpy as np
 
     from wslib.runtime.kept import written_whole
+    from wslib.show.pictures import draw_map
 
-    with written_whole(path) as part, open(part, "wb") as file:
-        np.save(file, heatmap.astype(np.float32), allow_pickle=False)
+    explained = maps[method]
+    save_figure(draw_map(pixels, explained.title, explained.heatmap), paths[0])
+    for path in paths[1:]:
+        if path.suffix == ".npy":
+            with written_whole(path) as part, open(part, "wb") as file:
+                np.save(file, explained.heatmap.astype(np.float32), allow_pickle=False)
+        else:
+            save_figure(_draw_all(pixels, maps), path)

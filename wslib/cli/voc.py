@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -19,6 +18,7 @@ from wslib.cli.console import (
     save_figure,
 )
 from wslib.cli.contents import Contents
+from wslib.cli.options import one_of, option
 
 BUILD = Path("build/voc")
 IOUS = [0.3, 0.4, 0.5]
@@ -35,6 +35,20 @@ RECALL = (
 
 app = typer.Typer(cls=Contents)
 
+Backbone = one_of(names_in("models.classifiers", "NAMES"))
+Size = option(int, "Side of the input in pixels")
+Epochs = option(int, "Of fine-tuning; 0 trains the heads only", min=0)
+Validate = one_of(
+    options.SPLITS, help="Split whose mAP chooses the best epoch", kind=str | None
+)
+Longest = option(int, "Longer side of the searched image in pixels", min=1)
+Saved = option(Path | None, "Saved ones: the course's .mat, or our .json", "--from")
+Counts = option(list[int], "Boxes of an image that count; may be repeated", min=1)
+ProposalIous = option(
+    list[float], "IoU at which a box reaches an object; may be repeated"
+)
+ProposalsOut = option(Path | None, "JSON file to save them in")
+
 
 @app.callback()
 def group() -> None:
@@ -48,18 +62,11 @@ def train_detector(
     rendered: options.Rendered = "",
     split: options.Split = "trainval",
     limit: options.Limit = 0,
-    backbone: Annotated[
-        str, options.one_of(names_in("models.classifiers", "NAMES"))
-    ] = "efficientnet_lite0",
-    size: Annotated[int, typer.Option(help="Side of the input in pixels")] = 448,
-    epochs: Annotated[
-        int, typer.Option(min=0, help="Of fine-tuning; 0 trains the heads only")
-    ] = 0,
-    validate: Annotated[
-        str | None,
-        options.one_of(options.SPLITS, help="Split whose mAP chooses the best epoch"),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results")] = BUILD,
+    backbone: Backbone = "efficientnet_lite0",
+    size: Size = 448,
+    epochs: Epochs = 0,
+    validate: Validate = None,
+    out: options.OutFolder = BUILD,
     batch_size: options.BatchSize = 8,
     seed: options.Seed = 0,
     device: options.Device = "auto",
@@ -75,9 +82,6 @@ def train_detector(
     """
     from wslib.boxes import training
     from wslib.boxes.explainer import check_size
-    from wslib.boxes.networks import classify_set, open_network
-    from wslib.data.image_sets import check_apart
-    from wslib.show.pictures import draw_history
 
     path = out / "detector.pt"
     check_size(size)
@@ -89,6 +93,16 @@ def train_detector(
         return
     images = options.open_split(dataset, rendered, split, limit)
     held = options.open_split(dataset, rendered, validate) if validate else None
+    _train(path, images, held, trained, batch_size, device)
+
+
+def _train(path: Path, images, held, trained: dict, batch_size: int, device: str):
+    """Train a detector, draw its history, and print what it is worth on `held`."""
+    from wslib.boxes import training
+    from wslib.boxes.networks import classify_set
+    from wslib.data.image_sets import check_apart
+    from wslib.show.pictures import draw_history
+
     if held:
         check_apart(images, held)
     check_out(path)
@@ -98,14 +112,14 @@ def train_detector(
     if history is not None:
         panels = {"loss": {"train": "loss"}}
         panels |= {"mAP (%)": {"val": "mAP"}} if held else {}
-        save_figure(draw_history(history, panels), out / "curves.png")
+        save_figure(draw_history(history, panels), path.with_name("curves.png"))
     if not path.exists():
         raise typer.Exit(INTERRUPTED)
-    print(f"{path}: learnt from {len(images)} images of {split}")
+    print(f"{path}: learnt from {len(images)} images of {images.split}")
     if held:
-        network = open_network(path, None, None, device)
-        mean, _ = classify_set(network, held, size, batch_size)
-        print(f"mAP {mean:.1f} % on {len(held)} images of {validate}")
+        network = options.open_network(path, None, None, device)
+        mean, _ = classify_set(network, held, trained["size"], batch_size)
+        print(f"mAP {mean:.1f} % on {len(held)} images of {held.split}")
 
 
 @app.command("eval")
@@ -130,11 +144,11 @@ def evaluate_classes(
 
     JSON: dataset, split, images, mAP, AP {class: percent}
     """
-    from wslib.boxes.networks import classify_set, open_network
+    from wslib.boxes.networks import classify_set
     from wslib.show.tables import number_table
 
     images = options.open_split(dataset, rendered, split, limit)
-    network = open_network(detector, checkpoint, class_names, device)
+    network = options.open_network(detector, checkpoint, class_names, device)
     mean, frame = classify_set(network, images, size, batch_size)
     about = {"dataset": dataset, "split": split, "images": len(images)}
     if as_json:
@@ -176,13 +190,12 @@ def measure_baselines(
     baselines [{detector, AP IOU, recall IOU}]
     """
     from wslib.boxes import scoring
-    from wslib.boxes.networks import open_network
     from wslib.show.tables import number_table
 
     images = options.open_split(dataset, rendered, split, limit, present=False)
     truth, probabilities = images.ground_truth(class_name), None
-    if detector or checkpoint:
-        network = open_network(detector, checkpoint, class_names, device)
+    named = (detector, checkpoint, class_names, device)
+    if network := options.open_network(*named, needed=False):
         probabilities = network.probabilities(images.paths, [class_name])[:, 0]
     baselines = scoring.centre_detections(images, truth, probabilities)
     ious = list(dict.fromkeys(iou))
@@ -202,22 +215,11 @@ def propose_boxes(
     rendered: options.Rendered = "",
     split: options.Split = "val",
     limit: options.Limit = 500,
-    longest: Annotated[
-        int, typer.Option(min=1, help="Longer side of the searched image in pixels")
-    ] = 200,
-    file: Annotated[
-        Path | None,
-        typer.Option("--from", help="Saved ones: the course's .mat, or our .json"),
-    ] = None,
-    count: Annotated[
-        list[int],
-        typer.Option(min=1, help="Boxes of an image that count; may be repeated"),
-    ] = COUNTS,
-    iou: Annotated[
-        list[float],
-        typer.Option(help="IoU at which a box reaches an object; may be repeated"),
-    ] = PROPOSAL_IOUS,
-    out: Annotated[Path | None, typer.Option(help="JSON file to save them in")] = None,
+    longest: Longest = 200,
+    file: Saved = None,
+    count: Counts = COUNTS,
+    iou: ProposalIous = PROPOSAL_IOUS,
+    out: ProposalsOut = None,
     digits: options.Digits = 1,
     as_json: options.Json = False,
 ) -> None:
@@ -235,12 +237,11 @@ def propose_boxes(
     """
     from wslib.data.proposal_files import check_name, write_proposals
     from wslib.metrics.proposals import measure_recall
-    from wslib.show.tables import Table
     from wslib.weak.proposals import find_proposals, reached
 
     if out:
         check_name(out)
-        check_out(out)
+    check_out(out)
     measure_recall({}, {}, count, iou)  # checks them before anything is searched
     images = options.open_split(dataset, rendered, split, limit, present=not file)
     with resumable():
@@ -248,10 +249,17 @@ def propose_boxes(
     if out:
         write_proposals(out, proposals)
     truth = images.objects()
-    frame = reached(proposals, truth, count, iou)
     about = {"dataset": dataset, "split": split, "images": len(images)}
     about["objects"] = sum(int((boxes[:, 4] == 0).sum()) for boxes in truth.values())
     about |= {"proposals": str(file)} if file else {"longest": longest}
+    frame = reached(proposals, truth, count, iou)
+    _print_recall(frame, about, digits, out, as_json)
+
+
+def _print_recall(frame, about: dict, digits: int, out: Path | None, as_json: bool):
+    """Print a row for each count, and where the boxes are saved."""
+    from wslib.show.tables import Table
+
     if as_json:
         rows = frame.to_dict("records")
         return print_json({**about, "protocol": RECALL, "recall": rows})

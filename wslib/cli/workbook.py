@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from wslib.cli import options
 from wslib.cli.choices import names_in
+from wslib.cli.console import fail_if, resumable
 from wslib.cli.contents import Contents
+from wslib.cli.options import argument, one_of, option
 from wslib.workbook.profiles import PROFILES
 
 
@@ -17,9 +18,9 @@ class Steps(Contents):
     """The commands, by what they are for."""
 
     chapters = {
-        "What `make report` does": ("check", "run", "render"),
+        "What `make report` does": ("fetch", "check", "run", "render"),
         "While you write": ("preview", "sync", "rules"),
-        "For others": ("handout", "summary", "slides", "colab"),
+        "For others": ("handout", "summary", "slides", "colab", "publish"),
         "What was measured on real data": ("record", "headline"),
         "What `make sweep` does": ("sweep",),
     }
@@ -33,27 +34,33 @@ sweep = typer.Typer(
 )
 app.add_typer(sweep, name="sweep")
 
-Chapters = Annotated[list[Path], typer.Argument(help="Such as chapters/02_*.py")]
-Profile = Annotated[str, options.one_of(PROFILES)]
-SomeChapters = Annotated[
-    list[Path] | None, typer.Argument(help="Such as chapters/02_*.py [default: all]")
-]
-Branch = Annotated[
-    str | None, typer.Option(help="Commit them to this local branch, beside the tree")
-]
-Overrides = Annotated[str, typer.Option("--set", help='Such as "seed=1 epochs=5"')]
-Data = Annotated[
-    str, typer.Option(help="Folder of your own pictures, see `wslib data check`")
-]
-EditionName = Annotated[
-    str,
-    typer.Option(
-        "--edition", help="student: no solutions; teacher: with them, goals and times"
-    ),
-]
-Place = Annotated[Path | None, typer.Option("--build", help="Not build/PROFILE")]
-Over = Annotated[str, typer.Option(help='Such as "seed=0,1,2 input_size=224,448"')]
-Limit = Annotated[int, typer.Option(help="More combinations are a mistake")]
+DATA_SETS = names_in("data.fetch", "SOURCES")
+
+Chapters = argument(list[Path], "Such as chapters/02_*.py")
+Profile = one_of(PROFILES)
+SomeChapters = argument(list[Path] | None, "Such as chapters/02_*.py [default: all]")
+Overrides = option(str, 'Such as "seed=1 epochs=5"', "--set")
+Data = option(str, "Folder of your own pictures, see `wslib data check`")
+EditionName = option(
+    str, "student: no solutions; teacher: with them, goals and times", "--edition"
+)
+Place = option(Path | None, "Not build/PROFILE", "--build")
+Over = option(str, 'Such as "seed=0,1,2 input_size=224,448"')
+Limit = option(int, "More combinations are a mistake")
+Checked = argument(Path, "A checked chapter")
+Finished = argument(Path, "A chapter that was run")
+RecordName = option(str, "Of the record, such as unseen")
+Looks = option(str, "How often these images were seen: never, once ...")
+Side = one_of(
+    names_in("workbook.pairing", "SIDES"),
+    help="Whose text counts: {}",
+    kind=str | None,
+)
+OnlyCheck = option(bool, "Only say what would be done", "--check")
+OnlyChapter = option(str, "Follow only this one, such as 02", "--chapter")
+Host = option(str, "Where to listen")
+Port = option(int, "The first one to try", min=1, max=65535)
+NoOpen = option(bool, "Do not open the browser", "--no-open")
 
 
 @app.command("check")
@@ -64,19 +71,64 @@ def check_chapters(
     data: Data = "",
     place: Place = None,
 ) -> None:
-    """Check the parameters of chapters; nothing is executed.
+    """Check the parameters of chapters, and that their data are here.
+
+    Nothing is executed, and nothing fetched.
 
     \b
     Example: wslib workbook check chapters/*.py --set "seed=1"
     """
+    found = _find_downloads(chapters, profile, overrides, data, place)
+    if lacking := "; ".join(str(one) for one in found if not one.here):
+        one = f" CH={chapters[0].name[:2]}" if len(chapters) == 1 else ""
+        settings = f' SET="{overrides}"' if overrides else ""
+        how = f"make data PROFILE={profile}{one}{settings}"
+        raise FileNotFoundError(f"not here: {lacking}; to fetch it: {how}")
+
+
+@app.command("fetch")
+def fetch_for_chapters(
+    chapters: Chapters,
+    profile: Profile = "full",
+    overrides: Overrides = "",
+    data: Data = "",
+) -> None:
+    """Fetch the data sets and the weights that chapters need.
+
+    Says first how much it is and what is free, and asks nothing. After an interruption
+    the same command goes on where it stopped.
+
+    \b
+    Example: wslib workbook fetch chapters/*.py --profile full
+    """
+    from wslib.models.downloads import fetch_downloads
+
+    with resumable():
+        found = _find_downloads(chapters, profile, overrides, data)
+        fetch_downloads(found)
+        print(f"PROFILE={profile}: all that it needs is here")
+
+
+def _find_downloads(
+    chapters: list[Path], profile: str, overrides: str, data: str, place=None
+) -> list:
+    """Check the parameters of chapters; find what these name on the network."""
+    from wslib.models.published import HUB, PUBLISHED
     from wslib.workbook.build import Build
     from wslib.workbook.chapter import Chapter
     from wslib.workbook.params import parse_overrides
+    from wslib.workbook.profiles import named, splits
     from wslib.workbook.settings import check
 
     build = Build(profile, place=place)
     wanted = [Chapter(path) for path in chapters]
-    check(wanted, build, parse_overrides(overrides), data, _classes_in)
+    values = check(wanted, build, parse_overrides(overrides), data, _classes_in)
+    names = {name: None for one in values for name in named(one)}
+    if not names.keys() & {*DATA_SETS, *HUB, *PUBLISHED}:
+        return []
+    from wslib.models.downloads import find_downloads
+
+    return find_downloads(names, [name for one in values for name in splits(one)])
 
 
 def _classes_in(folder: str) -> tuple[str, ...]:
@@ -102,14 +154,13 @@ def check_form(chapters: SomeChapters = None) -> None:
     paths = chapters or sorted(Path("chapters").glob("*.py"))
     faults = [fault for path in paths for fault in find_faults(Chapter(path))]
     print(*faults, sep="\n", end="\n" * bool(faults))
-    print(f"{len(paths)} chapters, {len(faults)} faults")
-    if faults:
-        raise typer.Exit(1)
+    print(f"faults: {len(faults)}")
+    fail_if(faults)
 
 
 @app.command("run")
 def run_chapter(
-    chapter: Annotated[Path, typer.Argument(help="A checked chapter")],
+    chapter: Checked,
     profile: Profile = "sample",
     overrides: Overrides = "",
     data: Data = "",
@@ -152,6 +203,28 @@ def plan_sweep(
     print(*(point.name for point in points))
 
 
+@sweep.command("submit")
+def submit_sweep(
+    chapters: Chapters,
+    over: Over,
+    profile: Profile = "sample",
+    overrides: Overrides = "",
+    limit: Limit = 200,
+    run: Annotated[str, typer.Option(help='Such as "sbatch --mem=4GB"')] = "sbatch",
+    most: Annotated[int, typer.Option(min=0, help="Tasks at a time; 0: any")] = 0,
+) -> None:
+    """Run the planned combinations as one job array of a Slurm cluster.
+
+    \b
+    Example: wslib workbook sweep submit chapters/NN_name.py --over "seed=0,1,2"
+    """
+    from wslib.workbook.array import submit
+    from wslib.workbook.sweep import read_sweep
+
+    if submit(read_sweep(chapters, profile, over, limit), shlex.split(run), most):
+        raise typer.Exit(1)
+
+
 @sweep.command("gather")
 def gather_sweep(
     chapters: Chapters,
@@ -171,57 +244,12 @@ def gather_sweep(
     print(gather(read_sweep(chapters, profile, over, limit), overrides))
 
 
-@app.command("summary")
-def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
-    """Make a PDF of two pages of a chapter's cells tagged `summary`.
-
-    \b
-    Example: wslib workbook summary chapters/NN_name.py --profile smoke
-    """
-    from wslib.workbook.summary import summarise
-
-    for chapter in chapters:
-        summarise(chapter, profile)
-
-
-@app.command("handout")
-def make_handouts(
-    chapters: Chapters, profile: Profile = "sample", edition: EditionName = ""
-) -> None:
-    """Make a PDF and a web page of one chapter that was run.
-
-    \b
-    Example: wslib workbook handout chapters/NN_name.py --edition student
-    """
-    from wslib.workbook.handout import make_handout
-
-    for chapter in chapters:
-        print(*make_handout(chapter, profile, edition), sep="\n")
-
-
-@app.command("slides")
-def write_slides(chapters: Chapters, profile: Profile = "sample") -> None:
-    """Make slides of a chapter's cells tagged `slide`, in one HTML file.
-
-    Quarto makes them with revealjs where it is.
-
-    \b
-    Example: wslib workbook slides chapters/NN_name.py --profile smoke
-    """
-    from wslib.workbook.slides import make_slides
-
-    for chapter in chapters:
-        print(make_slides(chapter, profile), flush=True)
-
-
 @app.command("record")
 def record_run(
-    chapter: Annotated[Path, typer.Argument(help="A chapter that was run")],
+    chapter: Finished,
     profile: Profile = "full",
-    name: Annotated[str, typer.Option(help="Of the record, such as unseen")] = "",
-    looks: Annotated[
-        str, typer.Option(help="How often these images were seen: never, once ...")
-    ] = "",
+    name: RecordName = "",
+    looks: Looks = "",
     overrides: Overrides = "",
 ) -> None:
     """Keep the tables of a run on real data in report/recorded/.
@@ -250,48 +278,11 @@ def write_headline() -> None:
     print(write_readme(Path(".")))
 
 
-@app.command("colab")
-def make_notebooks(
-    chapters: SomeChapters = None, profile: Profile = "sample", branch: Branch = None
-) -> None:
-    """Make notebooks of chapters that run when they are uploaded.
-
-    Each is one file, build/colab/NAME.ipynb.
-
-    \b
-    Example: wslib workbook colab chapters/NN_name.py
-    Example: wslib workbook colab --branch colab
-    """
-    from wslib.models.published import list_downloads
-    from wslib.workbook.badges import colab_url, write_badges
-    from wslib.workbook.chapter import Chapter
-    from wslib.workbook.colab import Course, commit_notebooks, write_notebook
-
-    course = Course(Path("."), profile, list_downloads())
-    wanted = [Chapter(path) for path in chapters] if chapters else course.chapters
-    for chapter in wanted:
-        print(write_notebook(chapter, course), flush=True)
-    if write_badges(course.root, course.chapters):
-        print("README.md: badges")
-    if branch:
-        print(commit_notebooks(wanted, course, branch))
-    elif colab_url(course.root, wanted[0].name):
-        print("the links in README and book lead to the branch colab; to fill it:")
-        print("  wslib workbook colab --branch colab && git push origin colab")
-
-
 @app.command("sync")
 def sync_notebooks(
     chapters: SomeChapters = None,
-    keep: Annotated[
-        str | None,
-        options.one_of(
-            names_in("workbook.pairing", "SIDES"), help="Whose text counts: {}"
-        ),
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say what would be done")
-    ] = False,
+    keep: Side = None,
+    check: OnlyCheck = False,
 ) -> None:
     """Bring the edits of chapters and of notebooks to each other.
 
@@ -310,8 +301,7 @@ def sync_notebooks(
     count = f"{len(pairs)} chapter" + ("s" if len(pairs) != 1 else "")
     left = f", {failed} not" if failed else ""
     print(f"{count}: {done} {'differ' if check else 'synced'}{left}")
-    if failed or (check and done):
-        raise typer.Exit(1)
+    fail_if(failed or (check and done))
 
 
 @app.command("render")
@@ -336,16 +326,11 @@ def render_book(profile: Profile = "sample", edition: EditionName = "") -> None:
 @app.command("preview")
 def preview_book(
     profile: Profile = "sample",
-    only: Annotated[
-        str, typer.Option("--chapter", help="Follow only this one, such as 02")
-    ] = "",
-    host: Annotated[str, typer.Option(help="Where to listen")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The first one to try")
-    ] = 8765,
-    no_open: Annotated[
-        bool, typer.Option("--no-open", help="Do not open the browser")
-    ] = False,
+    only: OnlyChapter = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    no_open: NoOpen = False,
+    data: Data = "",
 ) -> None:
     """Show the web book while you write: what is saved is on screen.
 
@@ -357,4 +342,4 @@ def preview_book(
     """
     from wslib.workbook.preview import preview
 
-    preview(Path("."), profile, only, host, port, not no_open)
+    preview(Path("."), profile, only, host, port, not no_open, data)

@@ -35,8 +35,8 @@ def fetch(
 ) -> Path:
     """Download `url` to `path`, or go on where an earlier call stopped; returns `path`.
 
-    `checksum` is such as "md5:0123..." or "sha256:0123...", `size` in bytes. A file
-    that is there already is checked and left as it is. After a cut connection, a
+    `checksum` is such as "md5:0123...", whole or its first digits, `size` in bytes. A
+    file that is there already is checked and left as it is. After a cut connection, a
     timeout or an answer 5xx the rest is asked for again, four times if nothing new
     comes. What came stays in `path.part` unless its checksum is wrong. Two processes
     must not fetch the same path at once: see `wslib.runtime.kept.alone`.
@@ -78,7 +78,7 @@ def _wrong(path: Path, checksum: str | None, size: int | None) -> str | None:
     name, expected = checksum.split(":")
     found = hash_file(path, name)
     wrong = f"its {name.upper()} is {found}, expected {expected}"
-    return wrong if found != expected.lower() else None
+    return None if found.startswith(expected.lower()) else wrong
 
 
 def _persist(download: _Download) -> None:

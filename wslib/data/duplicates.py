@@ -31,12 +31,12 @@ def duplicate_groups(pictures: Pictures) -> np.ndarray:
     return near_duplicates(load_pixels(pictures, SIDE, desc="comparing pictures"))
 
 
-def near_duplicates(pixels: Tensor, workers: int = 2) -> np.ndarray:
+def near_duplicates(pixels: Tensor) -> np.ndarray:
     """Number the groups of pictures that are nearly the same: (N,) int64, from 0 in the
     order in which they appear; a picture that is like no other is alone in its group.
 
     pixels: (N, 3, S, S) uint8; best S = 64, whatever a network wants, so that a split
-    does not depend on it. workers: threads.
+    does not depend on it.
 
     Two pictures are nearly the same if their grey values, freed of local mean and
     contrast, correlate by at least 0.85 at 64 x 64 after an affine alignment (ECC,
@@ -58,7 +58,7 @@ def near_duplicates(pixels: Tensor, workers: int = 2) -> np.ndarray:
     if len(pixels) < 2:
         return np.zeros(len(pixels), np.int64)
     grey = torch.cat([_grey(part) for part in pixels.split(100)])  # (N, 1, 64, 64)
-    similar = _align(grey, *_search(grey), workers)  # (N, N)
+    similar = _align(grey, *_search(grey))  # (N, N)
     _find_copies(pixels, similar)
     return _group(similar)
 
@@ -104,9 +104,7 @@ def _unit(maps: Tensor) -> Tensor:
     return F.normalize(rows - rows.mean(1, keepdim=True))
 
 
-def _align(
-    grey: Tensor, rough: np.ndarray, mirrored: np.ndarray, workers: int
-) -> np.ndarray:
+def _align(grey: Tensor, rough: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     """How alike any two pictures are, the promising ones after alignment: (N, N). Only
     alignment can say that two are the same."""
     others = rough - 2 * np.eye(len(rough), dtype=rough.dtype)
@@ -121,7 +119,7 @@ def _align(
         return _aligned(maps[0][i], maps[int(mirrored[i, j])][j])
 
     similar = np.minimum(rough, 0.99 * SAME)
-    with ThreadPoolExecutor(workers, thread_name_prefix="align") as pool:
+    with ThreadPoolExecutor(2, thread_name_prefix="align") as pool:
         found = progress(pool.map(aligned, pairs), "near duplicates", len(pairs))
         for (i, j), value in zip(pairs, found, strict=True):
             similar[i, j] = similar[j, i] = value

@@ -12,6 +12,10 @@ BUILD = Path("build")  # below which results are written, unless --out says wher
 KEPT = "and is not replaced; choose another --out"
 
 
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
 def find_images(paths: Sequence[Path]) -> list[Path]:
     """List files, and of folders the images right in them by the endings of their
     names, each once. Raises FileNotFoundError, and ValueError where there are only
@@ -19,30 +23,36 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
     images: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(path.iterdir())
-            images += [p for p in inside if p.suffix.lower() in SUFFIXES]
+            images += filter(_is_image, sorted(path.iterdir()))
         elif path.exists():  # be it a pipe: whoever reads it will complain
             images.append(path)
         else:
             raise FileNotFoundError(f"{path}: no such image")
     if not images:
-        raise ValueError(f"{', '.join(map(str, paths))}: no images in this folder")
+        below = {
+            str(p.parent) for path in paths for p in path.glob("*/*") if _is_image(p)
+        }
+        text = f"; there are some in {', '.join(sorted(below))}" if below else ""
+        raise ValueError(
+            f"{', '.join(map(str, paths))}: no images in this folder{text}"
+        )
     return list(dict.fromkeys(images))
 
 
 def find_pictures(path: Path, besides: Path) -> list[Path]:
     """List a file, or the pictures in a folder and all folders below, without what lies
-    in the folder `besides` or in `build`, where results are written. Raises
-    FileNotFoundError, and ValueError for a folder without pictures."""
+    in the folder `besides` or in `build`, here or there, where results are written.
+    Raises FileNotFoundError, and ValueError for a folder without pictures."""
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no such picture, folder or CSV")
+    results = {folder.resolve() for folder in (besides, BUILD, path / BUILD)}
     inside = [
         file
         for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in SUFFIXES and file.is_file()
-        if not {besides.resolve(), BUILD.resolve()} & {*file.resolve().parents}
+        if _is_image(file) and file.is_file()
+        if not results & {*file.resolve().parents}
     ]
     if not inside:
         raise ValueError(f"{path}: no pictures in this folder, nor below it")

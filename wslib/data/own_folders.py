@@ -209,7 +209,7 @@ def _usable(
         try:
             check_object(box.thing, width, height)
         except ValueError as error:
-            found.problems.append(f"{box.where}: {error}; left out")
+            found.problems.append(f"{box.where}: {error}, counted from 1; left out")
             continue
         clipped = clip_object(box.thing, width, height)
         if clipped.box != box.thing.box:
@@ -225,12 +225,24 @@ def _read_csvs(root: Path) -> OwnFolder | None:
     for file in files:
         boxes += _read_csv(found, file)
     found.files += sorted({box.path.parent for box in boxes})
-    known = {box.path for box in boxes}
-    for folder in sorted({box.path.parent for box in boxes}):
-        without = [path for path in find_here(folder) if path not in known]
-        found.problems += [f"{path}: no box in a CSV; left out" for path in without]
+    found.problems += _find_unmarked(root, boxes)
     _gather(found, boxes)
     return found
+
+
+def _find_unmarked(root: Path, boxes: Sequence[Box]) -> Iterator[str]:
+    """Name the pictures without a row; of a folder with no row at all, the folder."""
+    marked = {box.path for box in boxes}
+    used = {path.parent for path in marked}
+    inside = [*root.glob("*/"), *root.glob("images/*/")]
+    for folder in sorted({*used, *(f for f in inside if f.name[0] != ".")}):
+        without = [path for path in find_here(folder) if path not in marked]
+        if folder in used:
+            yield from (f"{path}: no box in a CSV; left out" for path in without)
+        elif without:
+            yield f"{folder}: no box in a CSV for its {len(without)} pictures; left out"
+        elif not any(folder.iterdir()):
+            yield f"{folder}: no picture of this class; left out"
 
 
 def _read_csv(found: OwnFolder, file: Path) -> Iterator[Box]:
@@ -255,9 +267,12 @@ def _read_csv(found: OwnFolder, file: Path) -> Iterator[Box]:
 
 
 def _box_of_row(root: Path, file: Path, where: str, row: list[str]) -> Box:
-    if len(row) not in (5, 6) or "" in row[:5]:
+    try:
+        x1, y1, x2, y2 = map(float, row[1:5])
+    except ValueError:
+        x1 = None
+    if x1 is None or len(row) > 6 or not row[0]:
         raise ValueError(f"{','.join(row)[:60]!r}, expected {COLUMNS}")
-    x1, y1, x2, y2 = map(float, row[1:5])
     label = row[5] if len(row) == 6 else ""
     below = [label, f"images/{label}", file.stem, f"images/{file.stem}", "images"]
     path = _find(row[0], [file.parent, root, *(root / name for name in below)])
@@ -283,17 +298,20 @@ def _read_coco(root: Path) -> OwnFolder | None:
     if not read:
         return None
     found, split_of = OwnFolder(root, "COCO", files=[*read]), {}
-    boxes, empty = [], []
+    boxes, empty, named = [], [], set()
     for file, content in read.items():
         try:
             pictures = _coco_pictures(found, file, content["images"])
             empty += pictures.values()
             boxes += _coco_boxes(found, file, content, pictures)
+            named |= {str(category["name"]) for category in content["categories"]}
         except (AttributeError, KeyError, TypeError) as error:
             found.problems.append(f"{file}: not as COCO has it: {error!r}; left out")
             continue
-        named = SPLIT.findall(file.relative_to(root).as_posix())
-        split_of |= dict.fromkeys(pictures.values(), named[-1] if named else "")
+        splits = SPLIT.findall(file.relative_to(root).as_posix())
+        split_of |= dict.fromkeys(pictures.values(), splits[-1] if splits else "")
+    if unused := sorted(named - {box.thing.name for box in boxes}):
+        found.problems.append(f"{root}: no box of {', '.join(unused)}; left out")
     found.files += sorted({path.parent for path in empty})
     _gather(found, boxes, empty)
     if len(set(split_of.values()) - {""}) > 1:

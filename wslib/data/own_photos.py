@@ -20,12 +20,17 @@ SHIPPED = {"astronaut.png": "face", "motorcycle_right.png": "motorcycle",
 
 @dataclass(frozen=True, eq=False)
 class Stranger:
-    """A picture (H, W, 3) uint8 RGB, upright, and what it shows: one of `LABELS`, or
-    "" for something else or not known."""
+    """A picture (H, W, 3) uint8 RGB, upright, and the class that it shows: "" for none
+    of them, None where nobody has said it."""
 
     name: str
     image: np.ndarray
-    label: str
+    label: str | None
+
+    @property
+    def truth(self) -> str:
+        """The class that it shows, in words."""
+        return "not known" if self.label is None else self.label or "none of them"
 
     def is_right(self, said: str) -> bool | None:
         """Whether that is its label; None where it has none."""
@@ -38,23 +43,25 @@ def read_strangers(
     """The shipped photographs, then the first `limit` pictures below `folder`, by name;
     and a sentence on those that were left out, or "".
 
-    What lies in a folder of the name of a class shows that: `own/face/me.jpg`. Where
-    there is no folder, the sentence says so.
+    What lies in a folder of the name of a class shows that: `own/face/me.jpg`. Of
+    classes other than `LABELS`, nobody has said whether the shipped ones show them.
+    Where there is no folder, the sentence says so.
     """
-    folder = Path(folder)
-    found = [(photograph_path(name), label) for name, label in SHIPPED.items()]
+    folder, known = Path(folder), dict(zip(classes, classes, strict=True))
+    if tuple(classes) == tuple(LABELS):
+        known[""] = ""
+    found = [(photograph_path(n), known.get(label)) for n, label in SHIPPED.items()]
     if folder.is_dir():
         note_dependency(folder)
         files = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES]
-        found += [(path, path.parent.name) for path in files]
+        found += [(path, known.get(path.parent.name)) for path in files]
     strangers, unreadable = [], []
     for path, label in found[: len(SHIPPED) + limit]:
         image = read_or_complain(path)
         if isinstance(image, str):
             unreadable.append(_name(path))
         else:
-            known = label if label in classes else ""
-            strangers.append(Stranger(_name(path), image, known))
+            strangers.append(Stranger(_name(path), image, label))
     if not folder.is_dir():
         return strangers, f"There is no folder `{folder}` with pictures of yours."
     return strangers, _left_out(unreadable, len(found) - len(SHIPPED) - limit)

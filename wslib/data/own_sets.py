@@ -35,6 +35,7 @@ class OwnPictures(VOC2007):
         self.lists = list_splits(self.folder, seed)
 
     def ids(self, split: str, limit: int | None = None) -> list[str]:
+        """List a split, or its first `limit` images. Raises ValueError without it."""
         if limit is not None and limit < 1:
             raise ValueError(f"limit is {limit}, expected 1 or more, or None for all")
         if not self.lists.get(split):
@@ -69,7 +70,7 @@ def describe_source(folder: OwnFolder) -> str:
     return f"own pictures in {folder.root.resolve().name}/"
 
 
-def list_splits(folder: OwnFolder, seed: int) -> dict[str, list[str]]:
+def list_splits(folder: OwnFolder, seed: int = 0) -> dict[str, list[str]]:
     """List the ids of each split: those that the folder names, or drawn from `seed`.
     Errors as `draw_splits`."""
     lists = {**folder.lists} or draw_splits(folder, seed)
@@ -99,8 +100,12 @@ def draw_splits(folder: OwnFolder, seed: int) -> dict[str, list[str]]:
 
 def own_pictures(folder: Path | str) -> Pictures:
     """Read the pictures of a folder with one label and one box each: those of the
-    largest object; what has none is left out. Errors as `read_own_folder`."""
+    largest object; what has none is left out. Errors as `read_own_folder`, and
+    ValueError where all are of one class."""
     found = open_own_folder(folder)
+    if len(found.classes) == 1:
+        text = f"all objects are {found.classes[0]}, expected two classes or more"
+        raise ValueError(f"{found.root}: {text}, to tell them apart")
     notes = {i: note for i, note in found.annotations.items() if note.objects}
     largest = [max(note.objects, key=_area) for note in notes.values()]
     boxes = np.array([thing.box for thing in largest], float) - (1, 1, 0, 0)
@@ -118,14 +123,14 @@ def _area(thing) -> float:
     return (x2 - x1 + 1) * (y2 - y1 + 1)
 
 
-def summarise_folder(folder: Path | str, seed: int = 0) -> dict:
+def summarise_folder(folder: Path | str) -> dict:
     """Say what a folder holds, with every picture decoded: layout, counts of pictures
     and boxes by class and of pictures by split, `problems`, and in `advice` what so
     many pictures can tell. Errors as `read_own_folder`."""
     found = read_own_folder(folder)
     problems, lists = [*found.problems, *_find_undecodable(found)], {}
     try:
-        lists = list_splits(found, seed)
+        lists = list_splits(found)
     except ValueError as error:
         problems.append(str(error))
     boxes, pictures = found.count_boxes(), found.count_pictures(found.annotations)
@@ -134,11 +139,14 @@ def summarise_folder(folder: Path | str, seed: int = 0) -> dict:
         "folder": str(found.root),
         "layout": found.layout,
         "pictures": len(found.annotations),
-        "classes": {n: {"pictures": pictures[n], "boxes": boxes[n]} for n in boxes},
+        "classes": {
+            n: {"pictures": pictures[n], "boxes": boxes[n]} for n in found.classes
+        },
         "splits": {name: len(lists[name]) for name in SPLITS if name in lists},
         "drawn": not found.lists,
         "problems": problems,
-        "advice": _advise({name: tested[name] for name in found.classes}),
+        "advice": _advise({name: tested[name] for name in found.classes})
+        + _without_others(pictures, len(found.annotations)),
     }
 
 
@@ -152,13 +160,20 @@ def _find_undecodable(found: OwnFolder) -> list[str]:
     return problems
 
 
+def _without_others(pictures: dict[str, int], count: int) -> str:
+    """Say which classes no picture is without, by the numbers of their `pictures`."""
+    names = [name for name, number in pictures.items() if number == count]
+    text = f"; every picture shows {', '.join(names)}: nothing to tell that from"
+    return text if names else ""
+
+
 def _advise(tested: dict[str, int]) -> str:
     """Say what a percentage of the rarest class of the test pictures stands for."""
     name = min(tested, key=tested.get)
     count = tested[name]
     if not count:
         return f"no test picture shows {name}: nothing can be measured of it"
-    text = f"{count} test pictures show {name}, each of them {100 / count:.0f} points"
+    text = f"test pictures of {name}: {count}, each {100 / count:.0f} % of its result"
     if count < FEW:
-        text += ": enough to get through a chapter, too few to tell methods apart"
+        text += "; enough to get through a chapter, too few to tell methods apart"
     return text

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from wslib.metrics.curves import average_precision_from_curve, curve
+from wslib.metrics.curves import curve
 
 
-def average_precision(
-    scores: np.ndarray, labels: np.ndarray, interpolated: bool = False
-) -> float:
+def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
     """Return the average precision of one class: scores (N,), labels (N,) in 1, 0, -1.
 
     The sum over groups of equal scores of precision times the gain in recall, which is
-    what scikit-learn's `average_precision_score` computes. With `interpolated`,
-    precision at recall r is first replaced by the best precision at any recall >= r, as
-    VOC does since 2010 (`VOCap.m`); never smaller than without. NaN when no label is 1.
+    what scikit-learn's `average_precision_score` computes. NaN when
+    no label is 1.
 
     Raises ValueError for shapes that differ, other labels, and scores not finite.
     """
@@ -31,13 +28,11 @@ def average_precision(
         return float("nan")
     order = np.argsort(-scores, kind="stable")
     recall, precision, _ = curve(scores[order], labels[order] == 1, positives)
-    if interpolated:
-        return average_precision_from_curve(recall, precision, "all")
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
 def mean_average_precision(
-    scores: np.ndarray, labels: np.ndarray, interpolated: bool = False
+    scores: np.ndarray, labels: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """Return the mean over classes, and the average precision of each class. # (C,)
 
@@ -48,7 +43,7 @@ def mean_average_precision(
     scores, labels = np.asarray(scores, float), np.asarray(labels)
     _check(scores, labels, ndim=2)
     columns = zip(scores.T, labels.T, strict=True)
-    each = np.array([average_precision(s, y, interpolated) for s, y in columns])
+    each = np.array([average_precision(s, y) for s, y in columns])
     known = each[~np.isnan(each)]
     return (float(known.mean()) if known.size else float("nan")), each
 

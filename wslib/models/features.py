@@ -21,6 +21,7 @@ from wslib.data.folders import derived_root
 from wslib.data.images import read_image
 from wslib.models.ask import ask, image_views, stack_views
 from wslib.models.dense import DenseClassifier
+from wslib.models.normalised import fold_batch_norms
 from wslib.runtime.kept import digest, keep
 
 VALUES, SIZES = "maps.npy", "sizes.npy"
@@ -122,6 +123,7 @@ def keep_feature_maps(
 
 
 def _write(network, paths, size: int, batch_size: int, folder: Path) -> None:
+    network = fold_batch_norms(network)
     batches = image_views(network, paths, size, batch_size, True, "feature maps")
     answers = ask(lambda x: network.trunk(x).half(), batches, stack_views)
     values, sizes, done = None, [], 0

@@ -57,6 +57,7 @@ PUBLISHED = {  # SAM's
     ),
 }
 SAMS = ("sam_tiny", *PUBLISHED)
+HUB_URL = "https://download.pytorch.org/models/"
 HUB = {  # torchvision's, of ImageNet: the file, and its size in MB
     "resnet18": ("resnet18-f37072fd.pth", 44.7),
     "resnet50": ("resnet50-0676ba61.pth", 97.8),

@@ -74,6 +74,7 @@ class ConvolutionalEncoder(nn.Module):
         self.norm = LayerNorm2d(DIM)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Encode images (B, 3, S, S) as (B, DIM, S / 8, S / 8)."""
         half = self.stem(images)  # (B, 24, S / 2, S / 2)
         quarter = self.quarter(half)
         eighth = self.eighth(quarter)

@@ -25,7 +25,8 @@ from wslib.training.fit import fit
 from wslib.training.losses import DetectorLoss, sort_corners
 from wslib.training.runs import Best
 
-BEST = (("val_accuracy", "max"), ("val_loss", "min"))  # the practical's rule
+# The practical's rule: the highest accuracy, among equals the lowest loss.
+BEST = (("val_accuracy", "max"), ("val_loss", "min"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,44 +89,36 @@ def train_detector(
     keep: Path | str | None = None,
     about: dict | None = None,
     desc: str = "training",
+    pause: float = 0.0,
 ) -> pd.DataFrame:
-    """Train both heads at once, and the features unless they are frozen; return the
-    history, a row an epoch.
+    """Train both heads, and the features unless they are frozen; return the history.
 
     Columns beside those of `wslib.training.fit.fit`: class_loss, box_loss and accuracy
     of the training batches as they came; val_loss, val_accuracy and val_iou, of `val`.
-    The detector ends with the weights of the best epoch: by the practical's rule that
-    of the highest `val_accuracy`, among equals of the lowest `val_loss`. Without `val`,
-    or with `best=None`, those of the last one.
+    The detector ends with the weights of the epoch that is `best` on `val`; without
+    `val`, or with `best=None`, with those of the last one.
 
-    `box_loss`, `box_weight`: see `wslib.training.losses.DetectorLoss`. `augmentation`:
-    "none", "mirror", or "crop", which also crops and stretches (not with frozen
-    features). `keep`, `about` and errors as `wslib.training.fit.fit`; with an `about`
-    that is `about_detector`'s, `load_detector` reads `best.pt`. `rate` says how the
-    learning rate goes, as there.
+    `box_loss`, `box_weight`: see `DetectorLoss`. `augmentation`: "none", "mirror", or
+    "crop", which also crops and stretches (not with frozen features). `keep`, `about`,
+    `rate`, `pause` and errors as `fit`; with `about_detector`'s, `load_detector` reads
+    best.pt.
     """
     kind = frozen_batches if detector.frozen else box_batches
     loss = DetectorLoss(box_loss, box_weight)
     trained = [p for p in detector.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, learning_rate, weight_decay=weight_decay)
-    settings = {"images": len(train), "seed": seed, "batch_size": batch_size}
-    settings |= {"box_loss": box_loss, "box_weight": box_weight, "views": augmentation}
-    settings["rate"] = rate
+    about = {**(about or {}), "images": len(train), "seed": seed}
+    about |= {"batch_size": batch_size, "box_loss": box_loss, "box_weight": box_weight}
+    about |= {"views": augmentation, "rate": rate}
+
+    def measure(model: TwoHeadNetwork) -> dict:
+        return loss.pop() | (validate(model, val, loss) if val else {})
+
     with torch.random.fork_rng():  # dropout draws from the one generator of all
         torch.manual_seed(seed)
-        return fit(
-            detector,
-            kind(detector, train, batch_size, augmentation, seed),
-            loss,
-            optimizer,
-            epochs,
-            lambda model: loss.pop() | (validate(model, val, loss) if val else {}),
-            best if val else None,
-            keep,
-            {**(about or {}), **settings},
-            desc,
-            rate=rate,
-        )
+        batches = kind(detector, train, batch_size, augmentation, seed)
+        how = (epochs, measure, best if val else None, keep, about, desc)
+        return fit(detector, batches, loss, optimizer, *how, rate=rate, pause=pause)
 
 
 def validate(detector: TwoHeadNetwork, examples: Examples, loss: DetectorLoss) -> dict:

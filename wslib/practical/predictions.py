@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from wslib.data.caltech import LABELS
 from wslib.data.image_files import find_pictures
@@ -20,6 +19,7 @@ from wslib.models.two_heads import TwoHeadNetwork
 from wslib.practical.detector_training import predict
 from wslib.practical.evaluation import read_pictures
 from wslib.practical.views import squares
+from wslib.runtime.kept import written_whole
 from wslib.runtime.progress import progress
 
 BATCH = 32  # pictures that are held at a time
@@ -174,7 +174,7 @@ def predict_files(
     measured = measure_boxes(result.labels, result.boxes, *truth)
     good = (measured["accuracy"] == 1) & (measured["good"] != 0)
     good |= targets.labels == UNKNOWN
-    likely = torch.from_numpy(result.logits).softmax(1).amax(1).numpy()
+    likely = result.probabilities.max(1)
     fields = zip(
         *(targets.files, images, result.labels.tolist(), likely.tolist()),
         *(result.boxes * sizes, targets.labels.tolist(), targets.boxes),
@@ -184,9 +184,11 @@ def predict_files(
     return [Prediction(*of_one, classes) for of_one in fields], complaints
 
 
-def make_frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
-    """Make the rows of predictions.csv; where no truth is known, without columns for
-    it."""
+def write_csv(path: Path, predictions: Sequence[Prediction]) -> None:
+    """Write a row for each prediction; where no truth is known, without columns for
+    it. Whole or not at all."""
     known = any(one.true_label != UNKNOWN for one in predictions)
     columns = [*COLUMNS, *TRUTH] if known else [*COLUMNS]
-    return pd.DataFrame([one.row for one in predictions], columns=columns)
+    frame = pd.DataFrame([one.row for one in predictions], columns=columns)
+    with written_whole(path) as part:
+        frame.to_csv(part, index=False, errors="backslashreplace")  # of odd names

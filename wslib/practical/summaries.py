@@ -182,7 +182,7 @@ def describe_strangers(
     strangers: Sequence[Stranger], predictions: Predictions, names: Sequence[str]
 ) -> tuple[list[str], list[str], list[str]]:
     """Say what pictures from elsewhere are called: the wrong ones, those that show none
-    of the `names`, and the right ones, a sentence's end each."""
+    of the `names` or nobody knows what, and the right ones, a sentence's end each."""
     wrong, none, right = [], [], []
     for stranger, p in zip(strangers, predictions.probabilities, strict=True):
         said = names[p.argmax()]
@@ -190,7 +190,10 @@ def describe_strangers(
         called = f"{article} {said}, with a probability of {p.max():.2f}"
         is_right = stranger.is_right(said)
         if is_right is None:
-            none.append(f"`{stranger.name}`, which shows none of them, {called}")
+            shows = "of which nobody said what it shows"
+            if stranger.label == "":
+                shows = "which shows none of them"
+            none.append(f"`{stranger.name}`, {shows}, {called}")
         elif is_right:
             right.append(f"the {said} in `{stranger.name}` {called}")
         else:

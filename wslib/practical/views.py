@@ -121,6 +121,7 @@ def box_batches(
         raise ValueError(f"augmentation {augmentation!r}, expected {expected}")
 
     def load(batches, generator) -> Batches:
+        """Draw a view of each picture, and take its box along."""
         device = device_of(detector)
         for rows in batches:
             batch = examples.take(rows)
@@ -153,6 +154,7 @@ def frozen_batches(
     maps = torch.cat([values for (values,) in answers], 1).to(device)  # (V, N, ...)
 
     def load(batches, generator) -> Batches:
+        """Take the maps of a picture or of its mirror image."""
         for rows in batches:
             views = Views.draw(len(rows), augmentation, generator)
             mirrored = (views.sides[:, 0] < 0).long()

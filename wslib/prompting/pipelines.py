@@ -202,6 +202,7 @@ class RefinedPipeline(BasicSamPipeline):
         return self.pipeline.prompt(heatmap)
 
     def run(self, image: np.ndarray | Embedding, heatmap: np.ndarray) -> Segmentation:
+        """Segment as the pipeline does, then again with its mask in the prompt."""
         if not isinstance(image, Embedding):
             image = self.prompter.encode(image)
         first = self.pipeline.run(image, heatmap)

@@ -14,8 +14,10 @@ def keep_freed_memory() -> bool:
     By default it gives each large array back to the kernel as soon as it is freed. The
     kernel has to fill the next one with zeros, page by page, before the first write, as
     if it were another program's: for the maps of a network on large images that takes
-    longer than the convolutions. Here arrays come from the heap, of which up to 2 GB
-    stay with the process. Does nothing where there is no glibc.
+    longer than the convolutions (EfficientNet-Lite0 on two idle cores, 16 images of
+    448 pixels: 145 to 160 ms an image, and 48 to 53 ms with this). Here arrays come
+    from the heap, of which up to 2 GB stay with the process. Does nothing where there
+    is no glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

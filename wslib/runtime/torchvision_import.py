@@ -31,6 +31,7 @@ class _BeforeTorchvision(MetaPathFinder):
     """Finds no module, but is asked for each one first."""
 
     def find_spec(self, name, path=None, target=None):
+        """Cure at the first import of torchvision; find nothing."""
         if name == "torchvision":
             sys.meta_path.remove(self)
             if not _compiled_part_loads():

@@ -50,4 +50,4 @@ def _difference(answer, expected: np.ndarray, number: int) -> str:
     worst = np.abs(answer - expected).max(initial=0) / scale
     if worst <= 1e-4:  # False for NaN
         return ""
-    return f"case {number} is wrong, by {worst:.0%} of the largest value"
+    return f"case {number} is wrong, by {100 * worst:.0f} % of the largest value"

@@ -74,11 +74,7 @@ class Recorded(pydantic.BaseModel, extra="forbid"):
     def seen(self) -> str:
         """What it was examined on, and how often that had been looked at before."""
         never = self.data.looks.startswith("never")
-        looks = (
-            "never looked at before"
-            if never
-            else f"looked at before: {self.data.looks}"
-        )
+        looks = "never looked at before" if never else f"looked at {self.data.looks}"
         return f"{self.examined}; {looks}"
 
     def source(self, data: str | None = None) -> str:

@@ -51,6 +51,7 @@ def file_batches(
     files; each time another crop of 76.5 to 100 % of the area, mirrored or not."""
 
     def load(batches: Sequence[Tensor], generator: torch.Generator) -> Batches:
+        """Read, crop and mirror the images of each batch."""
         device = device_of(model)
         ordered = [paths[row] for rows in batches for row in rows]
         read = ImageBatches(ordered, size, batch_size, desc="images")
@@ -68,6 +69,7 @@ def pixel_batches(
     (N, 3, H, W) uint8, resized to `size` = (height, width), mirrored or not."""
 
     def load(batches: Sequence[Tensor], generator: torch.Generator) -> Batches:
+        """Resize and mirror the images of each batch."""
         device = device_of(model)
         for rows in batches:
             mirrored = torch.rand(len(rows), generator=generator) < 0.5

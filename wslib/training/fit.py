@@ -1,4 +1,11 @@
-"""Training: one loop for every network of the book."""
+"""Training: one loop for every network of the book.
+
+With a folder to keep it in, a training that was stopped goes on after its last whole
+epoch, and ends as if it had never stopped, as long as all random numbers are those of
+PyTorch and of the batches' generator. More epochs are another run: the cosine cannot be
+stretched. Ctrl-C ends a training early, with a note on standard error: the model holds
+the best weights so far. In the first epoch, with nothing to keep, it is raised.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +27,9 @@ from wslib.training.batches import Batches, file_batches, pixel_batches
 from wslib.training.runs import Best, Run
 
 Validate = Callable[[nn.Module], dict[str, float]]
-STEP = 30  # epochs between the steps of a rate
+STEP = 30  # epochs after which a rate of steps falls to a tenth
 RATES = {  # how the learning rate goes, over so many epochs
+    # to 0 (Loshchilov & Hutter 2017, equation 5, https://arxiv.org/abs/1608.03983)
     "cosine": schedules.CosineAnnealingLR,
     "constant": lambda optimizer, epochs: schedules.ConstantLR(optimizer, 1.0),
     "steps": lambda optimizer, epochs: schedules.StepLR(optimizer, STEP, gamma=0.1),
@@ -41,58 +49,56 @@ def fit(
     desc: str = "training",
     on_epoch: Callable[[dict[str, float]], object] | None = None,
     rate: str = "cosine",
+    pause: float = 0.0,
 ) -> pd.DataFrame:
     """Train `model` in place and return its history, one row an epoch.
 
     `batches` is iterated once an epoch and yields (inputs, targets); `loss(outputs,
-    targets)` is a scalar. The learning rate falls along half a cosine to 0 (Loshchilov
-    & Hutter 2017, equation 5, https://arxiv.org/abs/1608.03983), stays what it is with
-    the `rate` "constant", or falls to a tenth after every 30 epochs with "steps".
-    `validate(model)`, in eval mode, adds its numbers to each row. Columns: epoch (from
-    1), loss (mean over the batches), seconds (of training, without validation),
-    learning_rate (of the first group of parameters), and what `validate` gives.
+    targets)` is a scalar; `rate` is one of `RATES`. `validate(model)`, in eval mode,
+    adds its numbers to each row. Columns: epoch (from 1), loss (mean over the batches),
+    seconds (of training), learning_rate (of the first group of parameters).
 
     At the end, in eval mode, the model holds the weights of the best epoch by `best`: a
     column and "max" or "min", such as ("mAP", "max"), or several, each to decide among
     equals of those before; then the earliest. Without `best` these are the last ones.
-
     With a folder `keep`, each epoch leaves `last.pt`, `best.pt` and `history.csv` there
-    (see `wslib.training.runs.Run`; `about` describes the run). Called again in the same
-    way, fit goes on after the last whole epoch, and ends as if it had never stopped, as
-    long as all random numbers are those of PyTorch and of `batches.generator`. More
-    epochs are another run: the cosine cannot be stretched.
+    (see `wslib.training.runs.Run`; `about` describes the run, and within `pause`
+    seconds they are not written again). `on_epoch(row)` is told each row after its
+    epoch, and when fit goes on, first those before; it must draw no random numbers.
 
-    `on_epoch(row)` is told each row once it is kept, and when fit goes on, first those
-    of the epochs before; see `wslib.training.trackers`. It must draw no random numbers.
-
-    Ctrl-C ends the training early, with a note on standard error: the model holds the
-    best weights so far. In the first epoch, with nothing to keep, it is raised.
-
-    Raises RuntimeError when the loss is no longer finite; ValueError for no batches, a
-    batch of which batch norm can learn nothing, an unknown `rate`, a column of `best`
-    that is not there, or a folder that holds another run.
+    Raises RuntimeError for a loss that is not finite; ValueError for no batches, one of
+    which batch norm can learn nothing, an unknown `rate`, a column of `best` that is
+    not there, or a folder that holds another run.
     """
     if epochs < 1:
         raise ValueError(f"{desc}: epochs is {epochs}, expected 1 or more")
     if rate not in RATES:
         raise ValueError(f"rate {rate!r}, expected one of {', '.join(RATES)}")
     schedule = RATES[rate](optimizer, epochs)
-    run = Run(model, optimizer, schedule, batches, epochs, best, keep, about or {})
+    how = (epochs, best, keep, about or {}, pause)
+    run = Run(model, optimizer, schedule, batches, *how)
     run.resume()
-    interrupted = False
     tell = (lambda row: None) if on_epoch is None else on_epoch
+    _go_on(run, loss, validate, desc, tell)
+    model.load_state_dict(run.weights)
+    model.eval()
+    return pd.DataFrame(run.rows)
+
+
+def _go_on(run: Run, loss, validate: Validate | None, desc: str, tell) -> None:
+    """Train the epochs that are not there yet, or those before Ctrl-C."""
+    interrupted = False
     try:
         for row in run.rows:
             tell(dict(row))
-        for epoch in progress(range(len(run.rows) + 1, epochs + 1), desc):
-            row = {"epoch": epoch, **_train(model, batches, loss, optimizer)}
+        for epoch in progress(range(len(run.rows) + 1, run.epochs + 1), desc):
+            row = {"epoch": epoch}
+            row |= _train(run.model, run.batches, loss, run.optimizer)
             if not math.isfinite(row["loss"]):
-                raise RuntimeError(
-                    f"{desc}: the loss is {row['loss']} in epoch {epoch}; "
-                    "lower the learning rate"
-                )
-            schedule.step()
-            row.update(_numbers(validate(model), row) if validate else {})
+                text = f"{desc}: the loss is {row['loss']} in epoch {epoch}"
+                raise RuntimeError(f"{text}; lower the learning rate")
+            run.schedule.step()
+            row.update(_numbers(validate(run.model), row) if validate else {})
             run.end_epoch(row)
             tell(dict(row))
     except KeyboardInterrupt:
@@ -101,9 +107,6 @@ def fit(
         interrupted = True
     if interrupted:  # told here, where the progress bars are gone
         print(f"{desc}: {run.stopped()}", file=sys.stderr)
-    model.load_state_dict(run.weights)
-    model.eval()
-    return pd.DataFrame(run.rows)
 
 
 def _train(model, batches, loss, optimizer) -> dict[str, float]:

@@ -8,7 +8,7 @@ where it was stopped, and is run anew after a change; `make clean` removes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from wslib.models.features import FeatureMaps, ImageFiles
 from wslib.models.localizers import Localizer, build_localizer
 from wslib.models.wsddn import WSDDN
 from wslib.runtime.kept import check_kept, keyed, written_whole
-from wslib.training.trackers import open_tracker
+from wslib.training.trackers import Tracker, open_tracker
 from wslib.weak.localizer_training import (
     LocalizerOutput,
     localizer_batches,
@@ -125,55 +125,84 @@ def run_localizer(
     """Train the map of a localizer on feature maps and labels (N, n) in 1, 0, -1; given
     `ImageFiles` in place of feature maps, train the features along, on `device`.
 
-    After each epoch it is measured on those to examine, by which nothing is chosen: the
-    last epoch counts. Beside that, the history has `train_mAP` and `train_recall`: of
-    the logits that the epoch's training steps gave, while the weights moved. `watched`:
-    images and a class of each, whose maps go to the tracker as pictures, too.
-    `tracker`: see `wslib.training.trackers`. Errors as `build_localizer` and
-    `train_localizer`.
+    The history has what `_Watch` measures after each epoch on the images to `examine`,
+    by which nothing is chosen: the last epoch counts. `watched`: images and a class of
+    each, whose maps go to the `tracker` of `wslib.training.trackers`, too. Errors as
+    `build_localizer` and `train_localizer`.
     """
     images, labels = train
     built = {"seed": seed, "frozen": not isinstance(images, ImageFiles)}
-    localizer = build_localizer(
-        *(backbone, labels.shape[1], pooling, pretrained), **built
-    ).to(device)
+    named = (backbone, labels.shape[1], pooling, pretrained)
+    localizer = build_localizer(*named, **built).to(device)
     localizer.bfloat16 = bfloat16
     settings = {"backbone": backbone, "pretrained": pretrained, "epochs": epochs}
     settings |= {"learning_rate": learning_rate, "optimizer": optimizer, **built}
     settings |= {"batch_size": batch_size, "bfloat16": bfloat16}
-    data = train, examine, watched
+    data = (train, examine, watched)
     folder = _folder(run_localizer, f"localizer-{pooling}", settings, *data)
-    snapshots = EpochSnapshots(folder, lambda: locate(localizer, watched[0]).places)
-    steps: list[list[Tensor]] = []  # of the epoch that is on
-
-    def validate(model: Localizer) -> dict[str, float]:
-        losses, logits, truth = zip(*steps, strict=True)
-        if snapshots.epoch == 0:
-            keep_array(folder / STEPS, torch.stack(losses).numpy())
-        snapshots.take()
-        steps.clear()
-        seen = two_metrics(torch.cat(logits).numpy(), torch.cat(truth).numpy())
-        row = locate(model, examine[0], flip=False).measure(examine[1])
-        return row | {f"train_{name}": value for name, value in seen.items()}
-
-    def on_epoch(row: dict[str, float]) -> None:
-        snapshots.note(row)
-        track.row(row)
-        if tracker != "none":
-            for name, picture in map_pictures(snapshots.at(snapshots.epoch), *watched):
-                track.picture(name, picture, snapshots.epoch)
-
     known = torch.from_numpy(labels)
     batches = localizer_batches(localizer, images, known, batch_size, seed)
+    how = (localizer, batches, epochs, learning_rate, optimizer)
     with open_tracker(tracker, _tracking(), folder.name, settings) as track:
-        history = train_localizer(
-            *(localizer, batches, epochs, learning_rate, optimizer),
-            **{"validate": validate, "keep": folder, "on_epoch": on_epoch},
-            on_step=lambda *step: steps.append([part.cpu() for part in step]),
-        )
+        watch = _Watch(localizer, folder, examine, watched, track, tracker != "none")
+        history = train_localizer(*how, keep=folder, **watch.hooks)
     _check_done(history, epochs)
     located, first = locate(localizer, examine[0]), read_array(folder / STEPS)
-    return LocalizerRun(localizer, history, first, located, snapshots)
+    return LocalizerRun(localizer, history, first, located, watch.snapshots)
+
+
+@dataclass
+class _Watch:
+    """What is measured and kept of a localizer after each epoch.
+
+    mAP and recall on the images to `examine` as they are, and beside them, as
+    `train_mAP` and `train_recall`, those of the logits that the epoch's training steps
+    gave while the weights moved. With `pictures`, the tracker gets maps, too.
+    """
+
+    localizer: Localizer
+    folder: Path
+    examine: tuple[FeatureMaps | ImageFiles, np.ndarray]
+    watched: tuple[FeatureMaps | ImageFiles, Sequence[int]]
+    tracker: Tracker
+    pictures: bool
+    steps: list[list[Tensor]] = field(default_factory=list)  # of the epoch that is on
+
+    def __post_init__(self) -> None:
+        shown = self.watched[0]
+        self.snapshots = EpochSnapshots(
+            self.folder, lambda: locate(self.localizer, shown).places
+        )
+
+    @property
+    def hooks(self) -> dict[str, Callable]:
+        """The functions that the training calls, by the names of its arguments."""
+        hooks = {"validate": self.validate, "on_epoch": self.note}
+        return {**hooks, "on_step": self.step}
+
+    def step(self, *told: Tensor) -> None:
+        """Remember the loss, the logits and the labels of a training step."""
+        self.steps.append([part.cpu() for part in told])
+
+    def validate(self, model: Localizer) -> dict[str, float]:
+        """Measure the epoch that ends, and keep the maps after it."""
+        losses, logits, truth = zip(*self.steps, strict=True)
+        if self.snapshots.epoch == 0:
+            keep_array(self.folder / STEPS, torch.stack(losses).numpy())
+        self.snapshots.take()
+        self.steps.clear()
+        seen = two_metrics(torch.cat(logits).numpy(), torch.cat(truth).numpy())
+        row = locate(model, self.examine[0], flip=False).measure(self.examine[1])
+        return row | {f"train_{name}": value for name, value in seen.items()}
+
+    def note(self, row: dict[str, float]) -> None:
+        """Tell the tracker of an epoch that is kept."""
+        self.snapshots.note(row)
+        self.tracker.row(row)
+        if self.pictures:
+            epoch = self.snapshots.epoch
+            for name, picture in map_pictures(self.snapshots.at(epoch), *self.watched):
+                self.tracker.picture(name, picture, epoch)
 
 
 def map_pictures(

@@ -65,6 +65,7 @@ def train_wsddn(
     model.standardise(regions.batch(some))
 
     def loss(scored: ProposalScores, truth: tuple[Tensor, Tensor]) -> Tensor:
+        """Add the loss of the images and, with a weight, the regulariser."""
         labels, boxes = truth
         value = image_loss(scored, labels)
         if not spatial:

@@ -49,6 +49,7 @@ class Chapter:
 
     @cached_property
     def text(self) -> str:
+        """The source. Raises FileNotFoundError, and ValueError for odd line ends."""
         if not self.path.is_file():
             raise FileNotFoundError(f"{self.path}: no such chapter")
         text = read_text(self.path)

@@ -95,6 +95,7 @@ class _Writer:
         self.pictures = 0
 
     def write(self, cells: list[dict]) -> str:
+        """Return the Markdown of all cells; what is wrong joins `problems`."""
         code = [c for c in cells if c["cell_type"] == "code" and _text(c["source"])]
         if any(cell.get("execution_count") is None for cell in code):
             self.problems.append(f"{self.name}: has cells that were never executed")
@@ -135,7 +136,7 @@ class _Writer:
             if output["output_type"] == "stream":
                 texts.append(_stream(output, asis=options.get("output") == "asis"))
             elif output["output_type"] in ("display_data", "execute_result"):
-                rich = self._rich(output["data"], options)
+                rich = self._rich(output, options)
                 if rich is not None:
                     shown.append(rich)
                 elif "text/html" in output["data"]:
@@ -150,9 +151,10 @@ class _Writer:
             shown = [f"::: {{#{label}}}", *shown, guard + caption, ":::"]
         return "\n\n".join(filter(None, [*texts, *shown]))
 
-    def _rich(self, data: dict, options: dict) -> str | None:
+    def _rich(self, output: dict, options: dict) -> str | None:
+        data = output["data"]
         if "text/markdown" in data:
-            return _text(data["text/markdown"]).strip()
+            return _with_numbers(_text(data["text/markdown"]).strip(), output)
         kind = next((mime for mime in IMAGES if mime in data), None)
         if kind is None:
             return None
@@ -167,6 +169,15 @@ class _Writer:
         width = picture_width(file)
         size = f"width={width:.3f}in " if width else ""
         return f'![](<{self.media.name}/{file.name}>){{{size}fig-alt="{alt}"}}'
+
+
+def _with_numbers(table: str, output: dict) -> str:
+    """The table, with a mark for the file of its numbers where the output names one."""
+    name = output.get("metadata", {}).get("wslib", {}).get("table")
+    if not name:
+        return table
+    beside = table.endswith("]{.small}")
+    return f"{table}{' ' if beside else 2 * chr(10)}<!-- table {name} -->"
 
 
 def split_options(source: str) -> tuple[dict, str]:

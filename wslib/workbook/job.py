@@ -23,22 +23,32 @@ PATIENCE = 5  # seconds between asking and forcing
 class Job:
     """One call of Make for the notebooks of some chapters; look at it with `advance`.
 
-    `running` and `share` say which chapter is being run and how far it is.
+    `running` and `share` say which chapter is being run and how far it is; `pid` is
+    Make's process.
     """
 
-    def __init__(self, root: Path, profile: str, names: Iterable[str], only: str = ""):
+    def __init__(
+        self,
+        root: Path,
+        profile: str,
+        names: Iterable[str],
+        only: str = "",
+        data: str = "",
+    ):
         """Begin to make the notebooks of the chapters `names`. Make checks no other
-        chapters than those whose names begin with `only`."""
+        chapters than those whose names begin with `only`; `data` is a folder for those
+        that take one."""
         self.names = sorted(names)
         self.running, self.share = "", None
         self._text, self._rest = [], ""
         command = ["make", "--silent", "--keep-going"]
-        command += [f"PROFILE={profile}", f"CH={only}"]
+        command += [f"PROFILE={profile}", f"CH={only}", f"DATA={data}"]
         command += [f"build/{profile}/{name}.ipynb" for name in self.names]
         self._process = subprocess.Popen(
             command, cwd=root, env=_environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
+        self.pid = self._process.pid
         os.set_blocking(self._process.stdout.fileno(), False)
 
     def advance(self) -> bool:

@@ -32,18 +32,24 @@ WATCHED = ("chapters/*.py", "_quarto*.yml", "report/*.*", "wslib/**/*.py")
 
 
 def preview(
-    root: Path, profile: str, only: str, host: str, port: int, browse: bool
+    root: Path,
+    profile: str,
+    only: str,
+    host: str,
+    port: int,
+    browse: bool,
+    data: str = "",
 ) -> None:
     """Show the book of `profile` at `host`:`port`, or the next free port, until Ctrl-C.
 
     Runs the chapters whose names begin with `only`, those that need it, and follows
     their files; of the others it shows what is there. `browse` opens the browser where
-    there is a display. Raises ValueError for a chapter, a host or a port that cannot be
-    had, RenderError for a profile.
+    there is a display; `data` is a folder of one's own pictures. Raises ValueError for
+    a chapter, a host or a port that cannot be had, RenderError for a profile.
     """
     os.environ.pop(MAKE, None)  # whoever saves a file does not wait for our end
     _handle_signals(signal.default_int_handler)  # all of them end like Ctrl-C
-    session = Preview(root, profile, only)
+    session = Preview(root, profile, only, data)
     try:
         address = "http://{}:{}/".format(
             *listen(session.live, host, port).server_address
@@ -84,8 +90,9 @@ def needs(
 class Preview:
     """A session: what is shown, what runs, what waits, and what has to be mended."""
 
-    def __init__(self, root: Path, profile: str, only: str = ""):
-        self.root, self.build, self.only = root, Build(profile, root), only
+    def __init__(self, root: Path, profile: str, only: str = "", data: str = ""):
+        self.root, self.build = root, Build(profile, root)
+        self.only, self.data = only, data
         self.read_book()
         self.live, self.maker = Live(), WebBookMaker(root, profile)
         self.job: Job | None = None
@@ -194,20 +201,25 @@ class Preview:
         self.live.tell(running=running, share=share, problem=problem)
 
     def start_job(self) -> None:
+        """Run the chapters that wait."""
         names, self.waiting = self.waiting, set()
         for name in ("make", *names):
             self.problems.pop(name, None)
         self.codes = {name: self.code(name) for name in names}
-        only = next(iter(names)) if len(names) == 1 else self.only
-        self.job = Job(self.root, self.build.profile, names, only)
+        alone = len(names) == 1 and not self.data  # which it need not take
+        only = next(iter(names)) if alone else self.only
+        self.job = Job(self.root, self.build.profile, names, only, self.data)
+        os.environ[MAKE] = str(self.job.pid)  # its turn is ours
 
     def finish_job(self) -> None:
+        """Take over what failed; let wait what was edited meanwhile."""
         failures = self.job.failures()
         if "" in failures:
             self.problems["make"] = failures.pop("")
             self.blocked = set(self.job.names)
         self.problems |= failures
-        self.job, edited, self.edited = None, self.edited, set()
+        self.forget_job()
+        edited, self.edited = self.edited, set()
         for name in edited - failures.keys() - self.blocked:
             self.needs_run(name)
         self.assemble()
@@ -215,12 +227,17 @@ class Preview:
     def stop_job(self) -> None:
         self.job.stop()
         self.waiting |= set(self.job.names)
+        self.forget_job()
+
+    def forget_job(self) -> None:
         self.job = None
+        os.environ.pop(MAKE, None)
 
     def close(self) -> None:
         """Leave nothing behind that runs or lies about."""
         if self.job:
             self.job.stop()
+            self.forget_job()
         self.maker.close()
 
     def chapter(self, name: str) -> Chapter:

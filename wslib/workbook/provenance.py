@@ -99,6 +99,8 @@ def _by_hand(run: dict) -> str:
     if "dataset" in values and folder.is_dir():
         del values["dataset"]
         text = f" The pictures are those in the folder *{folder.resolve().name}*"
+        if run["set_by"].get("class_name") == "the folder":
+            text += f", the class is *{run['parameters']['class_name']}*"
         text += ", whatever the text says of others."
     if values:
         shown = ", ".join(f"`{name}={value}`" for name, value in values.items())
@@ -150,8 +152,7 @@ def _sections(records: list[dict]) -> list[str]:
             right=(3, 5),
         ),
         *dict.fromkeys(_surroundings(r) for r in records),  # mostly one and the same
-        "## Parameters {#sec-parameters}",
-        *map(_parameters, records),
+        *_parameters(records),
     ]  # fmt: skip
 
 
@@ -160,15 +161,25 @@ def _surroundings(run: dict) -> str:
     return f"Machine: {run['machine']}. Libraries: {libraries}."
 
 
-def _parameters(run: dict) -> str:
-    """A paragraph of all parameters, and who has set those that are no default."""
-    given = run["parameters"].items()
-    values = [f"`{k}={json.dumps(v, ensure_ascii=False)}`" for k, v in given]
-    text = f"`{run['chapter']}`: {', '.join(values)}"
-    for who in dict.fromkeys(run["set_by"].values()):
-        names = [f"`{k}`" for k, by in run["set_by"].items() if by == who]
-        text += f". Set by the {who.removeprefix('the ')}: {', '.join(names)}"
-    return f"{text}."
+def _parameters(records: list[dict]) -> list[str]:
+    """Say where the parameters stand, and list those without their default value."""
+    rows = [
+        (
+            f"`{r['chapter']}`", f"`{name}`",
+            f"`{json.dumps(r['parameters'][name], ensure_ascii=False)}`", who,
+        )
+        for r in records
+        for name, who in r["set_by"].items()
+    ]  # fmt: skip
+    said = (
+        "The first cell of code of each chapter lists its parameters, each with a "
+        "comment: read it in the web book or in `chapters/`. "
+    )
+    if not rows:
+        return [f"{said}All of them had the default values that stand there."]
+    caption = ": Parameters without their default value. {#tbl-parameters}"
+    table = _table(("Chapter", "Parameter", "Value", "Set by"), rows, caption)
+    return [f"{said}@tbl-parameters has those that were set otherwise.", table]
 
 
 def _table(head: tuple, rows: list[tuple], caption: str, right: tuple = ()) -> str:

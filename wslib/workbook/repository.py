@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import subprocess
 from collections.abc import Collection, Mapping
@@ -18,11 +19,20 @@ class GitError(RuntimeError):
     """git refused; the message is what it said, in one line."""
 
 
-def git(root: Path, *words: str, given: bytes = b"") -> str:
-    """Return what `git WORDS` prints in `root`. Raises GitError, one line."""
+def git(
+    root: Path,
+    *words: str,
+    given: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Return what `git WORDS` prints in `root`, with some more in its `environment`.
+    Raises GitError, one line."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *words], input=given, capture_output=True
+            ["git", "-C", str(root), *words],
+            input=given,
+            capture_output=True,
+            env={**os.environ, **(environment or {})},
         )
     except FileNotFoundError:
         raise GitError("git: not installed") from None

@@ -26,11 +26,10 @@ SPECIFICATION = "report/results.yml"
 DATA = re.compile(r"\bData: ([^,.;]+)")
 HEAD = """# Results at a glance {#sec-glance .unnumbered}
 
-A sentence for each chapter, and @tbl-glance with the row that counts beside the one
-that has to be beaten. Its three columns of numbers are of three kinds. *This run* is
-what the chapters of this book printed. *Recorded* runs were made on real data by the
-same chapters, and kept. *Published* numbers were measured by others, on other data and
-mostly with larger networks. Brackets hold 95 % intervals."""
+*This run* is what the chapters of this book printed. *Recorded* runs were made on real
+data by the same chapters, and kept. *Published* numbers were measured by others, on
+other data and mostly with larger networks. @tbl-glance keeps the three apart; brackets
+hold 95 % intervals."""
 CAPTION = (
     "The row that counts in each chapter, and below it the one to be beaten. Numbers "
     "of different columns are from different images."
@@ -234,7 +233,11 @@ def _sources(results: list[Result]) -> list[str]:
         for p in r.entry.published[-1:]
     ]
     kinds = {"This run": here, "Recorded": kept, "Published": others}
-    return [f"**{kind}.** {' '.join(lines)}" for kind, lines in kinds.items() if lines]
+    return [
+        f"[**{kind}.** {' '.join(lines)}]{{.small}}"
+        for kind, lines in kinds.items()
+        if lines
+    ]
 
 
 def _data(result: Result) -> str:

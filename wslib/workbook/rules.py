@@ -19,7 +19,9 @@ WIDTH = 88  # characters of a line, as many as the page has
 LONGEST = 12  # lines of a function
 IN_A_ROW = 3  # cells of visible code: define, compute, show
 ALT = 40, 300  # characters of the words for who hears a figure
+REFERENCE = re.compile(r"@(fig|tbl|sec|eq)-[\w-]+|\[@\w+")
 SHORTEST = 20  # characters of a caption
+SLIDES = {"fig": 3, "tbl": 1}  # at most, of figures and tables
 ENDING = ("you will learn", "what we saw", "what failed", "exercise", "callout")
 
 
@@ -32,10 +34,12 @@ def find_faults(chapter: Chapter) -> list[str]:
             split_options(cell.source)
     except (SyntaxError, NotYaml) as error:
         return [f"{chapter.path}: not a chapter: {' '.join(str(error).split())}"]
-    faults = [*_title(chapter), *_lines(chapter), *_rows(chapter), *_captions(chapter)]
+    rules = (_title, _slides, _lines, _rows, _captions)
+    faults = [fault for rule in rules for fault in rule(chapter)]
     for cell, tree in zip(cells, trees, strict=True):
         line = chapter.line_of_cell(cell.id) or 1
-        faults += [(line + n - 1, text) for n, text in _code(cell, tree)]
+        said = [*_code(cell, tree), *_printed(tree)]
+        faults += [(line + n - 1, text) for n, text in said]
     return [f"{chapter.path}:{line}: {text}" for line, text in sorted(faults)]
 
 
@@ -52,6 +56,23 @@ def _title(chapter: Chapter) -> Iterator[tuple[int, str]]:
     absent = [words for words in ENDING if words not in text]
     if absent:
         yield chapter.text.count("\n"), f"nowhere says: {', '.join(absent)}"
+
+
+def _slides(chapter: Chapter) -> Iterator[tuple[int, str]]:
+    cells = chapter.notebook().cells
+    slides = [c for c in cells if "slide" in c.metadata.get("tags", [])]
+    if cells[0] not in slides:
+        yield 1, 'the title is not on the slides: # %% [markdown] tags=["slide"]'
+    labels = [
+        str(split_options(cell.source)[0].get("label", ""))
+        for cell in slides
+        if cell.cell_type == "code"
+    ]
+    kinds = [label.partition("-")[0] for label in labels]
+    counts = {kind: kinds.count(kind) for kind in SLIDES}
+    if not sum(counts.values()) or any(counts[k] > SLIDES[k] for k in SLIDES):
+        said = f"{counts['fig']} figures and {counts['tbl']} tables on the slides"
+        yield 1, f'{said}: tag one or more # %% tags=["slide"], at most 3 and 1'
 
 
 def _lines(chapter: Chapter) -> Iterator[tuple[int, str]]:
@@ -98,6 +119,14 @@ def _captions(chapter: Chapter) -> Iterator[tuple[int, str]]:
         labels.append(label)
     if len(labels) < 2:
         yield 1, "fewer than two figures or tables"
+
+
+def _printed(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if key := REFERENCE.search(node.value):
+                said = f"prints {key[0]}, which a notebook shows as it is"
+                yield node.lineno, f"{said}: refer to it between the code"
 
 
 def _code(cell: NotebookNode, tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -10,16 +10,12 @@ import os
 import re
 import shutil
 import signal
-import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
-import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
@@ -36,9 +32,8 @@ from wslib.workbook import kernel, provenance
 from wslib.workbook.badges import colab_url
 from wslib.workbook.build import Build
 from wslib.workbook.chapter import Chapter, code_cells, code_of
-from wslib.workbook.profiles import CAUTIONS
 from wslib.workbook.settings import read_settings, resolve, write_settings
-from wslib.workbook.turn import MAKE, our_turn
+from wslib.workbook.turn import our_turn
 
 WHOLE = "# whole\n"  # ends a rule for Make; the Makefile looks for it
 PLAIN = re.compile(r"[\w/.,+@-]+")  # what a name in a rule may be
@@ -178,9 +173,9 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
     shutil.rmtree(build.results(chapter), ignore_errors=True)
     build.results(chapter).mkdir(parents=True)
     began = time.time()
-    with _surroundings(chapter, build) as scratch:
+    with kernel.surroundings(chapter, build) as scratch:
         try:
-            _papermill(chapter, notebook, failed, scratch)
+            kernel.execute(chapter, notebook, failed, scratch)
         except PapermillExecutionError as error:
             raise ChapterFailed(_explain(error, chapter, failed)) from None
         except DeadKernelError:
@@ -215,96 +210,11 @@ def _check_complete(executed, chapter: Chapter, failed: Path) -> None:
             )
 
 
-def _papermill(chapter: Chapter, notebook, output: Path, scratch: Path) -> None:
-    """Execute in a thread of its own, so that Ctrl-C comes here: the kernel ends with
-    this process, at once and without a word of its own."""
-    with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(
-            papermill.execute_notebook,
-            notebook,
-            str(output),
-            config=kernel.configure(scratch),
-            progress_bar={
-                "desc": chapter.name,
-                "leave": False,
-                "ncols": 80,
-                # None: where there is no terminal, as in a cluster's job
-                "disable": None if not os.environ.get("WSLIB_BARS") else False,
-            },
-        )
-        try:
-            work.result()
-        except KeyboardInterrupt:
-            print(f"\n{chapter.name}: interrupted; so far: {output}", file=sys.stderr)
-            sys.stderr.flush()
-            _end(scratch, 130)
-
-
 def tidy_up_when_ended() -> None:
     """Take the signals that end a program, as from Make, for Ctrl-C."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
-
-
-@contextmanager
-def _surroundings(chapter: Chapter, build: Build) -> Iterator[Path]:
-    """The environment of the kernel, and a thread that shows its progress bars.
-
-    Yields a folder for as long as the chapter runs. In its files `data` and `device`
-    the kernel notes the data it reads and its device.
-    """
-    scratch = build.folder.resolve() / f".{chapter.name}"
-    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-    scratch.mkdir()
-    bars, data, device = (scratch / name for name in ("bars", "data", "device"))
-    for file in (bars, data, device):
-        file.touch()
-    root = str(build.root.resolve())
-    os.environ.update(
-        WSLIB_BUILD=str(build.folder.resolve()),
-        WSLIB_RESULTS=str(build.results(chapter).resolve()),
-        WSLIB_DERIVED=str((build.root / "build").resolve()),
-        WSLIB_PROGRESS=str(bars),
-        WSLIB_DATA_NOTES=str(data),
-        WSLIB_DEVICE_NOTE=str(device),
-        WSLIB_CAUTION=CAUTIONS.get(build.profile, ""),
-        PYTHONPATH=os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
-    )
-    kernel.clean_environment(os.environ, scratch)
-    jobs = int(os.environ.get("WSLIB_JOBS") or 1)
-    granted = int(os.environ.get("SLURM_CPUS_ON_NODE") or 0)  # often without binding
-    if jobs > 1 or granted:  # who shares processors thrashes with more threads
-        threads = max(1, (granted or os.cpu_count() or 1) // jobs)
-        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    finished = threading.Event()
-    echo = threading.Thread(target=_echo, args=(scratch, finished), daemon=True)
-    echo.start()
-    try:
-        yield scratch
-    finally:
-        finished.set()
-        echo.join()
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _echo(scratch: Path, finished: threading.Event) -> None:
-    """Copy what appears in the file `bars` to the terminal, if there is one. Where a
-    make that was killed has left us behind, end."""
-    parent = os.getppid()
-    with open(scratch / "bars", encoding="utf-8", newline="") as file:
-        while not finished.wait(0.3):
-            text = file.read()
-            if text and sys.stderr.isatty():
-                print(text, end="", file=sys.stderr, flush=True)
-            if MAKE in os.environ and os.getppid() != parent:
-                _end(scratch, 129)
-
-
-def _end(scratch: Path, status: int) -> None:
-    """End at once, without waiting for the kernel, which ends as soon as we have."""
-    shutil.rmtree(scratch, ignore_errors=True)
-    os._exit(status)
 
 
 def _explain(error: PapermillExecutionError, chapter: Chapter, failed: Path) -> str:

@@ -76,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # one connection for many pictures
 
     def do_GET(self) -> None:
+        """Answer with what is kept under the path, or with an error."""
         host = self.headers.get("Host", "").rpartition(":")[0]
         path = self.path.partition("?")[0]
         content = self.live.content(path)

@@ -25,9 +25,10 @@ def check(
     overrides: dict,
     data: str = "",
     classes_in: Callable[[str], Sequence[str]] | None = None,
-) -> None:
+) -> list[dict]:
     """Check the parameters of all `chapters` and write what each will run with to
-    `build/<profile>/NAME.json`, touching only the files whose content changes.
+    `build/<profile>/NAME.json`, touching only the files whose content changes; return
+    the parameters of each.
 
     An override counts for each chapter that declares it; one that none declares, like
     any other mistake, raises ParameterError, before any chapter has run. `data` is a
@@ -47,6 +48,7 @@ def check(
     with our_turn(build.folder):
         for chapter, settings in resolved.items():
             write_settings(chapter, build, settings)
+    return [settings["parameters"] for settings in resolved.values()]
 
 
 def _takes_data(chapter: Chapter) -> bool:

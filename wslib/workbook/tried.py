@@ -20,6 +20,9 @@ Their numbers are notes of the day, not runs of this book and not recorded ones:
 say in which direction an idea went, on images that were there for choosing."""
 
 
+HEADS = ["tried", "what it gave"]
+
+
 class Tried(pydantic.BaseModel, extra="forbid"):
     """What one chapter tried: by the words of each idea, what it gave."""
 
@@ -49,8 +52,8 @@ def _place(mistake: dict) -> str:
 
 
 def _section(entry: Tried) -> str:
-    rows = pd.DataFrame(entry.tried.items(), columns=["tried", "what it gave"])
-    table = Table(rows, "tried", save=False)._repr_markdown_()
+    rows = pd.DataFrame(entry.tried.items(), columns=HEADS)
+    table = Table(rows, "tried", save=False, markdown=HEADS)._repr_markdown_()
     label = f"tbl-tried-{entry.chapter.removeprefix('sec-')}"
     caption = f"Tried for @{entry.chapter}, and not kept. {entry.measure.strip()}"
     return f"::: {{#{label}}}\n{table}\n{caption}\n:::"

@@ -160,6 +160,7 @@ class WebBookMaker:
         pictures = {}
 
         def rename(found: re.Match) -> str:
+            """Name a picture by its content."""
             file = self.folder / html.unescape(found[2])
             content = file.read_bytes()
             name = digest(content) + file.suffix

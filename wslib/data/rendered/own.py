@@ -80,7 +80,7 @@ WRITERS = {  # the folder of the pictures, "" for that of their label; and the w
 }
 
 
-def draw_folder(folder: Path, layout: str, count: int = 50, seed: int = 0) -> Path:
+def draw_folder(folder: Path, layout: str, count: int = 50) -> Path:
     """Draw `count` pictures of balls and trees, in turn, in one of the layouts "VOC",
     "CSV" and "COCO". Raises ValueError for another, and for a folder that is not
     empty."""
@@ -92,7 +92,7 @@ def draw_folder(folder: Path, layout: str, count: int = 50, seed: int = 0) -> Pa
     rows = []
     for k in range(count):
         label = [*THINGS][k % 2]
-        pixels, box = _draw(label, np.random.default_rng([seed, k]))
+        pixels, box = _draw(label, np.random.default_rng([0, k]))
         path = folder / (below or label) / f"{k:03d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         _, code = cv2.imencode(".jpg", pixels[:, :, ::-1])

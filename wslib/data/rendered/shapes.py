@@ -94,8 +94,21 @@ def render_shapes(
     for split in SPLITS:
         for part in ENDINGS:
             (folder / part / split).mkdir(parents=True, exist_ok=True)
-    jobs = [(split, i) for split in SPLITS for i in range(counts[split])]
-    photographs = {}
+    photographs = _draw_all(folder, pictures, counts, seed)
+    if photographs:
+        _write_json(folder / PHOTOGRAPHS, photographs, indent=0)
+    about = {"about": ABOUT, "pictures": source}
+    about |= {"seed": seed, "test_seed": seed + TEST_SEED}
+    about |= {split: counts[split] for split in SPLITS}
+    _write_json(folder / RENDERED, about, indent=1)
+    return folder
+
+
+def _draw_all(
+    folder: Path, pictures: Mapping, counts: Mapping[str, int], seed: int
+) -> dict[str, int]:
+    """Draw the images; return the photograph below each, where the pictures know it."""
+    jobs, photographs = [(s, i) for s in SPLITS for i in range(counts[s])], {}
     for split, i in progress(jobs, "drawing shapes"):
         image, mask, kind = draw_item(pictures[split], split, i, seed)
         name = f"{split}/{i + 1:04d}"
@@ -103,19 +116,12 @@ def render_shapes(
         if hasattr(pictures[split], "photograph"):
             below = picture_number(pictures[split], split, i, seed)
             photographs[name] = pictures[split].photograph(below)
-    if photographs:
-        text = json.dumps(photographs, indent=0) + "\n"
-        (folder / PHOTOGRAPHS).write_text(text, encoding="utf-8")
-    about = {
-        "about": ABOUT,
-        "pictures": source,
-        "seed": seed,
-        "test_seed": seed + TEST_SEED,
-        **{split: counts[split] for split in SPLITS},
-    }
-    text = json.dumps(about, indent=1) + "\n"
-    (folder / RENDERED).write_text(text, encoding="utf-8")
-    return folder
+    return photographs
+
+
+def _write_json(path: Path, content: dict, indent: int) -> None:
+    text = json.dumps(content, indent=indent) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def draw_item(
