@@ -645,7 +645,8 @@ figures.Picture(fig, "voc-precision-recall")
 # does the map's peak lie on the object, give or take 15 pixels [@zhang2018]?
 # **MaxBoxAccV2**: is any box at one threshold right, at the threshold that is best for
 # these very images, averaged over IoU 0.3, 0.5 and 0.7 [@choe2023]? **PxAP**: the
-# average precision of all pixels, where somebody has segmented the images.
+# average precision of all pixels, where somebody has segmented the images. Intervals of
+# a share of images are Wilson's [@wilson1927].
 
 # %%
 #| label: tbl-localisation
@@ -691,8 +692,8 @@ shares = ", ".join(
     for name, s in first.items()
 )
 Markdown(
-    f"CorLoc, with Wilson's 95 % intervals [@wilson1927]: {shares}. In the pointing "
-    "game the centre of the image has "
+    f"CorLoc, with Wilson's 95 % intervals: {shares}. In the pointing game the centre "
+    "of the image has "
     f"{100 * pointing_game(centres, truth).value:.1f} %."
 )
 
