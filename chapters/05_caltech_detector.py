@@ -16,11 +16,12 @@
 # - why 100 % on the test set says nothing about other pictures.
 #
 # **Course, data and time.** The chapter follows Practical 1 of *Computer Vision and
-# Pattern Recognition* (Ensimag, Grenoble INP, 2025). Small type names its items;
-# @tbl-items-practical lists where each is answered. With the profiles `smoke` and
-# `sample` the faces, motorcycles and airplanes are *rendered*: drawn by code on parts
-# of photographs. With `full` they are those of Caltech-101 [@feifei2004]. At `sample`
-# the chapter takes about five minutes on two processor cores.
+# Pattern Recognition* (Ensimag, Grenoble INP, 2025). Small type names its items; *The
+# courses, item by item*, at the end of the book, says where each is answered. With the
+# profiles `smoke` and `sample` the faces, motorcycles and airplanes are *rendered*:
+# drawn by code on parts of photographs. With `full` they are those of Caltech-101
+# [@feifei2004]. At `sample` the chapter takes about five minutes on two processor
+# cores.
 
 # %% tags=["parameters"]
 from typing import Literal
