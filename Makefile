@@ -66,7 +66,8 @@ help: ## list the targets and the variables
 	  '         a file, as those of a course: SET="params/03_course.yml"' \
 	  'DATA     a folder of your own pictures for chapters 2, 3, 5: wslib data check FOLDER' \
 	  'EDITION  student: no solutions; teacher: with them, and with goals and times' \
-	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8"' \
+	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8";' \
+  '         for a sweep also RUN="sbatch --mem=4GB", one job array' \
 	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
 	  'CH       the chapter, by its number or more of its name: CH=02' \
@@ -163,12 +164,15 @@ publish: report colab ## the book to the branch gh-pages, its notebooks to colab
 
 # ------------------------------------------------------------------------ the sweeps
 
-# Each point is a build of its own, in $(BUILD)/sweep, by the rules above.
+# Each point is a build of its own, in $(BUILD)/sweep, by the rules above; all together are
+# one job array of Slurm with RUN="sbatch ...", of which -jN lets N run at a time.
+ARRAY = $(if $(filter sbatch,$(notdir $(firstword $(RUN)))),$(WSLIB) workbook sweep submit $(SWEEP) \
+  --run '$(subst ','\'',$(RUN))' $(if $(filter -j%,$(MAKEFLAGS)),--most $(JOBS)))
 SWEEP = $(CHAPTERS) --profile $(PROFILE) --over "$$OVER" --set "$$SET" --limit $(LIMIT)
 DONE  = $(BUILD)/sweep/%/$(notdir $(basename $(firstword $(CHAPTERS)))).done
 
 sweep: $(BUILD)/.points ## compare settings: make sweep CH=02 OVER="seed=0,1,2"
-	@$(MAKE) --no-print-directory --keep-going points POINTS="$$(cat $<)" || true
+	@$(or $(ARRAY),$(MAKE) --no-print-directory --keep-going points POINTS="$$(cat $<)") || true
 	@$(WSLIB) workbook sweep gather $(SWEEP)
 
 $(BUILD)/.points: FORCE | .venv/.installed

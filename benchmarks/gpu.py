@@ -32,6 +32,8 @@ import time
 import types
 from pathlib import Path
 
+import wslib  # noqa: F401  (lets torchvision import)
+
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("[0-9]*.py"))
 STEPS = ("passes", "sam", *CHAPTERS)
@@ -291,7 +293,6 @@ def embed(options: argparse.Namespace) -> dict:
     import torch
     from segment_anything import SamPredictor, sam_model_registry
 
-    import wslib  # noqa: F401  (lets torchvision import)
     from wslib.prompting.prompter import Prompter
     from wslib.runtime.device import pick_device
 

@@ -900,9 +900,9 @@ Markdown(
 # ## What we saw
 #
 # A frozen backbone and four linear heads turn image labels into boxes. Boxes of
-# training images chose the threshold and the steps. The knobs' defaults, such as the
-# heads' penalties, were chosen earlier, on `train` of VOC2007. What else this run shows
-# is compared with @tbl-photographs:
+# training images chose the threshold and the steps. The parameters' defaults, such as
+# the heads' penalties, were chosen earlier, on `train` of VOC2007. What else this run
+# shows is compared with @tbl-photographs:
 
 # %%
 #| echo: false

@@ -119,12 +119,12 @@ else:
 # ### An image and its ten best proposals (questions 0.1 to 0.4)
 #
 # @fig-weak-example has one image of the training split, with its true boxes and with
-# the ten proposals of the highest score. The knob `proposal_files` reads the course's
-# own files in place of the search. Such a .mat holds the `boxes` of each image and a
-# number for each box, in `boxScores`. The course reads it as how likely the box holds
-# something, and keeps those of the highest number. Selective search
-# itself makes no such claim: it ranks a box by when its segment was merged, times a
-# random number. Nor does ours: it makes the first boxes differ, and cover the image.
+# the ten proposals of the highest score. The parameter `proposal_files` reads the
+# course's own files in place of the search. Such a .mat holds the `boxes` of each image
+# and a number for each box, in `boxScores`. The course reads it as how likely the box
+# holds something, and keeps those of the highest number. Selective search itself makes
+# no such claim: it ranks a box by when its segment was merged, times a random number.
+# Nor does ours: it makes the first boxes differ, and cover the image.
 
 # %%
 #| label: fig-weak-example
@@ -248,8 +248,8 @@ figures.Picture(fig, "weak-gradient")
 #    A network trained on ImageNet [@deng2009] computes them once for each image and
 #    its mirror image, and they are kept. Where the features are trained along, images
 #    take their place, read anew each time in random crops.
-# 3. *Logging.* The knob `tracker` sends losses, metrics and maps to TensorBoard or to
-#    Weights & Biases; `history.csv` is always kept.
+# 3. *Logging.* The parameter `tracker` sends losses, metrics and maps to TensorBoard or
+#    to Weights & Biases; `history.csv` is always kept.
 # 4. *Images and labels of a batch*, shuffled, each image or its mirror image by chance.
 # 5. *The forward pass*: $x_{cij}$ of the batch.
 # 6. *Pooling*: `pool` above, without which there is no logit to compare.
@@ -612,8 +612,8 @@ wsddn = run_wsddn(*data, contrast=True, **settings)
 
 # %% [markdown]
 # Many proposals lie on the same object. *Non-maximum suppression* goes down the list,
-# for each class on its own, and drops what overlaps a better one by more than the knob
-# `nms_iou`:
+# for each class on its own, and drops what overlaps a better one by more than the
+# parameter `nms_iou`:
 
 
 # %%
@@ -867,7 +867,7 @@ Markdown(
 )
 
 # %% [markdown]
-# *Results at a glance*, at the end of the book, has beside these what others have
+# *Results at a glance*, at the front of the book, has beside these what others have
 # published, with the source. They trained AlexNet or VGG-16 with the task, on all of
 # VOC2007.
 

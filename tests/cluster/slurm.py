@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -26,11 +27,12 @@ SlurmUser=root
 SlurmctldPort={ports[0]}
 SlurmdPort={ports[1]}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=10
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
+SlurmdTimeout=10
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -130,6 +132,50 @@ def _free_ports(count: int) -> list[int]:
         for one in opened:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in opened]
+
+
+class Node:
+    """The only node of a `cluster` that runs, which can be killed and come back."""
+
+    def __init__(self, folder: Path, environment: dict):
+        self.folder, self.environment = folder, environment
+        self.name = socket.gethostname().split(".")[0]
+
+    def kill(self) -> None:
+        """End its daemon and all that runs there at once, as a loss of power does."""
+        pid = int((self.folder / "slurmd.pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        for process in _steps(self.folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._set("State=DOWN", "Reason=killed")
+
+    def revive(self) -> None:
+        """Start its daemon again; it stays until `scontrol shutdown` or a signal."""
+        words = ["slurmd", "-D", "-f", self.environment["SLURM_CONF"]]
+        with open(self.folder / "slurmd.log", "a") as log:
+            self.daemon = subprocess.Popen(
+                words, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
+        self._set("State=RESUME")
+
+    def _set(self, *words: str) -> None:
+        say(self.environment, "scontrol", "update", f"NodeName={self.name}", *words)
+
+
+def _steps(folder: Path) -> list[int]:
+    """The processes that Slurm's steps of this cluster have started: those with its
+    configuration in their environment, and `slurmstepd` itself."""
+    mark, mine, found = str(folder).encode(), os.getpid(), []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            inside = b"SLURM_JOB_ID=" in (path / "environ").read_bytes()
+            of_ours = mark in (path / "environ").read_bytes()
+            daemon = (path / "comm").read_text().strip() == "slurmstepd"
+            if int(path.name) != mine and of_ours and (inside or daemon):
+                found.append(int(path.name))
+    return found
 
 
 @contextlib.contextmanager

@@ -67,6 +67,11 @@ It follows from @eq-cam.
 LONG = "| column |\n|--:|\n" + "".join(f"| {n}.5 |\n" for n in range(90))
 CHAPTER_TWO = """# The second chapter {#sec-two}
 
+In CIFAR-10's set 12.5 % are cats.
+
+A word
+:   Its meaning.
+
 See [the exercises](#exercises), [@fig-map; @fig-later] and only the number [-@tbl-ap].
 
 ## Exercises
@@ -240,6 +245,19 @@ def test_both_files_in_seconds(book):
         "tables",
         "workbook.pdf",
     ]
+
+
+def test_per_cent_stays_on_the_line_of_its_number(book):
+    assert "12.5\u00a0% are cats" in book.html.read_text(encoding="utf-8")
+
+
+def test_an_apostrophe_behind_a_digit_is_no_prime(page, pdf_text):
+    for text in (page.text, pdf_text):
+        assert "CIFAR-10\u2019s set" in text
+
+
+def test_a_meaning_begins_on_the_line_of_its_word(pdf_text):
+    assert "A word Its meaning." in pdf_text
 
 
 REFERENCES = [
