@@ -24,9 +24,12 @@
     card.style.left = Math.max(8, Math.min(at.left, innerWidth - card.offsetWidth - 8)) + "px";
     card.style.top = Math.max(8, below ? at.bottom + 6 : at.top - card.offsetHeight - 6) + "px";
   };
-  const close = () => { card.hidden = true; };
-
   let waiting = 0;
+  const close = () => {
+    clearTimeout(waiting);
+    card.hidden = true;
+  };
+
   addEventListener("pointerover", (event) => {
     clearTimeout(waiting);
     const link = event.target.closest?.("#content a[href^='#']:not(.anchor)");

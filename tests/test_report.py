@@ -38,6 +38,15 @@ def test_book_fits_its_budget(book, html):
         assert len(document.pages) <= 85
 
 
+def test_results_at_a_glance_take_two_pages_at_most(book):
+    if not shutil.which("pdftotext"):
+        pytest.skip("pdftotext is not installed (package poppler-utils)")
+    command = ["pdftotext", book / "report/_output/smoke/workbook.pdf", "-"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    firsts = [page.strip().partition("\n")[0] for page in text.split("\f")]
+    assert 1 <= firsts.index("CHAPTER 1") - firsts.index("Results at a glance") <= 2
+
+
 def test_changed_sentence_is_in_the_book_and_runs_nothing(book, make_report):
     chapter = book / "chapters/02_voc_dog_detection.py"
     text = chapter.read_text(encoding="utf-8")

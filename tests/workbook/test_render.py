@@ -386,6 +386,18 @@ def test_pdf_code_stays_on_the_page(book):
     assert "x" * 85 in boxes and "x" * 87 not in boxes
 
 
+def test_a_listing_that_fits_a_page_is_not_torn(project):
+    lines = [f"line_{n} = {n}" for n in range(38)]
+    filler = new_markdown_cell("\n\n".join(["Some words."] * 30))
+    project.two[1:] = [filler, code("\n".join(["#| code-fold: false", *lines]))]
+    project.one[0].source = project.one[0].source.replace("@fig-later", "@fig-map")
+    project.two[0].source = project.two[0].source.replace("@fig-later", "@fig-map")
+    project.save()
+    pages = pdf(render(project.root, "smoke"), "pdftotext").split("\f")
+    [whole] = [page for page in pages if "line_0 " in page]
+    assert "line_37 " in whole
+
+
 def test_chapters_begin_on_new_pages(book):
     pages = pdf(book, "pdftotext").split("\f")
     assert sum("CHAPTER 1" in text for text in pages) == 1
