@@ -396,7 +396,7 @@ axis.set(yscale="log", xlim=(0, 25))
 axis.axvline(vanishes_at, color=figures.GREY, lw=0.8, ls=":")
 words = {"fontsize": 8, "color": figures.GREY}
 axis.text(vanishes_at + 0.3, 1e-3, "float32: zero\nfrom here on", **words)
-figures.Picture(fig, "gradcam_saturation", vector=True)
+figures.Picture(fig, "gradcam_saturation")
 
 # %%
 #| echo: false

@@ -441,7 +441,7 @@ fig, axes = figures.new_figure(width=4.2, height=1.9)
 series = {f"IoU {iou}": (swept.index, swept[iou]) for iou in swept}
 figures.draw_lines(axes[0, 0], series, "threshold t", "AP (%)", marker="o")
 axes[0, 0].axvline(recipe.threshold, color=figures.GREY, linestyle=":")
-figures.Picture(fig, "voc-sweep", vector=True)
+figures.Picture(fig, "voc-sweep")
 
 # %% [markdown]
 # ## What is measured, and how
@@ -477,7 +477,7 @@ for axis, box in zip(axes[0], tries, strict=True):
     kind = "found" if value >= 0.5 else "wrong"
     figures.draw_boxes(axis, true=[dog], **{kind: [box]})
     axis.set_title(f"IoU {value:.2f}")
-figures.Picture(fig, "voc-iou", vector=True)
+figures.Picture(fig, "voc-iou")
 
 # %% [markdown]
 # A found box is *right* if its IoU with the true box that it overlaps most is above a
@@ -625,7 +625,7 @@ for axis, iou in zip(axes.flat, ends, strict=True):
     series = {name: (c["recall"], c["precision"]) for name, c in curves.items()}
     figures.draw_lines(axis, series, "recall", "precision")
     axis.set(title=f"IoU {iou}", xlim=(0, 1), ylim=(0, 1.05))
-figures.Picture(fig, "voc-precision-recall", vector=True)
+figures.Picture(fig, "voc-precision-recall")
 
 # %% [markdown]
 # ### Maps without the classifier
@@ -900,9 +900,9 @@ Markdown(
 # ## What we saw
 #
 # A frozen backbone and four linear heads turn image labels into boxes. Boxes of
-# training images chose the threshold and the steps. The knobs' defaults, such as the
-# heads' penalties, were chosen earlier, on `train` of VOC2007. What else this run shows
-# is compared with @tbl-photographs:
+# training images chose the threshold and the steps. The parameters' defaults, such as
+# the heads' penalties, were chosen earlier, on `train` of VOC2007. What else this run
+# shows is compared with @tbl-photographs:
 
 # %%
 #| echo: false

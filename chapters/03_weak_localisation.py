@@ -119,12 +119,12 @@ else:
 # ### An image and its ten best proposals (questions 0.1 to 0.4)
 #
 # @fig-weak-example has one image of the training split, with its true boxes and with
-# the ten proposals of the highest score. The knob `proposal_files` reads the course's
-# own files in place of the search. Such a .mat holds the `boxes` of each image and a
-# number for each box, in `boxScores`. The course reads it as how likely the box holds
-# something, and keeps those of the highest number. Selective search
-# itself makes no such claim: it ranks a box by when its segment was merged, times a
-# random number. Nor does ours: it makes the first boxes differ, and cover the image.
+# the ten proposals of the highest score. The parameter `proposal_files` reads the
+# course's own files in place of the search. Such a .mat holds the `boxes` of each image
+# and a number for each box, in `boxScores`. The course reads it as how likely the box
+# holds something, and keeps those of the highest number. Selective search itself makes
+# no such claim: it ranks a box by when its segment was merged, times a random number.
+# Nor does ours: it makes the first boxes differ, and cover the image.
 
 # %%
 #| label: fig-weak-example
@@ -234,7 +234,7 @@ for axis, (title, values) in zip(
         colour = "black" if value > 0.6 * values.max() else "white"
         text = f"{value:.1f}" if title == "logits" else f"{100 * value:.0f}"
         axis.text(j, i, text, color=colour, ha="center", va="center", fontsize=7)
-figures.Picture(fig, "weak-gradient", vector=True)
+figures.Picture(fig, "weak-gradient")
 
 # %% [markdown]
 # ### The parts of the program (question 1.1)
@@ -248,8 +248,8 @@ figures.Picture(fig, "weak-gradient", vector=True)
 #    A network trained on ImageNet [@deng2009] computes them once for each image and
 #    its mirror image, and they are kept. Where the features are trained along, images
 #    take their place, read anew each time in random crops.
-# 3. *Logging.* The knob `tracker` sends losses, metrics and maps to TensorBoard or to
-#    Weights & Biases; `history.csv` is always kept.
+# 3. *Logging.* The parameter `tracker` sends losses, metrics and maps to TensorBoard or
+#    to Weights & Biases; `history.csv` is always kept.
 # 4. *Images and labels of a batch*, shuffled, each image or its mirror image by chance.
 # 5. *The forward pass*: $x_{cij}$ of the batch.
 # 6. *Pooling*: `pool` above, without which there is no logit to compare.
@@ -371,7 +371,7 @@ for level, name in ((np.log(2), "1/2"), (blind, "frequencies")):
     axes[0, 0].axhline(level, color=figures.GREY, linewidth=0.8, linestyle=":")
     place = (len(steps["max"]), level)
     axes[0, 0].annotate(name, place, va="bottom", ha="right", fontsize=8)
-figures.Picture(fig, "weak-steps", vector=True)
+figures.Picture(fig, "weak-steps")
 
 # %%
 #| echo: false
@@ -420,7 +420,7 @@ for axis, title, pair in zip(axes[0], titles, columns.items(), strict=True):
     axis.set(title=title, xlabel="epoch")
     axis.grid(True)
 axes[0, 0].legend()
-figures.Picture(fig, "weak-curves", vector=True)
+figures.Picture(fig, "weak-curves")
 
 # %%
 #| echo: false
@@ -612,8 +612,8 @@ wsddn = run_wsddn(*data, contrast=True, **settings)
 
 # %% [markdown]
 # Many proposals lie on the same object. *Non-maximum suppression* goes down the list,
-# for each class on its own, and drops what overlaps a better one by more than the knob
-# `nms_iou`:
+# for each class on its own, and drops what overlaps a better one by more than the
+# parameter `nms_iou`:
 
 
 # %%
@@ -711,7 +711,7 @@ titles = ("loss", "mAP of the boxes, %", "AP of classes, %")
 for axis, title in zip(axes[0], titles, strict=True):
     axis.set(title=title, ylim=(0, None))
 axes[0, 2].legend(fontsize=6, ncols=2)
-figures.Picture(fig, "weak-wsddn-curves", vector=True)
+figures.Picture(fig, "weak-wsddn-curves")
 
 # %% [markdown]
 # @fig-weak-first-last shows the two best boxes of a class after the first and after the
@@ -867,7 +867,7 @@ Markdown(
 )
 
 # %% [markdown]
-# *Results at a glance*, at the end of the book, has beside these what others have
+# *Results at a glance*, at the front of the book, has beside these what others have
 # published, with the source. They trained AlexNet or VGG-16 with the task, on all of
 # VOC2007.
 

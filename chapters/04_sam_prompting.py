@@ -38,7 +38,7 @@ batch_size: int = 16  # images in a step of it
 maps_tried: list[str] = [
     "gradcam stage3", "gradcam stage5", "gradcam stage6", "gradcam top",
     "gradcam stage5+stage6", "layercam stage3+stage5+top",
-]  # method and layers; of Grad-CAM's, the best on `val` are used  # fmt: skip
+]  # method and layers (of ResNet: gradcam layer2); the best are used  # fmt: skip
 thresholds: list[float] = [0.3, 0.5, 0.7]  # of the map, from which one is chosen
 sam: str = "sam_tiny"  # or mobile_sam, vit_b, vit_l, vit_h
 bootstrap_samples: int = 1000  # for the intervals
@@ -99,17 +99,16 @@ Markdown(
 )
 
 # %% [markdown]
-# All choices are made on `val`. The test pictures were drawn with a new seed when this
-# chapter was finished, and no choice depends on them. At `sample` their photographs are
-# not new: earlier versions of the chapter were tested on other crops of the same three.
+# All choices are made on `val`; the test pictures were drawn with a new seed after
+# them. At `sample` their photographs are not new: earlier versions of the chapter were
+# tested on other crops of the same three.
 #
 # ## A classifier that knows only names
 #
-# The network was trained on ImageNet and gets a new last layer. All of it is trained
-# for a few epochs with the cross-entropy of the five classes. The course gives out a
-# trained ResNet-18 instead and forbids training: with the parameter `classifier`, the
-# chapter reads its file and trains nothing. The maps to try are then, for instance,
-# `gradcam layer2`.
+# A network from ImageNet gets a new last layer, and learns the five classes by their
+# cross-entropy in a few epochs. The course gives out a trained ResNet-18 instead and
+# forbids training: with the parameter `classifier`, the chapter reads its file and
+# trains nothing.
 
 # %%
 from wslib.boxes.maps import classify_images, explain_images
@@ -138,7 +137,7 @@ share = 100 * named.mean()
 Markdown(f"On `val` the classifier is right in **{share:.1f} %** of the pictures.")
 
 # %% [markdown] tags=["summary", "slide"]
-# ## Grad-CAM (*GradCAM task*)
+# ## Grad-CAM (*GradCAM task*) {#sec-gradcam-task}
 #
 # Grad-CAM (@sec-gradcam) needs two things of one layer: its output $A$ in the forward
 # pass, and the gradient of the class's logit $y_c$ with respect to $A$ in the backward
@@ -355,10 +354,11 @@ figures.Picture(fig, "sam-points")
 
 # %%
 #| echo: false
-rates = [f"{hit:.1f} % at $t = {t:g}$" for t, (hit, _) in on_val.items()]
+rates = [f"$t = {t:g}$ in {hit:.1f} %" for t, (hit, _) in on_val.items()]
 Markdown(
-    f"On `val` the point hits {', '.join(rates)}. We take the threshold with the most "
-    f"hits, and among equals the one with the nearest points: $t = {threshold:g}$."
+    f"On `val` the point lies in the shape with {', with '.join(rates)} of the "
+    "pictures. We take the threshold with the most hits, and among equals the one with "
+    f"the nearest points: $t = {threshold:g}$."
 )
 
 # %% [markdown]
@@ -427,7 +427,7 @@ Markdown(
 )
 
 # %% [markdown] tags=["summary"]
-# ## The pipelines (*Segmentation task*)
+# ## The pipelines (*Segmentation task*) {#sec-pipelines}
 #
 # The course's `BasicSamPipeline` takes a batch of normalised images and returns masks.
 # Its method `segment` hands points and labels to SAM and takes the mask with the
@@ -841,7 +841,7 @@ line = {"masks": (bins["score"], bins["iou"])}
 figures.draw_lines(axes[0, 0], line, "score", "measured IoU", marker="o")
 axes[0, 1].hist(main["iou"], np.linspace(0, 1, 21), color=figures.TEAL)
 axes[0, 1].set(xlabel="IoU of the chosen mask", ylabel="pictures")
-figures.Picture(fig, "sam-calibration", vector=True)
+figures.Picture(fig, "sam-calibration")
 
 # %%
 #| echo: false

@@ -19,6 +19,7 @@ package.path = pandoc.path.directory(PANDOC_SCRIPT_FILE) .. '/?.lua;' .. package
 local formats = { typst = 'typst', commonmark = 'markdown' }
 local format = require(formats[FORMAT] or 'html')
 local glossary = require('glossary')
+local signs = FORMAT ~= 'commonmark' and require('signs') or {}
 
 local NAMES = {
   fig = 'Figure', tbl = 'Table', eq = 'Equation', sec = 'Section',
@@ -520,7 +521,7 @@ function Pandoc(doc)
     if meta['chapter-labels'] then state.blocks = state.blocks:walk(elsewhere(meta)) end
     local resolved = state.blocks:walk(resolver(state, keys))
     if state.kept then resolved = outline(resolved) end
-    blocks:extend(resolved:walk(emit_floats):walk(emit_rest))
+    blocks:extend(resolved:walk(signs):walk(emit_floats):walk(emit_rest))
   end
   if #problems > 0 then os.exit(1) end
   local finish = format.finish or function(whole) return whole end

@@ -128,10 +128,12 @@
     for (let item = links[now].closest("li"); item; item = item.parentElement.closest("li")) {
       item.classList.add("current");
     }
-    const box = contents.getBoundingClientRect();
+    const list = links[now].closest("#contents > ul > li > ul");
+    const pane = list && getComputedStyle(list).position === "fixed" ? list : contents;
+    const box = pane.getBoundingClientRect();
     const place = links[now].getBoundingClientRect();
     if (place.top < box.top + 40 || place.bottom > box.bottom - 40) {
-      contents.scrollTop += place.top - box.top - box.height / 3;
+      pane.scrollTop += place.top - box.top - box.height / 3;
     }
   };
   let waiting = false;
@@ -158,6 +160,5 @@
     turn.querySelector(step < 0 ? "[rel=prev]" : "[rel=next]")?.click();
   });
 
-  root.classList.remove("loading");
   arrive();
 }

@@ -3,6 +3,7 @@
 local stringify = pandoc.utils.stringify
 package.path = pandoc.path.directory(PANDOC_SCRIPT_FILE) .. '/?.lua;' .. package.path
 local glossary = require('glossary')
+Inlines = require('signs').Inlines
 
 -- A picture without words for those who cannot see it takes them from its caption.
 local function with_words(element, words)

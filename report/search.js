@@ -16,7 +16,7 @@
   const ownText = (block) => {
     const filter = (node) => {
       if (node.nodeType === Node.TEXT_NODE) return NodeFilter.FILTER_ACCEPT;
-      if (node.matches(BLOCKS) || node.matches("annotation, button, .anchor")) return NodeFilter.FILTER_REJECT;
+      if (node.matches(BLOCKS) || node.matches("annotation, button:not(th > button), .anchor")) return NodeFilter.FILTER_REJECT;
       return NodeFilter.FILTER_SKIP;
     };
     const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT, filter);
@@ -27,6 +27,7 @@
 
   const weigh = (block) => {
     if (block.matches("h1, h2, h3, h4, h5, h6")) return 100 - block.tagName[1];
+    if (block.matches("dt")) return 60;
     if (block.matches("figcaption, .callout-title")) return 40;
     if (block.matches("tr, pre")) return 0;
     return block.closest("#references, #refs") ? 5 : 20;

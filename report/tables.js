@@ -20,6 +20,13 @@
   };
   const isMissing = (text) => numberIn(text) === null && MISSING.test(text);
 
+  // Rows at the end that sum up the others stay there.
+  const SUMMARY = /^(mean|average|all|total|sum|overall)\b/i;
+  const summaries = (rows) => {
+    const last = rows.findLastIndex((row) => !SUMMARY.test(row.cells[0].textContent.trim()));
+    return rows.slice(last + 1);
+  };
+
   const words = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
   const order = (rows, column, sign) => {
     const cells = rows.map((row) => row.cells[column].textContent.trim());
@@ -45,6 +52,8 @@
     const heads = [...table.tHead.rows[0].cells];
     const body = table.tBodies[0];
     const original = [...body.rows];
+    const ends = summaries(original);
+    const sorted = original.slice(0, original.length - ends.length);
     heads.forEach((head, column) => {
       const title = head.textContent.trim();
       if (!title) return;
@@ -56,8 +65,8 @@
         const next = { none: "ascending", ascending: "descending", descending: "none" }[head.ariaSort ?? "none"];
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         if (next !== "none") head.setAttribute("aria-sort", next);
-        const rows = next === "none" ? original : order(original, column, next === "ascending" ? 1 : -1);
-        body.append(...rows);
+        const rows = next === "none" ? sorted : order(sorted, column, next === "ascending" ? 1 : -1);
+        body.append(...rows, ...ends);
         status.textContent = next === "none" ? "In the original order" : "Sorted by " + title + ", " + next;
       });
     });

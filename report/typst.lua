@@ -199,7 +199,8 @@ end
 function typst.float(kind, div, content, caption)
   local number = div.attributes.number
   local whole = kind == 'tbl' and is_short(content)
-      and '#show figure: set block(breakable: false)\n' or ''
+      and '#show figure: set block(breakable: false)\n'
+      or kind == 'tbl' and '#show: long-table\n' or ''
   local place = div.classes:includes('here') and 'placement: none, ' or ''
   local start = ('#[%s#figure(%skind: %s, supplement: [%s], numbering: %s, caption: ['):format(
     whole, place, kind == 'tbl' and 'table' or 'image', div.attributes.name or '',

@@ -143,6 +143,24 @@ def test_every_link_leads_somewhere(pages, by_quarto):
     assert checked > 1000
 
 
+def test_book_fits_its_budget(by_quarto):
+    pictures = [file.stat().st_size for file in (by_quarto / "media").iterdir()]
+    assert len(pictures) > 30 and sum(pictures) < 70_000 * len(pictures)
+    files = [file for file in by_quarto.rglob("*") if file.is_file()]
+    web = [file for file in files if file.name != "workbook.pdf"]
+    assert sum(file.stat().st_size for file in web) < 6e6
+    assert (by_quarto / "workbook.pdf").stat().st_size < 5e6
+
+
+def test_a_page_is_painted_within_a_second_at_ten_megabits(pages, by_quarto):
+    for name, page in pages.items():
+        head = page[: page.index("</head>")]
+        links = re.findall(r'<link href="(site_libs/[^"]+)"[^>]*rel="stylesheet"', head)
+        links += re.findall(r'<script src="([^"]+)"></script>', head)
+        waited_for = sum((by_quarto / link).stat().st_size for link in links)
+        assert links and waited_for + len(page.encode()) < 0.8e6, name
+
+
 def test_source_tree_is_as_it_was(project, by_quarto):
     status = subprocess.run(
         ["git", "status", "--short"], cwd=project, capture_output=True, text=True

@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 CHAPTERS = ["sec-gradcam", "sec-dogs", "sec-weak", "sec-prompting", "sec-caltech"]
@@ -25,6 +26,16 @@ def test_both_files_are_there_and_a_second_make_does_nothing(book, make_report):
     again = make_report(book)
     assert time.monotonic() - began < 1
     assert again.returncode == 0 and "executed" not in again.stdout
+
+
+def test_book_fits_its_budget(book, html):
+    pdf = book / "report/_output/smoke/workbook.pdf"
+    pictures = re.findall(r'<img\b[^>]*\bsrc="(data:[^"]+)"', html)
+    assert len(pictures) > 30 and len(set(pictures)) == len(pictures)
+    assert sum(map(len, pictures)) < 80_000 * len(pictures)
+    assert len(html.encode()) < 4e6 and pdf.stat().st_size < 5e6
+    with pikepdf.open(pdf) as document:
+        assert len(document.pages) <= 85
 
 
 def test_changed_sentence_is_in_the_book_and_runs_nothing(book, make_report):

@@ -123,6 +123,40 @@ def test_address_of_a_table_shows_its_chapter(read):
     assert 0 < page.locator("#tbl-detection").evaluate(PLACE) < 300
 
 
+def test_nothing_is_hidden_until_scripts_have_run(chromium, blank_page, tmp_path):
+    text = blank_page.read_text(encoding="utf-8")
+    head, body = text.split("</head>")
+    body = re.sub(r"<script>.*?</script>", "", body, flags=re.DOTALL)
+    (tmp_path / "index.html").write_text(f"{head}</head>{body}", encoding="utf-8")
+    page = chromium.new_page()
+    page.goto(f"{(tmp_path / 'index.html').as_uri()}#tbl-detection")
+    assert shown(page) == chapters(page)
+    assert -5 < page.locator("#tbl-detection").evaluate(PLACE) < 300
+    page.close()
+
+
+def test_contents_of_the_page_stand_at_its_right(read):
+    page = read("#sec-dogs")
+    sections = page.locator("#contents li.current > ul a").first
+    assert sections.evaluate("a => a.getBoundingClientRect().left") > 1100
+    assert page.locator("#sec-dogs > p").first.evaluate(
+        "p => p.getBoundingClientRect().right"
+    ) < sections.evaluate("a => a.getBoundingClientRect().left")
+
+
+def test_a_reference_shows_what_it_leads_to(read):
+    page = read("#sec-dogs")
+    link = page.locator("#sec-dogs a.ref[href^='#tbl-']:visible").first
+    caption = page.locator(f"{link.get_attribute('href')} figcaption .label")
+    link.hover()
+    preview = page.locator(".preview")
+    preview.wait_for()
+    assert preview.inner_text().startswith(caption.text_content().strip())
+    assert page.locator(".preview [id]").count() == 0
+    page.keyboard.press("Escape")
+    assert not preview.is_visible()
+
+
 def test_address_of_nothing_shows_the_beginning(read):
     assert len(shown(read("#%E0%A4%A"))) == 1
     page = read("#tbl-detection")
@@ -518,6 +552,29 @@ def test_column_sorts_up_down_and_back(bench, cells, ascending):
 )
 def test_table_that_there_is_nothing_to_sort_in(bench, body):
     assert bench(body, "tables.js").locator("th button").count() == 0
+
+
+def test_rows_that_sum_up_the_others_stay_below(bench):
+    rows = [("cat", 3), ("dog", 1), ("pig", 2), ("mean", 2), ("all classes", 9)]
+    body = "".join(f"<tr><td>{name}</td><td>{n}</td></tr>" for name, n in rows)
+    head = "<thead><tr><th>class</th><th>AP</th></tr></thead>"
+    page = bench(f"<table>{head}<tbody>{body}</tbody></table>", "tables.js")
+    names = page.locator("tbody td:first-child")
+    page.locator("th button").nth(1).click()
+    assert names.all_inner_texts() == ["dog", "pig", "cat", "mean", "all classes"]
+    page.locator("th button").nth(1).click()
+    assert names.all_inner_texts() == ["cat", "pig", "dog", "mean", "all classes"]
+    page.locator("th button").nth(1).click()
+    assert names.all_inner_texts() == [name for name, _ in rows]
+
+
+def test_search_finds_heads_of_tables_and_definitions(read):
+    page = read()
+    head = page.locator("#sec-weak thead th button", has_text="MaxBoxAccV2").first
+    assert head.count() and any(
+        "MaxBoxAccV2" in hit for hit in search(page, "maxboxaccv2 covered inside")
+    )
+    assert "AP, average precision" in search(page, "average precision")[0]
 
 
 def test_table_of_the_book_sorts_by_numbers_with_intervals(read):

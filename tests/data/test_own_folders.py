@@ -159,6 +159,17 @@ def test_of_few_pictures_it_says_what_they_can_tell(folders):
     assert "too few to tell methods apart" in summary["advice"]
 
 
+def test_a_class_that_every_picture_shows_is_named(folders, tmp_path):
+    assert "every picture" not in summarise_folder(folders["CSV"])["advice"]
+    folder = draw_folder(tmp_path / "own", "CSV", count=8)
+    rows = [row for row in (folder / "boxes.csv").open() if not row.startswith("tree")]
+    (folder / "boxes.csv").write_text("".join(rows))
+    with pytest.raises(ValueError, match="all objects are ball, expected two classes"):
+        own_pictures(folder)
+    advice = summarise_folder(folder)["advice"]
+    assert advice.endswith("; every picture shows ball: nothing to tell that from")
+
+
 def test_other_folders_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="none: no such folder"):
         read_own_folder(tmp_path / "none")

@@ -103,5 +103,10 @@ def test_files_in_order_with_their_sizes(tmp_path):
     assert sizes.tolist() == [[40, 30], [64, 64], [20, 50]]
     expected = 2 * torch.tensor([0, 50, 100]) / 255 - 1
     torch.testing.assert_close(means, expected)
+    Image.linear_gradient("L").rotate(90).save(paths[0])
+    for (image, mirrored), _ in image_views(
+        Network(), paths[:1], 32, 2, True, "images"
+    ):
+        assert torch.equal(mirrored, image.flip(3)) and not mirrored.equal(image)
     alone = image_views(Network(), paths, 32, 2, False, "images")
     assert [len(views) for views, _ in alone] == [1, 1]

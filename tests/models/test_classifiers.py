@@ -14,6 +14,7 @@ from torch import nn
 from wslib.cam import CAM, GradCAM
 from wslib.models.classifiers import (
     NAMES,
+    SamePadding,
     build_classifier,
     imagenet_classes,
     packaged_weights,
@@ -64,6 +65,23 @@ def test_a_lite_is_its_packages_own_network(name):
     with torch.no_grad():
         logits = model(model.normalize(cat))
     assert imagenet_classes()[logits.argmax()] in ("Egyptian cat", "tabby")
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("size", [(8, 8), (9, 9), (7, 12), (1, 2)])
+def test_same_padding_is_the_packages(size, kernel, stride):
+    from efficientnet_lite_pytorch.utils import Conv2dDynamicSamePadding
+
+    torch.manual_seed(0)
+    theirs = Conv2dDynamicSamePadding(4, 4, kernel, stride, groups=4)
+    ours = SamePadding(4, 4, kernel, stride, groups=4)
+    ours.load_state_dict(theirs.state_dict())
+    if stride == 1:
+        ours.dilation = theirs.dilation = (2, 2)
+    x = torch.randn(2, 4, *size)
+    torch.testing.assert_close(ours(x), theirs(x))
+    assert ours(x).shape[2:] == tuple(-(-side // stride) for side in size)
 
 
 def test_a_missing_package_of_weights_is_named(monkeypatch):

@@ -1,5 +1,7 @@
 """Runs: which epoch is best, and which folder may be resumed from."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import torch
@@ -44,12 +46,13 @@ def test_rules():
     assert rules(["mAP", "max"]) == rules([("mAP", "max")]) == [("mAP", "max")]
 
 
-def make(folder, epochs=4, best=("score", "max"), lr=0.1, about=None, width=1, **more):
+def make(folder, epochs=4, best=("score", "max"), lr=0.1, about=None, width=1,
+         pause=0.0, **more):  # fmt: skip
     model = nn.Linear(1, width)
     nn.init.constant_(model.weight, 1.0)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, **more)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
-    return Run(model, optimizer, schedule, [], epochs, best, folder, about or {})
+    return Run(model, optimizer, schedule, [], epochs, best, folder, about or {}, pause)
 
 
 def lived(folder, scores, **options):
@@ -137,16 +140,43 @@ def test_folders_that_are_no_run(tmp_path):
     torch.save({"model": {}}, last)
     with pytest.raises(ValueError, match="last.pt: no run to resume"):
         run.resume()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("text")])
+def test_the_best_is_made_anew_from_the_last(tmp_path, damage):
     lived(tmp_path, [2.0, 1.0])
-    (tmp_path / "best.pt").unlink()
-    with pytest.raises(FileNotFoundError, match="best.pt: no such checkpoint"):
-        make(tmp_path).resume()
-    torch.save({"model": {}, "row": {"epoch": 2}}, tmp_path / "best.pt")
-    with pytest.raises(ValueError, match="best.pt: not of epoch 1, the best of last"):
-        make(tmp_path).resume()
+    damage(tmp_path / "best.pt")
+    run = make(tmp_path)
+    run.resume()
+    content = torch.load(tmp_path / "best.pt", weights_only=True)
+    assert content["row"] == {"epoch": 1, "score": 2.0}
+    assert content["model"]["weight"].item() == run.weights["weight"].item() == 1
 
 
-@pytest.mark.parametrize("key", ["run", "model", "optimizer", "schedule", "random"])
+def test_short_epochs_are_written_after_a_pause(tmp_path, monkeypatch):
+    now = iter([10.0, 10.0, 12.0, 15.0, 15.0, 16.0, 17.0, 17.0])
+    monkeypatch.setattr("wslib.training.runs.time.monotonic", lambda: next(now))
+    run, kept = make(tmp_path, epochs=5, pause=5.0), []
+    for epoch, score in enumerate([1.0, 3.0, 2.0, 2.0, 2.0], 1):
+        nn.init.constant_(run.model.weight, float(epoch))
+        run.end_epoch({"epoch": epoch, "score": score})
+        kept.append(len(torch.load(tmp_path / "last.pt", weights_only=True)["rows"]))
+    assert kept == [1, 1, 3, 3, 5]  # the first, after the pause, and the last
+    best = torch.load(tmp_path / "best.pt", weights_only=True)
+    assert best["row"]["epoch"] == best["model"]["weight"].item() == 2
+
+
+def test_a_run_goes_on_from_where_it_was_written(tmp_path):
+    lived(tmp_path, [1.0, 3.0, 2.0], pause=1e9)
+    run = make(tmp_path)
+    run.resume()
+    assert [row["score"] for row in run.rows] == [1]
+    assert run.model.weight.item() == run.weights["weight"].item() == 1
+
+
+@pytest.mark.parametrize(
+    "key", ["run", "model", "best", "optimizer", "schedule", "random"]
+)
 @pytest.mark.parametrize("value", [None, "x", {}])
 def test_a_damaged_run_is_named(tmp_path, key, value):
     lived(tmp_path, [1.0])
@@ -156,10 +186,3 @@ def test_a_damaged_run_is_named(tmp_path, key, value):
     with pytest.raises(ValueError, match=words) as error:
         make(tmp_path).resume()
     assert "\n" not in str(error.value)
-
-
-def test_a_best_file_without_weights_is_named(tmp_path):
-    lived(tmp_path, [2.0, 1.0])
-    torch.save({"row": {"epoch": 1}}, tmp_path / "best.pt")
-    with pytest.raises(ValueError, match="best.pt: not of epoch 1, the best of last"):
-        make(tmp_path).resume()

@@ -50,7 +50,8 @@ Markdown("| n |\\n|--:|\\n" + "\\n".join(f"| {n} |" for n in numbers))
 
 
 class Project:
-    """A folder with chapters, and what a person does there."""
+    """A folder with chapters, and what a person does there; of a folder that is a
+    project already, that one."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -63,6 +64,10 @@ class Project:
             "PYTHONPATH": str(root),
             "WSLIB_RENDERER": "embedded",
         }
+        if not root.exists():
+            self._fill(root)
+
+    def _fill(self, root: Path) -> None:
         for folder in ("chapters", "params/smoke"):
             (root / folder).mkdir(parents=True)
         for name in ("wslib", "report"):
@@ -147,4 +152,20 @@ def new_project() -> type[Project]:
 
 @pytest.fixture
 def project(tmp_path) -> Project:
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def executed(tmp_path_factory) -> Path:
+    """A project whose two chapters were executed: to be copied, and never changed."""
+    project = Project(tmp_path_factory.mktemp("executed") / "project")
+    done = project.make("chapter", "CH=0")
+    assert done.returncode == 0 and done.stdout.count("executed in") == 2, done.stdout
+    return project.root
+
+
+@pytest.fixture
+def ready(tmp_path, executed) -> Project:
+    """A copy of that project, as if its chapters had been executed here."""
+    shutil.copytree(executed, tmp_path / "project", symlinks=True)
     return Project(tmp_path / "project")

@@ -58,7 +58,8 @@ def test_a_solution_of_one_exercise_keeps_its_title():
         "Solutions", "Solution of 1"
     )
     rest, solutions = part_solutions(one)
-    assert "Seven" not in rest and solutions.startswith("\n**Solution of 1.**\n\n1. S")
+    assert "Seven" not in rest
+    assert solutions.startswith("\n#### Solution of 1 {.unnumbered}\n\n1. S")
 
 
 def test_a_page_without_solutions_stays_as_it_is():

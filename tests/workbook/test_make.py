@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -202,6 +203,70 @@ def test_this_python_without_a_profile_executes(project, tmp_path):
     assert sys.executable in str(project.notebook("01_one").cells[-1].outputs)
 
 
+DRAWN = """
+# %%
+import numpy as np
+from wslib.show import figures
+
+fig, [[axis]] = figures.new_figure(1, 1, 3, 2)
+figures.show_image(axis, np.arange(96, dtype=np.uint8).reshape(8, 12))
+axis.set_title("a share ≥ 0.5")
+figures.Picture(fig, "square")
+
+# %%
+values = np.random.default_rng(seed).normal(size=3) * 1000
+print("≥", {f"name {n}" for n in range(9)} and values, 1 / 3)
+Table(pd.DataFrame({"name": ["ä", "b", "c"], "n": values}), "values")
+"""
+HOME = {
+    ".config/matplotlib/matplotlibrc": "image.origin: lower\nfont.size: 30\n"
+    "savefig.facecolor: red\nsavefig.dpi: 30\naxes.formatter.use_locale: True\n",
+    ".ipython/profile_default/startup/00.py": "import numpy, pandas\n"
+    "numpy.set_printoptions(precision=1)\npandas.set_option('display.precision', 1)\n",
+    ".ipython/profile_default/ipython_config.py": "get_config()"
+    ".InteractiveShell.ast_node_interactivity = 'all'\n",
+    "jupyter/kernels/python3/kernel.json": '{"argv": ["/bin/false"], '
+    '"display_name": "Other", "language": "python"}',
+}
+
+
+def results(project) -> dict[str, object]:
+    """All tables and figures as bytes, and what each cell shows."""
+    build = project.root / "build/smoke"
+    files = [*build.glob("tables/*"), *build.glob("figures/*")]
+    shown = {name: project.notebook(name).cells for name in ("01_one", "02_two")}
+    outputs = {name: [c.get("outputs") for c in cells] for name, cells in shown.items()}
+    return outputs | {str(f.relative_to(build)): f.read_bytes() for f in files}
+
+
+def test_one_tree_makes_one_book_wherever_and_for_whom(tmp_path, new_project):
+    home = tmp_path / "other home"
+    for name, text in HOME.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    other = {
+        "HOME": home, "XDG_CONFIG_HOME": home / ".config",
+        "IPYTHONDIR": home / ".ipython",
+        "JUPYTER_PATH": home / "jupyter", "JUPYTER_PREFER_ENV_PATH": "0",
+        "MATPLOTLIBRC": home / ".config/matplotlib", "MPLBACKEND": "pdf",
+        "LC_ALL": "C", "LANG": "de_DE.UTF-8", "TZ": "Pacific/Kiritimati",
+        "PYTHONIOENCODING": "latin-1", "PYTHONHASHSEED": "3", "TERM": "dumb",
+        "COLUMNS": "30",
+    }  # fmt: skip
+    seen = []
+    for path, words, around in (("a", ["-j1"], {}), ("b ü; c/d", ["-j2"], other)):
+        project = new_project(tmp_path / path)
+        project.environment.pop("OMP_NUM_THREADS", None)
+        with open(project.root / "chapters/01_one.py", "a", encoding="utf-8") as file:
+            file.write(f"\n# %%{TABLE.replace('limit', 'seed')}{DRAWN}")
+        around = {name: str(value) for name, value in around.items()}
+        done = project.make(*words, "chapter", "CH=0", **around)
+        assert done.returncode == 0, done.stdout
+        seen.append(results(project))
+    assert {"figures/square.png", "tables/values.json"} < seen[0].keys()
+    assert seen[0] == seen[1]
+
+
 # ---------------------------------------------------------------------- how files begin
 
 
@@ -233,16 +298,33 @@ def test_groups_of_exceptions_say_what_they_are(project):
 
 
 def test_a_second_make_waits_and_both_are_right(project):
-    project.edit("chapters/02_two.py", "numbers =", SLOW)
+    go = project.root / "go"
+    waits = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)"
+    project.edit("chapters/02_two.py", "numbers =", f"{waits}\nnumbers =")
     first = start(project, "chapter", "CH=0", "SET=limit=2")
     wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
     second = start(project, "chapter", "CH=0", "SET=limit=4")
+    heard = next(line for line in second.stdout if "waiting" in line)
+    go.touch()
     said, more = first.communicate(timeout=100)[0], second.communicate(timeout=100)[0]
+    more = heard + more
     assert (first.returncode, second.returncode) == (0, 0), said + more
     assert "another make is at work there; waiting" in more
     assert "waiting" not in said and said.count(EXECUTED) == 2
     assert "| 3 |" in str(project.notebook("02_two").cells[-1].outputs)
     assert EXECUTED not in project.make("chapter", "CH=0", "SET=limit=4").stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no /proc")
+def test_a_make_that_has_ended_is_not_waited_for_though_nobody_asked(made):
+    with subprocess.Popen(["true"]) as ended:
+        stat = Path("/proc", str(ended.pid), "stat")
+        wait_for(lambda: ") Z " in stat.read_text())
+        start = stat.read_text().rpartition(")")[2].split()[19]
+        (made.root / "build/smoke/.turn").write_text(f"{ended.pid} {start}")
+        os.utime(made.root / "chapters/01_one.py")
+        done = made.make("chapter", "CH=01")
+    assert done.returncode == 0 and "waiting" not in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
@@ -263,3 +345,16 @@ def test_nothing_runs_on_when_make_alone_is_ended(project, number):
     done = project.make("chapter", "CH=02")
     assert done.returncode == 0 and "waiting" not in done.stdout, done.stdout
     assert not (project.root / "build/smoke/.02_two").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_runs_on_when_nobody_reads_any_more(project, number):
+    """As Ctrl-C in `make chapter | tee log`, which ends tee as well."""
+    project.edit("chapters/02_two.py", "numbers =", SLOW.replace("8", "600"))
+    make = start(project, "chapter", "CH=02")
+    wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
+    time.sleep(1)
+    make.stdout.close()
+    os.killpg(make.pid, number)
+    make.wait(30)
+    wait_for(lambda: not running(project), 20)

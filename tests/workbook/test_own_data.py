@@ -81,17 +81,20 @@ def test_what_is_not_allowed_is_refused_with_what_is(chapters, tmp_path):
 def test_the_line_below_the_title_says_whose_pictures_they_are(tmp_path):
     (tmp_path / "balls").mkdir()
     values = {"dataset": str(tmp_path / "balls"), "seed": 3, "rate": 1}
+    values["class_name"] = "ball"
     run = {"device": "cpu", "seconds": 1, "machine": "M", "profile": "smoke"}
     run |= {"date": "2026-11-28", "parameters": values}
     for names, said in (
         (
             ["dataset"],
-            " The pictures are those in the folder *balls*, whatever the text",
+            " The pictures are those in the folder *balls*, the class is *ball*, "
+            "whatever the text",
         ),
         (["seed"], " Set by hand: `seed=3`."),
         ([], "2026-11-28.\n"),
     ):
         run["set_by"] = {"rate": "profile", **dict.fromkeys(names, "command line")}
+        run["set_by"]["class_name"] = "the folder"
         notebook = new_notebook(cells=[new_markdown_cell("# T\n\nText.")])
         notebook.metadata["wslib"] = run
         state_facts(notebook)

@@ -549,6 +549,7 @@ class FakeJob:
         self.names, self.only = sorted(names), only
         self.running, self.share = self.names[0], 0.25
         self.ended, self.stopped, self.failed = False, False, {}
+        self.pid = os.getpid()
         FakeJob.made.append(self)
 
     def advance(self):
@@ -595,6 +596,56 @@ def test_words_written_during_a_run_do_not_stop_it(session, book, jobs):
     page = saved(session, book, "chapters/01_one.py", "value() + 2", "value()")
     assert jobs[1].stopped and "says nothing" in page
     assert session.job is None and not session.waiting
+
+
+def is_at_work(book, name) -> bool:
+    return (book.root / f"build/smoke/failed/{name}.ipynb").exists()
+
+
+def slowly(seconds: float) -> str:
+    """The code of a picture that takes its time."""
+    shown = f"from IPython.display import SVG; SVG({PICTURE!r})"
+    return f"import time; time.sleep({seconds}); {shown}"
+
+
+def test_words_of_another_chapter_do_not_wait_for_a_run(session, book):
+    saved(session, book, "chapters/01_one.py", "answer.value()", slowly(600))
+    while not is_at_work(book, "01_one"):
+        session.advance()
+        time.sleep(0.1)
+    page = saved(session, book, "chapters/02_two.py", "So it ends", "Here it ends")
+    assert "Here it ends" in page and session.job.running == "01_one"
+    page = saved(session, book, "chapters/02_two.py", "Here it", "There it")
+    assert "There it ends" in page and session.job.running == "01_one"
+
+
+def test_a_preview_and_a_report_wait_for_each_other(session, book, capfd):
+    book.edit("chapters/01_one.py", "answer.value()", slowly(5))
+    book.edit("index.qmd", "See", "Do see")
+    with subprocess.Popen(
+        ["make", "PROFILE=smoke", "report"], cwd=book.root, env=book.environment
+    ) as make:
+        while not is_at_work(book, "01_one"):
+            time.sleep(0.1)
+        page = saved(session, book, "chapters/02_two.py", "So it ends", "Here it ends")
+        assert not is_at_work(book, "01_one") and "Here it ends" in page
+    assert make.returncode == 0
+    assert (
+        "build/smoke: another make is at work there; waiting" in capfd.readouterr()[1]
+    )
+    saved(session, book, "chapters/01_one.py", slowly(5), slowly(6))
+    while not is_at_work(book, "01_one"):
+        session.advance()
+        time.sleep(0.1)
+    with subprocess.Popen(
+        ["make", "PROFILE=smoke", "report"], cwd=book.root, env=book.environment
+    ) as make:
+        assert settle(session).problem == ""
+    out, err = capfd.readouterr()
+    assert make.returncode == 0 and "build/smoke: another make is at work" in err
+    assert out.count("01_one: executed in") == 1  # the report takes the preview's run
+    report = (book.root / "report/_output/smoke/index.html").read_text("utf-8")
+    assert "Here it ends" in report and "Do see" in report
 
 
 def test_module_and_parameters_concern_those_who_depend_on_them(session, book, jobs):

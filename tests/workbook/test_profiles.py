@@ -2,7 +2,7 @@
 
 import pytest
 
-from wslib.workbook.profiles import find_profiles
+from wslib.workbook.profiles import find_profiles, threads_of
 
 
 def test_what_the_parameters_name(tmp_path):
@@ -30,3 +30,21 @@ def test_what_cannot_be_read(tmp_path):
     (tmp_path / "params" / "full" / "bad.yml").write_text("a: [")
     with pytest.raises(Exception, match="bad.yml: not YAML"):
         find_profiles(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "profile, jobs, granted, number",
+    [
+        *[(p, jobs, "", "2") for p in ("smoke", "sample") for jobs in (1, 2, 9)],
+        ("full", 1, "", None), ("full", 2, "", "4"), ("full", 99, "", "1"),
+        ("smoke", 1, "3", "3"), ("full", 1, "6", "6"),
+    ],
+)  # fmt: skip
+def test_threads_are_those_of_the_profile_or_shared(
+    monkeypatch, profile, jobs, granted, number
+):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setenv("SLURM_CPUS_ON_NODE", granted)
+    said = threads_of(profile, jobs)
+    assert said.get("OMP_NUM_THREADS") == number
+    assert ("OMP_WAIT_POLICY" in said) == (jobs > 1)

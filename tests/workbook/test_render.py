@@ -25,11 +25,15 @@ from wslib.workbook.render import render
 ROOT = Path(__file__).resolve().parents[2]
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="144pt" height="72pt" '
-    'viewBox="0 0 144 72"><rect width="144" height="72" fill="teal"/></svg>'
+    'viewBox="0 0 144 72"><rect width="144" height="72" fill="teal"/>%s</svg>'
 )
 _buffer = io.BytesIO()
 Image.new("L", (120, 60), 90).save(_buffer, "PNG")
 PNG = base64.b64encode(_buffer.getvalue()).decode()
+_buffer = io.BytesIO()
+Image.effect_noise((120, 60), 90).save(_buffer, "WEBP")
+WEBP = base64.b64encode(_buffer.getvalue()).decode()
+SVG %= f'<image width="9" height="9" href="data:image/webp;base64,{WEBP}"/>'
 TABLE = (
     "| class | AP |\n|:--|--:|\n| cat | 12.5 [10–15]{.small} |\n| dog | **71.9** |\n"
 )
@@ -48,7 +52,9 @@ $$
 y_c = \\sum_k W_{ck} A_k \\odot g \\cap h
 $$ {#eq-cam}
 
-More of @eq-cam; @selvaraju2017 said so. A wall of text.[^n]
+More of @eq-cam; @selvaraju2017 said so. It is -0.5 of 3 x 4 and 9 %.
+
+A wall of text.[^n]
 
 [^n]: A note.
 
@@ -60,6 +66,11 @@ It follows from @eq-cam.
 """
 LONG = "| column |\n|--:|\n" + "".join(f"| {n}.5 |\n" for n in range(90))
 CHAPTER_TWO = """# The second chapter {#sec-two}
+
+In CIFAR-10's set 12.5 % are cats.
+
+A word
+:   Its meaning.
 
 See [the exercises](#exercises), [@fig-map; @fig-later] and only the number [-@tbl-ap].
 
@@ -82,10 +93,13 @@ def code(source, *outputs):
     return new_code_cell(source, outputs=list(outputs), execution_count=1)
 
 
-def shown(**data):
+def shown(table="", **data):
     kinds = {"markdown": "text/markdown", "svg": "image/svg+xml", "png": "image/png"}
+    named = {"wslib": {"table": table}} if table else {}
     return new_output(
-        "display_data", {kinds[key]: value for key, value in data.items()}
+        "display_data",
+        {kinds[key]: value for key, value in data.items()},
+        metadata=named,
     )
 
 
@@ -104,13 +118,17 @@ class Project:
             "  appendices: [build/provenance.qmd]\n",
         )
         self.write("index.qmd", "# Preface {.unnumbered}\n\nHello, @sec-made.\n")
+        self.write("build/tables/ap.csv", "class,AP\ncat,12.5\n")
         self.write("build/provenance.qmd", "# How it was made {#sec-made}\n\nSo.\n")
         self.one = [
             new_markdown_cell(CHAPTER_ONE),
             code(
                 '#| label: fig-map\n#| fig-cap: "A map, *hot*."\ndraw()', shown(svg=SVG)
             ),
-            code("#| label: tbl-ap\n#| tbl-cap: Results.\nT()", shown(markdown=TABLE)),
+            code(
+                "#| label: tbl-ap\n#| tbl-cap: Results.\nT()",
+                shown("ap", markdown=TABLE),
+            ),
         ]
         self.two = [
             new_markdown_cell(CHAPTER_TWO),
@@ -223,8 +241,23 @@ def test_both_files_in_seconds(book):
     assert book.seconds < 10
     assert sorted(file.name for file in book.html.parent.iterdir()) == [
         "index.html",
+        "notebooks",
+        "tables",
         "workbook.pdf",
     ]
+
+
+def test_per_cent_stays_on_the_line_of_its_number(book):
+    assert "12.5\u00a0% are cats" in book.html.read_text(encoding="utf-8")
+
+
+def test_an_apostrophe_behind_a_digit_is_no_prime(page, pdf_text):
+    for text in (page.text, pdf_text):
+        assert "CIFAR-10\u2019s set" in text
+
+
+def test_a_meaning_begins_on_the_line_of_its_word(pdf_text):
+    assert "A word Its meaning." in pdf_text
 
 
 REFERENCES = [
@@ -252,6 +285,37 @@ def test_references_are_the_same_in_both_formats(page, pdf_text, words):
 def test_captions_tables_outputs_and_notes(page, pdf_text, words):
     assert words in page.text.replace("\u00a0", " ")
     assert words in pdf_text
+
+
+def test_the_web_book_gives_the_numbers_the_notebook_and_the_pdf(book, page, pdf_text):
+    folder = book.html.parent
+    assert {"tables/ap.csv", "notebooks/01.ipynb", "workbook.pdf"} <= set(page.links)
+    assert (folder / "tables/ap.csv").read_text() == "class,AP\ncat,12.5\n"
+    notebook = nbformat.read(folder / "notebooks/01.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    assert "CSV" not in pdf_text and "Notebook" not in pdf_text
+
+
+def test_a_table_whose_numbers_are_lost(project):
+    (project.root / "build/tables/ap.csv").unlink()
+    assert project.problems() == ["build/tables/ap.csv: is not there"]
+
+
+def test_a_photograph_is_webp_on_the_web_and_jpeg_on_paper(book):
+    page = book.html.read_text(encoding="utf-8")
+    assert page.count(WEBP) == 1 and "data:image/svg+xml,<svg" not in page
+    assert b"/DCTDecode" in book.pdf.read_bytes()
+
+
+def test_small_objects_of_the_pdf_are_packed_together(book):
+    content = book.pdf.read_bytes()
+    assert b"/ObjStm" in content and content.count(b" 0 obj") < 100
+
+
+@pytest.mark.parametrize("words", ["It is \u22120.5 of 3 \u00d7 4 and 9\u00a0%."])
+def test_signs_that_no_keyboard_has(book, pdf_text, words):
+    assert words in book.html.read_text(encoding="utf-8")
+    assert words.replace("\u00a0", " ") in pdf_text.replace("\u00a0", " ")
 
 
 def test_facts_of_the_run_stand_below_the_title(page, pdf_text):
@@ -442,7 +506,7 @@ def test_error_leaves_the_old_report(project):
     assert [folder.name for folder in project.out.parent.iterdir()] == ["smoke"]
 
 
-@pytest.mark.parametrize("moved", [0, 1])
+@pytest.mark.parametrize("moved", [0, 4])
 def test_stopped_while_publishing_leaves_whole_files(project, monkeypatch, moved):
     finished(project)
     replace, done = os.replace, []
@@ -456,7 +520,7 @@ def test_stopped_while_publishing_leaves_whole_files(project, monkeypatch, moved
     monkeypatch.setattr(renderer.os, "replace", stop)
     with pytest.raises(KeyboardInterrupt):
         render(project.root, "smoke")
-    assert done == ["index.html"][:moved]
+    assert done == ["01.ipynb", "02.ipynb", "ap.csv", "index.html"][:moved]
     html = (project.out / "index.html").read_text("utf-8")
     assert html == "old html" if moved == 0 else html.rstrip().endswith("</html>")
     assert (project.out / "workbook.pdf").read_text() == "old pdf"

@@ -243,6 +243,7 @@ def test_the_real_specification_knows_every_chapter_and_its_labels():
         assert f"{{#{spec.chapter}}}" in text
         assert f"#| label: {spec.place}\n" in text
         assert f'"{spec.table}"' in text
+        assert spec.data or "Data: " in text, f"{name}: no data: here, none in a note"
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,15 @@ def test_modules_are_plain_scripts(book, page, up):
     assert "import" not in script and "export" not in script
 
 
+def test_pages_wait_for_no_script_but_that_of_the_figures(tmp_path):
+    scripts = ["site_libs/a.js", "site_libs/glightbox/b.js", "own.js"]
+    tags = [f'<script src="{name}"></script>' for name in scripts]
+    (tmp_path / "a.html").write_text("".join(tags), encoding="utf-8")
+    retouch(tmp_path)
+    tags[0] = '<script src="site_libs/a.js" defer></script>'
+    assert (tmp_path / "a.html").read_text("utf-8") == "".join(tags)
+
+
 def test_scripts_and_search_work_from_disk(book, chromium):
     said = []
     page = chromium.new_page()

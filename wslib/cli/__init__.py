@@ -24,6 +24,7 @@ from wslib.cli import (
     doctor,
     sam,
     segment,
+    sharing,
     voc,
     workbook,
 )
@@ -68,6 +69,11 @@ app.command("segment")(segment.segment_images)
 voc.app.command("detect")(detections.detect_boxes)
 voc.app.command("score")(detections.score_boxes)
 voc.app.command("show")(detections.show_boxes)
+workbook.app.command("handout")(sharing.make_handouts)
+workbook.app.command("summary")(sharing.make_summary)
+workbook.app.command("slides")(sharing.write_slides)
+workbook.app.command("colab")(sharing.make_notebooks)
+workbook.app.command("publish")(sharing.publish_book)
 app.command("completion")(completion.print_completion)
 app.add_typer(data.app, name="data")
 app.add_typer(voc.app, name="voc")

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -22,6 +21,7 @@ from wslib.cli.console import (
     save_figure,
 )
 from wslib.cli.contents import Contents
+from wslib.cli.options import argument, one_of, option
 
 BUILD = Path("build/caltech")
 AUGMENTATIONS = names_in("practical.views", "AUGMENTATIONS")
@@ -34,87 +34,50 @@ ON_SHEET, THUMB = 48, 240  # pictures, and pixels of the longer side of each
 
 app = typer.Typer(cls=Contents)
 
-Model = Annotated[
-    Path, typer.Argument(help="best.pt or last.pt, written by `wslib caltech train`")
-]
-Mirrored = Annotated[
-    bool,
-    typer.Option("--mirrored", help="Look at the mirror image, too (twice as slow)"),
-]
-Network = Annotated[str, options.one_of(names_in("models.two_heads", "NETWORKS"))]
-Dataset = Annotated[
-    str,
-    options.one_of(
-        names_in("data.datasets", "CALTECH_SETS"),
-        help="caltech3, caltech101, rendered (drawn on this machine), or a folder "
-        "of your own pictures, see `wslib data check`",
-    ),
-]
-Count = Annotated[int, typer.Option(min=9, help="Pictures of the rendered set")]
-Shares = Annotated[
-    str, typer.Option(help="Shares of the pictures for train, val and test")
-]
-Share = Annotated[float, typer.Option(help="Of the training set, above 0 and up to 1")]
-Epochs = Annotated[int, typer.Option(min=1, help="Times through train")]
-InputSize = Annotated[int, typer.Option(min=1, help="Side of the input in pixels")]
-LearningRate = Annotated[
-    float, typer.Option(min=1e-8, help="At its start; it falls to 0")
-]
-BoxLoss = Annotated[str, options.one_of(names_in("training.losses", "BOX_LOSSES"))]
-BoxWeight = Annotated[
-    float, typer.Option(min=0, help="Of the box loss beside that of the class")
-]
-Augmentation = Annotated[
-    str, options.one_of(AUGMENTATIONS, help="none, mirror or crop (also mirrors)")
-]
-Frozen = Annotated[
-    bool, typer.Option("--frozen", help="Train the heads only (resnet18, lite0)")
-]
-NoPretrained = Annotated[
-    bool, typer.Option("--no-pretrained", help="Without ImageNet weights (as above)")
-]
-Dropout = Annotated[
-    float | None,
-    typer.Option(min=0, max=1, help="In the class head [default: the network's own]"),
-]
-NoBatchNorm = Annotated[
-    bool, typer.Option("--no-batch-norm", help="For simple, deeper and vgg")
-]
-Bfloat16 = Annotated[
-    bool, typer.Option("--bfloat16", help="Features in 16 bits, faster on some")
-]
-OutOfNetwork = Annotated[
-    Path | None,
-    typer.Option(help="Folder for the results [default: build/caltech/NETWORK]"),
-]
-Sets = Annotated[
+Model = argument(Path, "best.pt or last.pt, written by `wslib caltech train`")
+Mirrored = option(bool, "Look at the mirror image, too (twice as slow)", "--mirrored")
+Network = one_of(names_in("models.two_heads", "NETWORKS"))
+Dataset = one_of(
+    names_in("data.datasets", "CALTECH_SETS"),
+    help="caltech3, caltech101, rendered (drawn on this machine), or a folder "
+    "of your own pictures, see `wslib data check`",
+)
+Count = option(int, "Pictures of the rendered set", min=9)
+Shares = option(str, "Shares of the pictures for train, val and test")
+Share = option(float, "Of the training set, above 0 and up to 1")
+Epochs = option(int, "Times through train", min=1)
+InputSize = option(int, "Side of the input in pixels", min=1)
+LearningRate = option(float, "At its start; it falls to 0", min=1e-8)
+BoxLoss = one_of(names_in("training.losses", "BOX_LOSSES"))
+BoxWeight = option(float, "Of the box loss beside that of the class", min=0)
+Augmentation = one_of(AUGMENTATIONS, help="none, mirror or crop (also mirrors)")
+Frozen = option(bool, "Train the heads only (resnet18, lite0)", "--frozen")
+NoPretrained = option(bool, "Without ImageNet weights (as above)", "--no-pretrained")
+Dropout = option(
+    float | None, "In the class head [default: the network's own]", min=0, max=1
+)
+NoBatchNorm = option(bool, "For simple, deeper and vgg", "--no-batch-norm")
+Bfloat16 = option(bool, "Features in 16 bits, faster on some", "--bfloat16")
+OutOfNetwork = option(
+    Path | None, "Folder for the results [default: build/caltech/NETWORK]"
+)
+Sets = argument(
     list[Path] | None,
-    typer.Argument(
-        help="CSVs, or folders with images/ and annotations/ [default: train.csv, "
-        "val.csv and test.csv beside MODEL]"
-    ),
-]
-Paths = Annotated[
-    list[Path],
-    typer.Argument(help="CSVs, folders (all pictures below) or single pictures"),
-]
-OnlyFailures = Annotated[
+    "CSVs, or folders with images/ and annotations/ [default: train.csv, "
+    "val.csv and test.csv beside MODEL]",
+)
+Paths = argument(list[Path], "CSVs, folders (all pictures below) or single pictures")
+OnlyFailures = option(
     bool,
-    typer.Option(
-        "--only-failures",
-        help="Only what has a wrong class, or a box with an IoU of 0.7 or less",
-    ),
-]
-Sheet = Annotated[
-    bool, typer.Option("--sheet", help="Also up to 48 of them on one: sheet.png")
-]
-OutOfPredictions = Annotated[
+    "Only what has a wrong class, or a box with an IoU of 0.7 or less",
+    "--only-failures",
+)
+Sheet = option(bool, "Also up to 48 of them on one: sheet.png", "--sheet")
+OutOfPredictions = option(
     Path | None,
-    typer.Option(
-        help="Folder for the results [default: build/caltech/predictions, or "
-        "build/caltech/failures]"
-    ),
-]
+    "Folder for the results [default: build/caltech/predictions, or "
+    "build/caltech/failures]",
+)
 
 
 @app.callback()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from typer.completion import completion_init, get_completion_script
 
-from wslib.cli import options
+from wslib.cli.options import named
 
 SHELLS = ("bash", "zsh", "fish")
+Shell = named(SHELLS)
 
 completion_init()  # the script asks `wslib` itself, which then knows what to answer
 
 
-def print_completion(
-    shell: Annotated[str, options.named(SHELLS)],
-) -> None:
+def print_completion(shell: Shell) -> None:
     """Print what makes a shell complete commands, options and values.
 
     For this shell alone, run the line below; to keep it, put it into ~/.bashrc, or for

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -12,21 +11,23 @@ from wslib.cli import options
 from wslib.cli.choices import names_in
 from wslib.cli.console import fail_if, print_json, resumable
 from wslib.cli.contents import Contents
+from wslib.cli.options import argument, named, one_of, option
 from wslib.data import inventory
 
 app = typer.Typer(cls=Contents)
 
-Part = Annotated[
-    str | None,
-    options.one_of(
-        names_in("data.voc", "VOC2007_PARTS"),
-        help="Of voc2007: {} [default: both]",
-    ),
-]
-BaseUrl = Annotated[str | None, typer.Option(help="Fetch the archives from here")]
-Keep = Annotated[
-    bool, typer.Option("--keep-archives", help="Do not delete them after unpacking")
-]
+Name = named(names_in("data.fetch", "SOURCES"))
+Part = one_of(
+    names_in("data.voc", "VOC2007_PARTS"),
+    help="Of voc2007: {} [default: both]",
+    kind=str | None,
+)
+BaseUrl = option(str | None, "Fetch the archives from here")
+Keep = option(bool, "Do not delete them after unpacking", "--keep-archives")
+NewFolder = argument(Path, "A new one")
+Layout = one_of(names_in("data.rendered.own", "WRITERS"))
+Count = option(int, "Pictures", min=6)
+OwnFolder = argument(Path, "With your own pictures and boxes")
 
 
 @app.callback()
@@ -36,10 +37,7 @@ def group() -> None:
 
 @app.command("fetch")
 def fetch_data(
-    name: Annotated[
-        str,
-        options.named(names_in("data.fetch", "SOURCES")),
-    ],
+    name: Name,
     part: Part = None,
     base_url: BaseUrl = None,
     keep_archives: Keep = False,
@@ -57,13 +55,7 @@ def fetch_data(
 
 
 @app.command("example")
-def draw_example(
-    folder: Annotated[Path, typer.Argument(help="A new one")],
-    layout: Annotated[
-        str, options.one_of(names_in("data.rendered.own", "WRITERS"))
-    ] = "CSV",
-    count: Annotated[int, typer.Option(min=6, help="Pictures")] = 50,
-) -> None:
+def draw_example(folder: NewFolder, layout: Layout = "CSV", count: Count = 50) -> None:
     """Draw balls and trees into a new folder, as an example of one.
 
     \b
@@ -76,10 +68,7 @@ def draw_example(
 
 
 @app.command("check")
-def check_folder(
-    folder: Annotated[Path, typer.Argument(help="With your own pictures and boxes")],
-    as_json: options.Json = False,
-) -> None:
+def check_folder(folder: OwnFolder, as_json: options.Json = False) -> None:
     """Say what a folder of your own pictures holds, and what is wrong.
 
     One of three layouts: VOC's, Annotations/*.xml beside JPEGImages/; a folder of

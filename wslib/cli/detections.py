@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in, settings_in
@@ -19,58 +16,40 @@ from wslib.cli.console import (
     read_each,
     save_figure,
 )
+from wslib.cli.options import argument, one_of, option
 from wslib.cli.voc import BUILD, IOUS
 
 RECIPE = settings_in("boxes.recipe", "DEFAULT_RECIPE")
 
-Images = Annotated[
-    list[Path] | None,
-    typer.Argument(help="Files, or folders: the images in them; else a split"),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(help="Share of a map's maximum [default: the detector's own]"),
-]
-Kind = Annotated[
-    str | None,
-    options.one_of(names_in("boxes.evidence", "KINDS")[::-1], help="Kind of map: {}"),
-]
-MaxBoxes = Annotated[
+Images = argument(
+    list[Path] | None, "Files, or folders: the images in them; else a split"
+)
+Threshold = option(
+    float | None, "Share of a map's maximum [default: the detector's own]"
+)
+Kind = one_of(
+    names_in("boxes.evidence", "KINDS")[::-1], help="Kind of map: {}", kind=str | None
+)
+MaxBoxes = option(
     int | None,
-    typer.Option(
-        min=1,
-        help="Most boxes in an image [default: "
-        f"{RECIPE['max_boxes']} of each map and threshold]",
-    ),
-]
-AreaPower = Annotated[float, typer.Option(help="Above 0: larger boxes score higher")]
-Second = Annotated[
-    float,
-    typer.Option(help="Weight of boxes at half and twice the threshold, 0 to 1"),
-]
-Masks = Annotated[
-    bool, typer.Option("--masks", help="Refine each map by GrabCut (slow)")
-]
-Out = Annotated[Path | None, typer.Option(help="File to save them in")]
-Thresholds = Annotated[
-    list[float] | None,
-    typer.Option(help="Draw anew around the saved maps; may be repeated"),
-]
-LOWEST = typer.Option(help="Leave boxes with a lower score out")
-Bootstrap = Annotated[
-    int, typer.Option(min=1, max=100_000, help="Bootstrap samples for the intervals")
-]
-Number = Annotated[
-    int, typer.Option("--n", min=1, max=200, help="How many random images")
-]
-OtherImages = Annotated[
-    int, typer.Option(min=0, max=2**32 - 1, help="Another one draws other images")
-]
-Named = Annotated[
-    list[str] | None,
-    typer.Option("--image", help="Draw this one (its id); may be repeated"),
-]
-Png = Annotated[Path, typer.Option(help="PNG to write")]
+    "Most boxes in an image [default: "
+    f"{RECIPE['max_boxes']} of each map and threshold]",
+    min=1,
+)
+AreaPower = option(float, "Above 0: larger boxes score higher")
+Second = option(float, "Weight of boxes at half and twice the threshold, 0 to 1")
+Masks = option(bool, "Refine each map by GrabCut (slow)", "--masks")
+Out = option(Path | None, "File to save them in")
+Thresholds = option(
+    list[float] | None, "Draw anew around the saved maps; may be repeated"
+)
+LeastScore = option(float | None, "Leave boxes with a lower score out")
+ShownScore = option(float, "Leave boxes with a lower score out")
+Bootstrap = option(int, "Bootstrap samples for the intervals", min=1, max=100_000)
+Number = option(int, "How many random images", "--n", min=1, max=200)
+OtherImages = option(int, "Another one draws other images", min=0, max=2**32 - 1)
+Named = option(list[str] | None, "Draw this one (its id); may be repeated", "--image")
+Png = option(Path, "PNG to write")
 
 
 def detect_boxes(
@@ -163,7 +142,7 @@ def score_boxes(
     iou: options.Ious = IOUS,
     protocol: options.Protocol = "course",
     threshold: Thresholds = None,
-    min_score: Annotated[float | None, LOWEST] = None,
+    min_score: LeastScore = None,
     bootstrap: Bootstrap = 1000,
     digits: options.Digits = 1,
     as_json: options.Json = False,
@@ -249,7 +228,7 @@ def show_boxes(
     n: Number = 10,
     seed: OtherImages = 0,
     image: Named = None,
-    min_score: Annotated[float, LOWEST] = 0.1,
+    min_score: ShownScore = 0.1,
     detector: options.DetectorFile = None,
     checkpoint: options.CheckpointFile = None,
     class_names: options.ClassNames = None,

@@ -15,17 +15,28 @@ SPLITS = names_in("data.voc", "SPLITS")
 VOC_SETS = names_in("data.datasets", "VOC_SETS")
 
 
-def one_of(allowed: Iterable[str], *flags: str, help: str = "{}") -> object:
+def option(kind: object, help: str, *flags: str, **limits: object) -> object:
+    """Declare the type of an option, what its help says, and its range."""
+    return Annotated[kind, typer.Option(*flags, help=help, **limits)]
+
+
+def argument(kind: object, help: str, **more: object) -> object:
+    """Declare the type of an argument, and what its help says."""
+    return Annotated[kind, typer.Argument(help=help, **more)]
+
+
+def one_of(
+    allowed: Iterable[str], *flags: str, help: str = "{}", kind: object = str
+) -> object:
     """Declare an option that takes one of `allowed`, which the shell completes, and
     which stand in its help in place of {}."""
     text = help.replace("{}", list_names(allowed))
-    return typer.Option(*flags, help=text, autocompletion=lambda: [*allowed])
+    return option(kind, text, *flags, autocompletion=lambda: [*allowed])
 
 
 def named(allowed: Iterable[str]) -> object:
     """Declare an argument that is one of `allowed`, as `one_of` does."""
-    names = list_names(allowed)
-    return typer.Argument(help=names, autocompletion=lambda: [*allowed])
+    return argument(str, list_names(allowed), autocompletion=lambda: [*allowed])
 
 
 def list_names(names: Iterable[str]) -> str:
@@ -34,67 +45,41 @@ def list_names(names: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}"
 
 
-Dataset = Annotated[
-    str,
-    one_of(
-        VOC_SETS,
-        help="voc2007 (photographs), rendered (drawn on this machine), or a folder of "
-        "your own pictures, see `wslib data check`",
-    ),
-]
-Rendered = Annotated[
-    str, typer.Option(help="Sizes of the drawn splits: train=300,val=100,test=200")
-]
-Split = Annotated[str, one_of(SPLITS)]
-Limit = Annotated[
-    int, typer.Option(min=0, help="Use only the first so many images; 0: all")
-]
-ClassName = Annotated[
-    str,
-    one_of(
-        names_in("data.voc", "CLASSES"),
-        "--class",
-        help="One of VOC's 20 classes, or of your own",
-    ),
-]
-Ious = Annotated[
-    list[float],
-    typer.Option("--iou", help="IoU above which a box is right; may be repeated"),
-]
-Protocol = Annotated[
-    str,
-    one_of(
-        names_in("metrics.detection", "PROTOCOLS"),
-        help="How AP is computed: {}",
-    ),
-]
-Digits = Annotated[int, typer.Option(min=0, max=15, help="Decimals that are printed")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text")]
-DetectorFile = Annotated[
-    Path | None,
-    typer.Option("--detector", help="detector.pt, written by `wslib voc train`"),
-]
-CheckpointFile = Annotated[
-    Path | None,
-    typer.Option("--checkpoint", help="A plain classifier: best.pt or the course's"),
-]
-ClassNames = Annotated[
-    str | None,
-    typer.Option(help="Outputs of a checkpoint without names: person,bird,..."),
-]
-Size = Annotated[
-    int | None,
-    typer.Option(help="Side of the input in pixels [default: as in training]"),
-]
-BatchSize = Annotated[int, typer.Option(min=1, max=1024, help="Images in a batch")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="For all random numbers")]
-Device = Annotated[
-    str, one_of(DEVICES, help="cpu, cuda, or auto: a GPU if there is one")
-]
-OutFolder = Annotated[Path, typer.Option(help="Folder for the results")]
-DetectionsFile = Annotated[
-    Path, typer.Argument(help="Written by `wslib voc detect --out`")
-]
+Dataset = one_of(
+    VOC_SETS,
+    help="voc2007 (photographs), rendered (drawn on this machine), or a folder of "
+    "your own pictures, see `wslib data check`",
+)
+Rendered = option(str, "Sizes of the drawn splits: train=300,val=100,test=200")
+Split = one_of(SPLITS)
+Limit = option(int, "Use only the first so many images; 0: all", min=0)
+ClassName = one_of(
+    names_in("data.voc", "CLASSES"),
+    "--class",
+    help="One of VOC's 20 classes, or of your own",
+)
+Ious = option(list[float], "IoU above which a box is right; may be repeated", "--iou")
+Protocol = one_of(
+    names_in("metrics.detection", "PROTOCOLS"),
+    help="How AP is computed: {}",
+)
+Digits = option(int, "Decimals that are printed", min=0, max=15)
+Json = option(bool, "Print JSON instead of text", "--json")
+DetectorFile = option(
+    Path | None, "detector.pt, written by `wslib voc train`", "--detector"
+)
+CheckpointFile = option(
+    Path | None, "A plain classifier: best.pt or the course's", "--checkpoint"
+)
+ClassNames = option(
+    str | None, "Outputs of a checkpoint without names: person,bird,..."
+)
+Size = option(int | None, "Side of the input in pixels [default: as in training]")
+BatchSize = option(int, "Images in a batch", min=1, max=1024)
+Seed = option(int, "For all random numbers", min=0, max=2**32 - 1)
+Device = one_of(DEVICES, help="cpu, cuda, or auto: a GPU if there is one")
+OutFolder = option(Path, "Folder for the results")
+DetectionsFile = argument(Path, "Written by `wslib voc detect --out`")
 
 
 def parse_counts(rendered: str) -> dict[str, int]:

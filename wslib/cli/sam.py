@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from wslib.cli import options
 from wslib.cli.console import INTERRUPTED, check_out, print_json, resumable
 from wslib.cli.contents import Contents
+from wslib.cli.options import named, option
 from wslib.models.published import PUBLISHED
 
 app = typer.Typer(cls=Contents)
 
-Steps = Annotated[
-    int, typer.Option(min=1, help="In rounds of 100; each draws new pictures")
-]
-BatchSize = Annotated[
-    int, typer.Option(min=1, max=1024, help="Pictures in a step, 2 prompts each")
-]
-LearningRate = Annotated[
-    float, typer.Option(min=1e-6, help="At its start; it falls to 0")
-]
-Start = Annotated[
-    Path | None, typer.Option(help="Weights to go on from, instead of random ones")
-]
-WithoutShapes = Annotated[
-    bool, typer.Option("--without-shapes", help="Draw none of the course's shapes")
-]
+Name = named(PUBLISHED)
+Steps = option(int, "In rounds of 100; each draws new pictures", min=1)
+BatchSize = option(int, "Pictures in a step, 2 prompts each", min=1, max=1024)
+LearningRate = option(float, "At its start; it falls to 0", min=1e-6)
+Start = option(Path | None, "Weights to go on from, instead of random ones")
+WithoutShapes = option(bool, "Draw none of the course's shapes", "--without-shapes")
 
 
 @app.callback()
@@ -87,7 +78,7 @@ def _row(name: str, parameters: int, size: int, path: Path, missing: str) -> dic
 
 @app.command("fetch")
 def fetch_weights(
-    name: Annotated[str, options.named(PUBLISHED)],
+    name: Name,
 ) -> None:
     """Download the published weights of a segmenter, and check them.
 

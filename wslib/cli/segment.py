@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from wslib.cli import options
 from wslib.cli.choices import names_in
@@ -20,6 +17,7 @@ from wslib.cli.console import (
     save_figure,
     write_json,
 )
+from wslib.cli.options import argument, one_of, option
 from wslib.models.published import SAMS
 
 LOW = 0.5  # a score below which a mask is not to be trusted
@@ -28,54 +26,33 @@ TINY = (
     "`wslib sam fetch vit_b`, then the same command with --sam vit_b"
 )
 
-Images = Annotated[
-    list[Path],
-    typer.Argument(help="Files, or folders: the images in them"),
-]
-Target = Annotated[
-    str | None,
-    typer.Option(help="A class of the model [default: the most probable one]"),
-]
-Model = Annotated[
+Images = argument(list[Path], "Files, or folders: the images in them")
+Target = option(str | None, "A class of the model [default: the most probable one]")
+Model = option(
     Path | None,
-    typer.Option(
-        help="A classifier: best.pt, which `wslib voc train --epochs 5` writes, or one "
-        "saved by a chapter "
-        "[default: EfficientNet-Lite0, ImageNet's 1000 classes]"
-    ),
-]
+    "A classifier: best.pt, which `wslib voc train --epochs 5` writes, or one "
+    "saved by a chapter "
+    "[default: EfficientNet-Lite0, ImageNet's 1000 classes]",
+)
 METHODS = names_in("cam", "METHODS")
-Method = Annotated[str, options.one_of(METHODS)]
-Layer = Annotated[
-    list[str] | None,
-    typer.Option(help="Such as stage5 or layer2; may be repeated [default: the last]"),
-]
+Method = one_of(METHODS)
+Layer = option(
+    list[str] | None, "Such as stage5 or layer2; may be repeated [default: the last]"
+)
 
-Sam = Annotated[str, options.one_of(SAMS)]
-SamCheckpoint = Annotated[
-    Path | None, typer.Option(help="Other weights of that network")
-]
-Pipeline = Annotated[
-    str,
-    options.one_of(
-        names_in("prompting.named_pipelines", "PIPELINES"),
-        help="The prompt: centre, points, points+background, box or points+box; "
-        "with +mask at the end, the first mask goes into a second prompt, with "
-        "+mirror, the mirror image is looked at, too",
-    ),
-]
-Threshold = Annotated[
-    float, typer.Option(help="Share of the map's maximum where the object begins")
-]
-Compare = Annotated[
-    bool,
-    typer.Option(
-        "--compare", help="Draw the maps of all methods, too: NAME_compare.png"
-    ),
-]
-Npy = Annotated[
-    bool, typer.Option("--npy", help="Write the map's numbers, too: NAME_cam.npy")
-]
+Sam = one_of(SAMS)
+SamCheckpoint = option(Path | None, "Other weights of that network")
+Pipeline = one_of(
+    names_in("prompting.named_pipelines", "PIPELINES"),
+    help="The prompt: centre, points, points+background, box or points+box; "
+    "with +mask at the end, the first mask goes into a second prompt, with "
+    "+mirror, the mirror image is looked at, too",
+)
+Threshold = option(float, "Share of the map's maximum where the object begins")
+Compare = option(
+    bool, "Draw the maps of all methods, too: NAME_compare.png", "--compare"
+)
+Npy = option(bool, "Write the map's numbers, too: NAME_cam.npy", "--npy")
 
 
 def segment_images(

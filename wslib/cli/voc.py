@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -19,6 +18,7 @@ from wslib.cli.console import (
     save_figure,
 )
 from wslib.cli.contents import Contents
+from wslib.cli.options import one_of, option
 
 BUILD = Path("build/voc")
 IOUS = [0.3, 0.4, 0.5]
@@ -35,30 +35,19 @@ RECALL = (
 
 app = typer.Typer(cls=Contents)
 
-Backbone = Annotated[str, options.one_of(names_in("models.classifiers", "NAMES"))]
-Size = Annotated[int, typer.Option(help="Side of the input in pixels")]
-Epochs = Annotated[
-    int, typer.Option(min=0, help="Of fine-tuning; 0 trains the heads only")
-]
-Validate = Annotated[
-    str | None,
-    options.one_of(options.SPLITS, help="Split whose mAP chooses the best epoch"),
-]
-Longest = Annotated[
-    int, typer.Option(min=1, help="Longer side of the searched image in pixels")
-]
-Saved = Annotated[
-    Path | None,
-    typer.Option("--from", help="Saved ones: the course's .mat, or our .json"),
-]
-Counts = Annotated[
-    list[int], typer.Option(min=1, help="Boxes of an image that count; may be repeated")
-]
-ProposalIous = Annotated[
-    list[float],
-    typer.Option(help="IoU at which a box reaches an object; may be repeated"),
-]
-ProposalsOut = Annotated[Path | None, typer.Option(help="JSON file to save them in")]
+Backbone = one_of(names_in("models.classifiers", "NAMES"))
+Size = option(int, "Side of the input in pixels")
+Epochs = option(int, "Of fine-tuning; 0 trains the heads only", min=0)
+Validate = one_of(
+    options.SPLITS, help="Split whose mAP chooses the best epoch", kind=str | None
+)
+Longest = option(int, "Longer side of the searched image in pixels", min=1)
+Saved = option(Path | None, "Saved ones: the course's .mat, or our .json", "--from")
+Counts = option(list[int], "Boxes of an image that count; may be repeated", min=1)
+ProposalIous = option(
+    list[float], "IoU at which a box reaches an object; may be repeated"
+)
+ProposalsOut = option(Path | None, "JSON file to save them in")
 
 
 @app.callback()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from wslib.cli import options
 from wslib.cli.choices import names_in
 from wslib.cli.console import fail_if, resumable
 from wslib.cli.contents import Contents
+from wslib.cli.options import argument, one_of, option
 from wslib.workbook.profiles import PROFILES
 
 
@@ -36,27 +35,32 @@ sweep = typer.Typer(
 app.add_typer(sweep, name="sweep")
 
 DATA_SETS = names_in("data.fetch", "SOURCES")
-Chapters = Annotated[list[Path], typer.Argument(help="Such as chapters/02_*.py")]
-Profile = Annotated[str, options.one_of(PROFILES)]
-SomeChapters = Annotated[
-    list[Path] | None, typer.Argument(help="Such as chapters/02_*.py [default: all]")
-]
-Branch = Annotated[
-    str | None, typer.Option(help="Commit them to this local branch, beside the tree")
-]
-Overrides = Annotated[str, typer.Option("--set", help='Such as "seed=1 epochs=5"')]
-Data = Annotated[
-    str, typer.Option(help="Folder of your own pictures, see `wslib data check`")
-]
-EditionName = Annotated[
-    str,
-    typer.Option(
-        "--edition", help="student: no solutions; teacher: with them, goals and times"
-    ),
-]
-Place = Annotated[Path | None, typer.Option("--build", help="Not build/PROFILE")]
-Over = Annotated[str, typer.Option(help='Such as "seed=0,1,2 input_size=224,448"')]
-Limit = Annotated[int, typer.Option(help="More combinations are a mistake")]
+
+Chapters = argument(list[Path], "Such as chapters/02_*.py")
+Profile = one_of(PROFILES)
+SomeChapters = argument(list[Path] | None, "Such as chapters/02_*.py [default: all]")
+Overrides = option(str, 'Such as "seed=1 epochs=5"', "--set")
+Data = option(str, "Folder of your own pictures, see `wslib data check`")
+EditionName = option(
+    str, "student: no solutions; teacher: with them, goals and times", "--edition"
+)
+Place = option(Path | None, "Not build/PROFILE", "--build")
+Over = option(str, 'Such as "seed=0,1,2 input_size=224,448"')
+Limit = option(int, "More combinations are a mistake")
+Checked = argument(Path, "A checked chapter")
+Finished = argument(Path, "A chapter that was run")
+RecordName = option(str, "Of the record, such as unseen")
+Looks = option(str, "How often these images were seen: never, once ...")
+Side = one_of(
+    names_in("workbook.pairing", "SIDES"),
+    help="Whose text counts: {}",
+    kind=str | None,
+)
+OnlyCheck = option(bool, "Only say what would be done", "--check")
+OnlyChapter = option(str, "Follow only this one, such as 02", "--chapter")
+Host = option(str, "Where to listen")
+Port = option(int, "The first one to try", min=1, max=65535)
+NoOpen = option(bool, "Do not open the browser", "--no-open")
 
 
 @app.command("check")
@@ -156,7 +160,7 @@ def check_form(chapters: SomeChapters = None) -> None:
 
 @app.command("run")
 def run_chapter(
-    chapter: Annotated[Path, typer.Argument(help="A checked chapter")],
+    chapter: Checked,
     profile: Profile = "sample",
     overrides: Overrides = "",
     data: Data = "",
@@ -240,57 +244,12 @@ def gather_sweep(
     print(gather(read_sweep(chapters, profile, over, limit), overrides))
 
 
-@app.command("summary")
-def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
-    """Make a PDF of two pages of a chapter's cells tagged `summary`.
-
-    \b
-    Example: wslib workbook summary chapters/NN_name.py --profile smoke
-    """
-    from wslib.workbook.summary import summarise
-
-    for chapter in chapters:
-        summarise(chapter, profile)
-
-
-@app.command("handout")
-def make_handouts(
-    chapters: Chapters, profile: Profile = "sample", edition: EditionName = ""
-) -> None:
-    """Make a PDF and a web page of one chapter that was run.
-
-    \b
-    Example: wslib workbook handout chapters/NN_name.py --edition student
-    """
-    from wslib.workbook.handout import make_handout
-
-    for chapter in chapters:
-        print(*make_handout(chapter, profile, edition), sep="\n")
-
-
-@app.command("slides")
-def write_slides(chapters: Chapters, profile: Profile = "sample") -> None:
-    """Make slides of a chapter's cells tagged `slide`, in one HTML file.
-
-    Quarto makes them with revealjs where it is.
-
-    \b
-    Example: wslib workbook slides chapters/NN_name.py --profile smoke
-    """
-    from wslib.workbook.slides import make_slides
-
-    for chapter in chapters:
-        print(make_slides(chapter, profile), flush=True)
-
-
 @app.command("record")
 def record_run(
-    chapter: Annotated[Path, typer.Argument(help="A chapter that was run")],
+    chapter: Finished,
     profile: Profile = "full",
-    name: Annotated[str, typer.Option(help="Of the record, such as unseen")] = "",
-    looks: Annotated[
-        str, typer.Option(help="How often these images were seen: never, once ...")
-    ] = "",
+    name: RecordName = "",
+    looks: Looks = "",
     overrides: Overrides = "",
 ) -> None:
     """Keep the tables of a run on real data in report/recorded/.
@@ -319,69 +278,11 @@ def write_headline() -> None:
     print(write_readme(Path(".")))
 
 
-@app.command("colab")
-def make_notebooks(
-    chapters: SomeChapters = None, profile: Profile = "sample", branch: Branch = None
-) -> None:
-    """Make notebooks of chapters that run when they are uploaded.
-
-    Each is one file, build/colab/NAME.ipynb.
-
-    \b
-    Example: wslib workbook colab chapters/NN_name.py
-    Example: wslib workbook colab --branch colab
-    """
-    from wslib.models.published import list_downloads
-    from wslib.workbook.badges import colab_url, write_badges
-    from wslib.workbook.chapter import Chapter
-    from wslib.workbook.colab import Course, commit_notebooks, write_notebook
-
-    course = Course(Path("."), profile, list_downloads())
-    wanted = [Chapter(path) for path in chapters] if chapters else course.chapters
-    for chapter in wanted:
-        print(write_notebook(chapter, course), flush=True)
-    if write_badges(course.root, course.chapters):
-        print("README.md: badges")
-    if branch:
-        print(commit_notebooks(wanted, course, branch))
-    elif colab_url(course.root, wanted[0].name):
-        print("the links in README and book lead to the branch colab; to fill it:")
-        print("  wslib workbook colab --branch colab && git push origin colab")
-
-
-@app.command("publish")
-def publish_book(
-    profile: Profile = "sample",
-    edition: EditionName = "",
-    remote: Annotated[str, typer.Option(help="A repository, by name")] = "origin",
-    branch: Annotated[str, typer.Option(help="Of the pages")] = "gh-pages",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Push nothing")] = False,
-) -> None:
-    """Push the finished web book and its notebooks to their branches.
-
-    Nothing in this folder changes. What is published is what is committed: with other
-    changes, and without a book, nothing is pushed.
-
-    \b
-    Example: wslib workbook publish --dry-run
-    """
-    from wslib.workbook.publish import publish
-
-    print(*publish(Path("."), profile, edition, remote, branch, dry_run), sep="\n")
-
-
 @app.command("sync")
 def sync_notebooks(
     chapters: SomeChapters = None,
-    keep: Annotated[
-        str | None,
-        options.one_of(
-            names_in("workbook.pairing", "SIDES"), help="Whose text counts: {}"
-        ),
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say what would be done")
-    ] = False,
+    keep: Side = None,
+    check: OnlyCheck = False,
 ) -> None:
     """Bring the edits of chapters and of notebooks to each other.
 
@@ -425,16 +326,10 @@ def render_book(profile: Profile = "sample", edition: EditionName = "") -> None:
 @app.command("preview")
 def preview_book(
     profile: Profile = "sample",
-    only: Annotated[
-        str, typer.Option("--chapter", help="Follow only this one, such as 02")
-    ] = "",
-    host: Annotated[str, typer.Option(help="Where to listen")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The first one to try")
-    ] = 8765,
-    no_open: Annotated[
-        bool, typer.Option("--no-open", help="Do not open the browser")
-    ] = False,
+    only: OnlyChapter = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    no_open: NoOpen = False,
     data: Data = "",
 ) -> None:
     """Show the web book while you write: what is saved is on screen.

@@ -100,8 +100,12 @@ def draw_splits(folder: OwnFolder, seed: int) -> dict[str, list[str]]:
 
 def own_pictures(folder: Path | str) -> Pictures:
     """Read the pictures of a folder with one label and one box each: those of the
-    largest object; what has none is left out. Errors as `read_own_folder`."""
+    largest object; what has none is left out. Errors as `read_own_folder`, and
+    ValueError where all are of one class."""
     found = open_own_folder(folder)
+    if len(found.classes) == 1:
+        text = f"all objects are {found.classes[0]}, expected two classes or more"
+        raise ValueError(f"{found.root}: {text}, to tell them apart")
     notes = {i: note for i, note in found.annotations.items() if note.objects}
     largest = [max(note.objects, key=_area) for note in notes.values()]
     boxes = np.array([thing.box for thing in largest], float) - (1, 1, 0, 0)
@@ -141,7 +145,8 @@ def summarise_folder(folder: Path | str) -> dict:
         "splits": {name: len(lists[name]) for name in SPLITS if name in lists},
         "drawn": not found.lists,
         "problems": problems,
-        "advice": _advise({name: tested[name] for name in found.classes}),
+        "advice": _advise({name: tested[name] for name in found.classes})
+        + _without_others(pictures, len(found.annotations)),
     }
 
 
@@ -153,6 +158,13 @@ def _find_undecodable(found: OwnFolder) -> list[str]:
         except (OSError, ValueError) as error:
             problems.append(str(error))
     return problems
+
+
+def _without_others(pictures: dict[str, int], count: int) -> str:
+    """Say which classes no picture is without, by the numbers of their `pictures`."""
+    names = [name for name, number in pictures.items() if number == count]
+    text = f"; every picture shows {', '.join(names)}: nothing to tell that from"
+    return text if names else ""
 
 
 def _advise(tested: dict[str, int]) -> str:

@@ -42,10 +42,12 @@ def naming(path: Path | str) -> Iterator[None]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def save_checkpoint(path: Path | str, model: nn.Module, **about) -> None:
-    """Write the weights of any network, and what is known `about` them."""
+def save_checkpoint(path: Path | str, model: nn.Module | Mapping, **about) -> None:
+    """Write the weights of any network, or its `state_dict`, and what is known `about`
+    them."""
+    weights = model.state_dict() if isinstance(model, nn.Module) else model
     with written_whole(path) as part:
-        torch.save({"model": model.state_dict(), **about}, part)
+        torch.save({"model": weights, **about}, part)
 
 
 def json_values(about: Mapping) -> dict:

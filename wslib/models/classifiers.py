@@ -14,6 +14,7 @@ from itertools import groupby
 from urllib.error import URLError
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wslib.models.normalised import IMAGENET_MEAN_STD, ImageNetwork
@@ -121,7 +122,9 @@ def _efficientnet_lite(name: str, pretrained: bool) -> Classifier:
     network = EfficientNet.from_name(name.replace("_", "-"), image_size=None)
     if pretrained:
         network.load_state_dict(torch.load(packaged_weights(name), weights_only=True))
-    _pad_inside(network)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):  # the package's own makes padded copies
+            layer.__class__ = SamePadding
     stages = OrderedDict(
         stem=nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6()),
         **{f"stage{i}": stage for i, stage in enumerate(_stages(network), start=1)},
@@ -130,13 +133,25 @@ def _efficientnet_lite(name: str, pretrained: bool) -> Classifier:
     return Classifier(name, nn.Sequential(stages), network._fc, LITE_MEAN_STD)
 
 
-def _pad_inside(network: nn.Module) -> None:
-    """Let convolutions of stride 1 pad by themselves. The package makes a padded copy
-    of each map first, as stride 2 needs, whose padding depends on the size."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d) and max(layer.stride) == 1:
-            layer.__class__ = nn.Conv2d
-            layer.padding = tuple(side // 2 for side in layer.kernel_size)
+class SamePadding(nn.Conv2d):
+    """A convolution whose output has a place for each `stride` pixels, as TensorFlow
+    pads: an odd zero comes after the last pixel. Dilation only with stride 1.
+
+    PyTorch pads both sides alike. Instead of a padded copy of the map, which takes
+    longer than the convolution, it gets a kernel with a row and a column of zeros.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape = self.kernel_size, self.stride, self.dilation
+        sides = zip(x.shape[2:], *shape, strict=True)
+        needed = [
+            max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0) for n, k, s, d in sides
+        ]
+        odd = [n % 2 for n in needed]
+        weight = F.pad(self.weight, (odd[1], 0, odd[0], 0)) if any(odd) else self.weight
+        padding = [(n + 1) // 2 for n in needed]
+        how = self.stride, padding, self.dilation, self.groups
+        return F.conv2d(x, weight, self.bias, *how)
 
 
 def packaged_weights(name: str) -> str:

@@ -89,6 +89,7 @@ def train_detector(
     keep: Path | str | None = None,
     about: dict | None = None,
     desc: str = "training",
+    pause: float = 0.0,
 ) -> pd.DataFrame:
     """Train both heads, and the features unless they are frozen; return the history.
 
@@ -99,7 +100,8 @@ def train_detector(
 
     `box_loss`, `box_weight`: see `DetectorLoss`. `augmentation`: "none", "mirror", or
     "crop", which also crops and stretches (not with frozen features). `keep`, `about`,
-    `rate` and errors as `fit`; with `about_detector`'s, `load_detector` reads best.pt.
+    `rate`, `pause` and errors as `fit`; with `about_detector`'s, `load_detector` reads
+    best.pt.
     """
     kind = frozen_batches if detector.frozen else box_batches
     loss = DetectorLoss(box_loss, box_weight)
@@ -116,7 +118,7 @@ def train_detector(
         torch.manual_seed(seed)
         batches = kind(detector, train, batch_size, augmentation, seed)
         how = (epochs, measure, best if val else None, keep, about, desc)
-        return fit(detector, batches, loss, optimizer, *how, rate=rate)
+        return fit(detector, batches, loss, optimizer, *how, rate=rate, pause=pause)
 
 
 def validate(detector: TwoHeadNetwork, examples: Examples, loss: DetectorLoss) -> dict:

@@ -25,6 +25,8 @@ from wslib.practical.views import Examples
 from wslib.runtime.kept import check_kept, digest, keyed
 from wslib.training.runs import best_epoch
 
+PAUSE = 5.0  # seconds of training between two writings; an epoch may take 10 ms
+
 
 @dataclass
 class Trained:
@@ -135,6 +137,7 @@ class Experiments:
             keep=folder,
             about=about_detector(detector, self.classes),
             desc=desc or network,
+            pause=PAUSE,
         )
         if len(history) < settings["epochs"]:  # stopped by Ctrl-C, as `fit` has said
             raise KeyboardInterrupt

@@ -8,7 +8,6 @@ the first pixel's upper left corner, so that half-open boxes are drawn where the
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -20,10 +19,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from wslib.runtime.kept import write_bytes
 from wslib.runtime.project import results_folder, tell
+from wslib.show import svg
 
 WIDE, NARROW = 6.3, 3.1  # inches: the width of the text, and of half of it
 DPI = 120
@@ -40,6 +41,7 @@ BOX_STYLES = {
     "found": {"edgecolor": ORANGE, "linestyle": "-"},
     "wrong": {"edgecolor": VERMILION, "linestyle": "-"},
 }
+HALO = [withStroke(linewidth=2.8, foreground="white", alpha=0.85)]  # over any map
 
 STYLE = {
     "font.family": "serif",
@@ -72,43 +74,39 @@ def use_house_style() -> None:
 
 
 class Picture:
-    """A finished figure that a notebook shows as PNG (120 dpi) or as SVG.
+    """A finished figure that a notebook shows as SVG, photographs at 240 dpi within.
 
-    It is saved at once to `$WSLIB_BUILD/figures/NAME.png|svg` (`build/interactive` by
+    It is saved at once to `$WSLIB_BUILD/figures/NAME.svg` (`build/interactive` by
     default); a chapter that runs as a plain script says so. The same figure gives the
     same bytes. Raises ValueError for a name that is no plain file name.
     """
 
-    def __init__(self, fig: Figure, name: str, vector: bool = False):
+    def __init__(self, fig: Figure, name: str):
         if not re.fullmatch(r"[\w-]+", name):
             raise ValueError(
                 f"picture name is {name!r}, expected letters, digits, - and _"
             )
-        self.fig, self.name, self.vector = fig, name, vector
-        self.data = _render(fig, vector)
-        folder = results_folder() / "figures"
-        self.path = folder / f"{name}.{'svg' if vector else 'png'}"
+        self.fig, self.name = fig, name
+        self.data = _render(fig)
+        self.path = results_folder() / "figures" / f"{name}.svg"
         write_bytes(self.path, self.data)
         tell(f"\nfigure: {self.path}")
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        if self.vector:
-            return {"image/svg+xml": self.data.decode()}
-        return {"image/png": base64.b64encode(self.data).decode()}
+        return {"image/svg+xml": self.data.decode()}
 
     def __repr__(self) -> str:
         width, height = self.fig.get_size_inches()
         return f"Picture({self.name!r}, {width:.1f} x {height:.1f} in)"
 
 
-def _render(fig: Figure, vector: bool) -> bytes:
+def _render(fig: Figure) -> bytes:
     """The figure as a file, without date and without the name of the program."""
-    file, kind = io.BytesIO(), "svg" if vector else "png"
-    dated = ("Date", "Creator") if vector else ("Software",)
+    file, unsaid = io.BytesIO(), dict.fromkeys(("Date", "Creator"))
     with matplotlib.rc_context():
         use_house_style()
-        fig.savefig(file, format=kind, dpi=DPI, metadata=dict.fromkeys(dated))
-    return file.getvalue()
+        fig.savefig(file, format="svg", dpi=svg.DPI, metadata=unsaid)
+    return svg.pack(svg.trim(file.getvalue()))
 
 
 def new_figure(
@@ -245,8 +243,7 @@ def draw_boxes(axis: Axes, true=(), found=(), wrong=(), labels=None) -> None:
         captions = (labels or {}).get(kind, ())
         for i, (x1, y1, x2, y2, *_) in enumerate(np.asarray(boxes, float).tolist()):
             look = {"linewidth": 1.6, "fill": False, **BOX_STYLES[kind]}
-            halo = [withStroke(linewidth=2.8, foreground="white", alpha=0.85)]
-            box = Rectangle((x1, y1), x2 - x1, y2 - y1, path_effects=halo, **look)
+            box = Rectangle((x1, y1), x2 - x1, y2 - y1, path_effects=HALO, **look)
             axis.add_patch(box)
             if i < len(captions):
                 _caption_box(axis, x1, y1, captions[i], BOX_STYLES[kind]["edgecolor"])
@@ -276,7 +273,16 @@ def draw_mask(axis: Axes, mask: np.ndarray, kind: str = "found") -> None:
     y, x = (np.arange(n + 2) - 0.5 for n in np.shape(mask))
     look = {"colors": style["edgecolor"], "linestyles": [style["linestyle"]]}
     inside = np.pad(np.asarray(mask, float), 1)
-    axis.contour(x, y, inside, levels=[0.5], linewidths=1.4, **look)
+    drawn = axis.contour(x, y, inside, levels=[0.5], linewidths=1.4, **look)
+    drawn.set_path_effects(HALO)
+    drawn.set_paths([_smoothed(path) for path in drawn.get_paths()])
+
+
+def _smoothed(path: Path) -> Path:
+    """An outline along pixels without their steps: a tenth of its corners."""
+    path.should_simplify, path.simplify_threshold = True, 0.5
+    smooth = path.cleaned(simplify=True)
+    return Path(smooth.vertices[:-1], smooth.codes[:-1])  # without the stop at its end
 
 
 def draw_lines(

@@ -58,6 +58,7 @@ class Table:
     ) -> None:
         caution = os.environ.get("WSLIB_CAUTION") if save and note else None
         self.name, self.note = name, f"{note} {caution}" if caution else note
+        self.saved = save
         self.protocol = frame.attrs.get("protocol")
         if not re.fullmatch(r"[\w-][\w.-]*", name):
             raise ValueError(f"table name {name!r}: expected letters, digits, - and _")
@@ -97,6 +98,11 @@ class Table:
         protocol = _escape(f"Protocol: {self.protocol}.") if self.protocol else None
         below = " ".join(part for part in (self.note, protocol) if part)
         return "\n".join(lines + (["", f"[{below}]{{.small}}"] if below else [])) + "\n"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        """Return the Markdown, and for the book the name of the file of the numbers."""
+        named = {"wslib": {"table": self.name}} if self.saved else {}
+        return {"text/markdown": self._repr_markdown_()}, named
 
     def __repr__(self) -> str:
         """Return the table in plain text, columns aligned."""

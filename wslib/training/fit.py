@@ -49,6 +49,7 @@ def fit(
     desc: str = "training",
     on_epoch: Callable[[dict[str, float]], object] | None = None,
     rate: str = "cosine",
+    pause: float = 0.0,
 ) -> pd.DataFrame:
     """Train `model` in place and return its history, one row an epoch.
 
@@ -61,9 +62,9 @@ def fit(
     column and "max" or "min", such as ("mAP", "max"), or several, each to decide among
     equals of those before; then the earliest. Without `best` these are the last ones.
     With a folder `keep`, each epoch leaves `last.pt`, `best.pt` and `history.csv` there
-    (see `wslib.training.runs.Run`; `about` describes the run). `on_epoch(row)` is told
-    each row once it is kept, and when fit goes on, first those before; it must draw no
-    random numbers.
+    (see `wslib.training.runs.Run`; `about` describes the run, and within `pause`
+    seconds they are not written again). `on_epoch(row)` is told each row after its
+    epoch, and when fit goes on, first those before; it must draw no random numbers.
 
     Raises RuntimeError for a loss that is not finite; ValueError for no batches, one of
     which batch norm can learn nothing, an unknown `rate`, a column of `best` that is
@@ -74,9 +75,11 @@ def fit(
     if rate not in RATES:
         raise ValueError(f"rate {rate!r}, expected one of {', '.join(RATES)}")
     schedule = RATES[rate](optimizer, epochs)
-    run = Run(model, optimizer, schedule, batches, epochs, best, keep, about or {})
+    how = (epochs, best, keep, about or {}, pause)
+    run = Run(model, optimizer, schedule, batches, *how)
     run.resume()
-    _go_on(run, loss, validate, desc, on_epoch or (lambda row: None))
+    tell = (lambda row: None) if on_epoch is None else on_epoch
+    _go_on(run, loss, validate, desc, tell)
     model.load_state_dict(run.weights)
     model.eval()
     return pd.DataFrame(run.rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from wslib.runtime.kept import write_text
 
 FORMAT = "wslib run 1"
 PARTS = {  # of last.pt, beside the format
-    **dict.fromkeys(("run", "model", "optimizer", "schedule", "random"), dict),
+    **dict.fromkeys(("run", "model", "best", "optimizer", "schedule", "random"), dict),
     "rows": list,
 }
 Best = tuple[str, str] | Sequence[tuple[str, str]]
@@ -64,7 +65,9 @@ class Run:
     `rows` are the rows of its history, `weights` the model's `state_dict` after the
     best of them. With a folder `keep`, each epoch leaves there `last.pt`, from which
     the run is resumed, `best.pt`, the model and what is known `about` it, and
-    `history.csv`; all of them are written whole or not at all.
+    `history.csv`; all of them are written whole or not at all. With a `pause`, an epoch
+    that ends fewer seconds after the last writing leaves nothing, unless it is the last
+    one: of short epochs the writing would take longer than the training.
 
     `epochs`, `best`, the optimizer's settings and `about` say which run it is: no other
     is resumed from the folder.
@@ -78,35 +81,38 @@ class Run:
     best: Best | None = None
     keep: Path | str | None = None
     about: dict = field(default_factory=dict)
+    pause: float = 0.0
     rows: list[dict[str, float]] = field(default_factory=list)
     weights: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.about = json_values(self.about)
         rules(self.best)
+        self._written = float("-inf")  # when, on a clock of this process
 
     def end_epoch(self, row: dict[str, float]) -> None:
-        """Add a row to the history, and keep what there is after this epoch.
-
-        `last.pt` goes first: killed after it, the best one can still be made from it.
-        """
+        """Add a row to the history, and keep what there is after this epoch."""
         rows = [*self.rows, row]
-        improved = best_epoch(pd.DataFrame(rows), self.best) == row["epoch"]
-        weights = copy.deepcopy(self.model.state_dict()) if improved else self.weights
-        self.rows, self.weights = rows, weights
-        if self.keep is None:
-            return
+        if best_epoch(pd.DataFrame(rows), self.best) == row["epoch"]:
+            self.weights = copy.deepcopy(self.model.state_dict())
+        self.rows = rows
+        waited = time.monotonic() - self._written >= self.pause
+        if self.keep is not None and (waited or len(rows) == self.epochs):
+            self._write()
+
+    def _write(self) -> None:
+        """`last.pt` goes first: killed after it, the rest can be made from it."""
         save_checkpoint(self._file("last.pt"), self.model, **self._state())
-        if improved:
-            self._save_best(row)
+        self._save_best()
         self._save_history()
+        self._written = time.monotonic()
 
     def resume(self) -> None:
         """Go back to where `last.pt` was written, if there is one: the weights, the
         optimizer, the schedule, the history, and the random numbers of PyTorch.
 
         Raises ValueError, one line that names the file, for that of another run or
-        network, and for a `best.pt` that does not belong to it.
+        network.
         """
         if self.keep is None or not self._file("last.pt").is_file():
             return
@@ -119,10 +125,11 @@ class Run:
                 raise ValueError(f"{path}: a run without its {key}; remove the folder")
         self._check_same_run(path, content["run"])
         with naming(path):
-            load_weights(self.model, content["model"])
+            for key in ("best", "model"):  # the latter stays
+                load_weights(self.model, content[key])
         self._restore(path, content)
-        self.rows = content["rows"]
-        self._load_best()
+        self.rows, self.weights = content["rows"], content["best"]
+        self._save_best()
         self._save_history()
 
     def _restore(self, path: Path, content: dict) -> None:
@@ -151,6 +158,7 @@ class Run:
             "format": FORMAT,
             "run": self._settings(),
             "rows": self.rows,
+            "best": self.weights,
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": self._random_state(),
@@ -194,22 +202,9 @@ class Run:
         if own is not None and states["batches"] is not None:
             own.set_state(states["batches"])
 
-    def _save_best(self, row: dict) -> None:
-        save_checkpoint(self._file("best.pt"), self.model, **self.about, row=row)
-
-    def _load_best(self) -> None:
-        epoch = best_epoch(pd.DataFrame(self.rows), self.best)
-        if epoch == len(self.rows):  # the model has its weights now
-            self.weights = copy.deepcopy(self.model.state_dict())
-            self._save_best(self.rows[-1])
-            return
-        content = read_checkpoint(self._file("best.pt"))
-        if content.get("row", {}).get("epoch") != epoch or "model" not in content:
-            raise ValueError(
-                f"{self._file('best.pt')}: not of epoch {epoch}, the best of last.pt; "
-                "remove the folder"
-            )
-        self.weights = content["model"]
+    def _save_best(self) -> None:
+        row = self.rows[best_epoch(pd.DataFrame(self.rows), self.best) - 1]
+        save_checkpoint(self._file("best.pt"), self.weights, **self.about, row=row)
 
     def _save_history(self) -> None:
         text = pd.DataFrame(self.rows).to_csv(index=False)

@@ -136,7 +136,7 @@ class _Writer:
             if output["output_type"] == "stream":
                 texts.append(_stream(output, asis=options.get("output") == "asis"))
             elif output["output_type"] in ("display_data", "execute_result"):
-                rich = self._rich(output["data"], options)
+                rich = self._rich(output, options)
                 if rich is not None:
                     shown.append(rich)
                 elif "text/html" in output["data"]:
@@ -151,9 +151,10 @@ class _Writer:
             shown = [f"::: {{#{label}}}", *shown, guard + caption, ":::"]
         return "\n\n".join(filter(None, [*texts, *shown]))
 
-    def _rich(self, data: dict, options: dict) -> str | None:
+    def _rich(self, output: dict, options: dict) -> str | None:
+        data = output["data"]
         if "text/markdown" in data:
-            return _text(data["text/markdown"]).strip()
+            return _with_numbers(_text(data["text/markdown"]).strip(), output)
         kind = next((mime for mime in IMAGES if mime in data), None)
         if kind is None:
             return None
@@ -168,6 +169,15 @@ class _Writer:
         width = picture_width(file)
         size = f"width={width:.3f}in " if width else ""
         return f'![](<{self.media.name}/{file.name}>){{{size}fig-alt="{alt}"}}'
+
+
+def _with_numbers(table: str, output: dict) -> str:
+    """The table, with a mark for the file of its numbers where the output names one."""
+    name = output.get("metadata", {}).get("wslib", {}).get("table")
+    if not name:
+        return table
+    beside = table.endswith("]{.small}")
+    return f"{table}{' ' if beside else 2 * chr(10)}<!-- table {name} -->"
 
 
 def split_options(source: str) -> tuple[dict, str]:

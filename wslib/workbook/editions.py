@@ -24,6 +24,7 @@ Edition = Literal["", "student", "teacher"]
 EDITIONS = get_args(Edition)
 FENCE = re.compile(r"^:{3,}(.*)$")
 SOLUTIONS = re.compile(r"""\{[^}]*\.callout-[^}]*title="(Solutions?\b[^"]*)""")
+SOLUTION = "\n#### %s {.unnumbered}\n\n"
 EXERCISES = re.compile(r"^## Exercises\b", re.MULTILINE)
 NUMBER = re.compile(r"(?:^|/)(\d\d)_[^/]*$")
 TITLE = re.compile(r"^# (.+?)\s*(?:\{.*\})?$", re.MULTILINE)
@@ -110,9 +111,7 @@ def part_solutions(markdown: str) -> tuple[str, str]:
         fence = FENCE.match(line.rstrip())
         if depth == 0 and fence and (found := SOLUTIONS.search(line)):
             depth = 1
-            solutions.append(
-                "\n" if found[1] == "Solutions" else f"\n**{found[1]}.**\n\n"
-            )
+            solutions.append("\n" if found[1] == "Solutions" else SOLUTION % found[1])
         elif depth == 0:
             rest.append(line)
         else:

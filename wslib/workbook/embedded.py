@@ -5,18 +5,23 @@ Both engines come as Python wheels: `pypandoc_binary` and `typst`.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 from wslib.workbook.book import RenderError
 from wslib.workbook.glyphs import more_fonts
+from wslib.workbook.paper import lay_out, squeeze
 from wslib.workbook.stage import Stage
 
 PROBLEM = "problem: "  # what the filter puts before each thing to mend
+DRAWING = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)")
+UNSAFE = re.compile(r"[%#<>\"]|[^ -~]")  # in an address between quotation marks
 TEX = re.compile(r"Could not convert TeX math (.*?), rendering as TeX", re.DOTALL)
 
 
@@ -104,11 +109,24 @@ def make_html(staged: Stage, target: Path, *, embed: bool = True) -> None:
         "--mathml", "--section-divs", "--toc", f"--toc-depth={depth}",
         *(["--embed-resources"] if embed else []),
     )  # fmt: skip
+    if embed:
+        page = DRAWING.sub(_as_text, target.read_text(encoding="utf-8"))
+        target.write_text(page, encoding="utf-8")
+
+
+def _as_text(drawing: re.Match) -> str:
+    """A drawing in the page as text: its photographs, which are in base64 already, do
+    not grow by a third once more."""
+    text = " ".join(base64.b64decode(drawing[1]).decode("utf-8").split())
+    text = text if "'" in text else text.replace('"', "'")
+    escaped = UNSAFE.sub(lambda character: quote(character[0]), text)
+    return f"data:image/svg+xml,{escaped}"
 
 
 def _make_pdf(staged: Stage, target: Path) -> None:
     import typst
 
+    staged = lay_out(staged, staged.folder.with_name("pdf"))
     text = staged.folder / "book.typ"
     run_pandoc(staged, text, "typst", "template.typ", "--syntax-highlighting=idiomatic")
     fonts = more_fonts(staged)
@@ -121,6 +139,7 @@ def _make_pdf(staged: Stage, target: Path) -> None:
         place = re.search(r"book\.typ:(\d+):", error.diagnostic)
         here = f", near: {lines[int(place[1]) - 1][:200]}" if place else ""
         raise RenderError(f"typst: {error.message}{here}") from None
+    squeeze(target)
 
 
 def run_pandoc(

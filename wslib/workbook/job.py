@@ -23,7 +23,8 @@ PATIENCE = 5  # seconds between asking and forcing
 class Job:
     """One call of Make for the notebooks of some chapters; look at it with `advance`.
 
-    `running` and `share` say which chapter is being run and how far it is.
+    `running` and `share` say which chapter is being run and how far it is; `pid` is
+    Make's process.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Job:
             command, cwd=root, env=_environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
+        self.pid = self._process.pid
         os.set_blocking(self._process.stdout.fileno(), False)
 
     def advance(self) -> bool:

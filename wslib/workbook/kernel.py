@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import papermill
@@ -22,7 +22,7 @@ from traitlets.config import Config
 
 from wslib.workbook.build import Build
 from wslib.workbook.chapter import Chapter
-from wslib.workbook.profiles import CAUTIONS
+from wslib.workbook.profiles import CAUTIONS, threads_of
 from wslib.workbook.turn import MAKE
 
 
@@ -75,8 +75,9 @@ def execute(chapter: Chapter, notebook, output: Path, scratch: Path) -> None:
         try:
             work.result()
         except KeyboardInterrupt:
-            print(f"\n{chapter.name}: interrupted; so far: {output}", file=sys.stderr)
-            sys.stderr.flush()
+            with suppress(OSError):  # who read what we print may have ended first
+                said = f"\n{chapter.name}: interrupted; so far: {output}"
+                print(said, file=sys.stderr, flush=True)
             _end(scratch, 130)
 
 
@@ -106,10 +107,8 @@ def surroundings(chapter: Chapter, build: Build) -> Iterator[Path]:
     )
     _clean_environment(os.environ, scratch)
     jobs = int(os.environ.get("WSLIB_JOBS") or 1)
-    granted = int(os.environ.get("SLURM_CPUS_ON_NODE") or 0)  # often without binding
-    if jobs > 1 or granted:  # who shares processors thrashes with more threads
-        threads = max(1, (granted or os.cpu_count() or 1) // jobs)
-        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    for name, value in threads_of(build.profile, jobs).items():
+        os.environ.setdefault(name, value)
     finished = threading.Event()
     echo = threading.Thread(target=_echo, args=(scratch, finished), daemon=True)
     echo.start()

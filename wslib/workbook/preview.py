@@ -209,6 +209,7 @@ class Preview:
         alone = len(names) == 1 and not self.data  # which it need not take
         only = next(iter(names)) if alone else self.only
         self.job = Job(self.root, self.build.profile, names, only, self.data)
+        os.environ[MAKE] = str(self.job.pid)  # its turn is ours
 
     def finish_job(self) -> None:
         """Take over what failed; let wait what was edited meanwhile."""
@@ -217,7 +218,8 @@ class Preview:
             self.problems["make"] = failures.pop("")
             self.blocked = set(self.job.names)
         self.problems |= failures
-        self.job, edited, self.edited = None, self.edited, set()
+        self.forget_job()
+        edited, self.edited = self.edited, set()
         for name in edited - failures.keys() - self.blocked:
             self.needs_run(name)
         self.assemble()
@@ -225,12 +227,17 @@ class Preview:
     def stop_job(self) -> None:
         self.job.stop()
         self.waiting |= set(self.job.names)
+        self.forget_job()
+
+    def forget_job(self) -> None:
         self.job = None
+        os.environ.pop(MAKE, None)
 
     def close(self) -> None:
         """Leave nothing behind that runs or lies about."""
         if self.job:
             self.job.stop()
+            self.forget_job()
         self.maker.close()
 
     def chapter(self, name: str) -> Chapter:

@@ -1,12 +1,14 @@
-"""The profiles of a checkout, and what the parameters of each ask for."""
+"""The profiles of a checkout: what the parameters of each ask for, and its threads."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 PROFILES = ("smoke", "sample", "full")
 CAUTIONS = {"smoke": "Profile smoke: a few pictures; shows that it runs."}
+THREADS = {"smoke": 2, "sample": 2}  # of each chapter, whatever the machine has
 CHOICES = ("dataset", "sam", "pretrained")  # parameters that name data and weights
 
 
@@ -41,3 +43,18 @@ def splits(parameters: Mapping) -> Iterator[str]:
     for name, value in parameters.items():
         if name.endswith("_split"):
             yield value
+
+
+def threads_of(profile: str, jobs: int) -> dict[str, str]:
+    """What OpenMP hears of a chapter that is one of `jobs` side by side.
+
+    The number of threads decides how sums are rounded, and so which of two close
+    results wins: a profile that has its number gives one book, whatever the machine
+    and `make -j`. Side by side, threads that have to wait sleep.
+    """
+    granted = int(os.environ.get("SLURM_CPUS_ON_NODE") or 0)  # often without binding
+    number = None if granted else THREADS.get(profile)
+    if number is None and (granted or jobs > 1):  # who shares processors thrashes
+        number = max(1, (granted or os.cpu_count() or 1) // jobs)
+    said = {"OMP_NUM_THREADS": str(number)} if number else {}
+    return said | ({"OMP_WAIT_POLICY": "PASSIVE"} if jobs > 1 else {})

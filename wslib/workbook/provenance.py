@@ -99,6 +99,8 @@ def _by_hand(run: dict) -> str:
     if "dataset" in values and folder.is_dir():
         del values["dataset"]
         text = f" The pictures are those in the folder *{folder.resolve().name}*"
+        if run["set_by"].get("class_name") == "the folder":
+            text += f", the class is *{run['parameters']['class_name']}*"
         text += ", whatever the text says of others."
     if values:
         shown = ", ".join(f"`{name}={value}`" for name, value in values.items())

@@ -8,8 +8,10 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from wslib.workbook.paper import lay_out, squeeze
 from wslib.workbook.retouch import retouch
-from wslib.workbook.stage import PICTURES, Stage, write_pages, write_project
+from wslib.workbook.slim import slim
+from wslib.workbook.stage import PICTURES, Stage, write_project
 
 OLDEST = (1, 9)  # the first that makes books through Typst
 OUTPUT = "_book"
@@ -57,14 +59,14 @@ def make(staged: Stage, paper: Stage, folder: Path, program: str) -> None:
     shutil.copytree(web / OUTPUT, folder, dirs_exist_ok=True)
     shutil.copy(pdf / OUTPUT / "workbook.pdf", folder)
     retouch(folder)
+    slim(folder)
 
 
 def _make_pdf(staged: Stage, folder: Path, program: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(staged.folder, folder)
-    write_pages(staged, folder)
+    lay_out(staged, folder)
     write_project(staged, folder, OUTPUT, "typst")
     _render(program, folder, "typst", "workbook.pdf")
+    squeeze(folder / OUTPUT / "workbook.pdf")
 
 
 def _make_web(staged: Stage, folder: Path, program: str) -> None:

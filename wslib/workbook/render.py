@@ -18,6 +18,7 @@ from pathlib import Path
 from wslib.runtime.kept import move
 from wslib.workbook import embedded, quarto
 from wslib.workbook.book import RenderError, read_book
+from wslib.workbook.downloads import with_downloads, write_downloads
 from wslib.workbook.editions import Edition, for_paper, for_web, of_edition
 from wslib.workbook.front import fill
 from wslib.workbook.stage import Stage, in_sources, stage, write_pages
@@ -56,7 +57,9 @@ def render(
     fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}.new-", dir=target.parent))
     try:
         staged = fill(stage(book, root / "build" / profile / edition / "book"))
-        engine = _make(for_web(staged, edition), for_paper(staged, edition), fresh)
+        web = with_downloads(for_web(staged, edition))
+        engine = _make(web, for_paper(staged, edition), fresh)
+        write_downloads(staged, fresh)
         _publish(fresh, target, started)
     except RenderError as error:
         raise in_sources(root, error) from None

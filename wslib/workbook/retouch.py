@@ -3,7 +3,8 @@
 Browsers refuse modules and data files to a page that is opened from disk. So a script
 that is a module becomes a plain one, with what it imports inside, and the index of the
 search comes as a script; "./" is a page. And where a page has no number, Quarto calls
-other chapters by number and title; everywhere else they are "Chapter 1".
+other chapters by number and title; everywhere else they are "Chapter 1". A page is seen
+before its scripts are there, all but the one that its figures call while it is read.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from pathlib import Path
 
 IMPORT = re.compile(r'^import \* as (\w+) from "(\./[^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) (\w+))", re.M)
+BLOCKING = re.compile(
+    r'(<script src="(?![^"]*glightbox)[^"]*site_libs/[^"]+")(?=></script>)'
+)
 MODULE = re.compile(r'<script src="([^"]+)" type="module"></script>\n?')
 CHAPTER = re.compile(
     r'(<a href="[^"]*" class="quarto-xref"><span>)'
     r"(?:Appendix ([A-Z]) — |(\d+)&nbsp; )[^<]*(?=</span>)"
 )
 SEARCH = """<script>
-if (location.protocol === "file:") {
+{
   const ask = window.fetch;
   window.fetch = (address, ...rest) => !String(address).endsWith("search.json")
     ? ask(address, ...rest)
@@ -41,12 +45,14 @@ def retouch(output: Path) -> None:
     plain, inside = _plain_scripts(pages, output)
     for page, text in pages.items():
         text = MODULE.sub(lambda tag, page=page: _tag(tag, page, plain, inside), text)
+        text = BLOCKING.sub(r"\1 defer", text)
         text = CHAPTER.sub(_number, text).replace('href="./"', 'href="./index.html"')
         page.write_text(text.replace("</head>", f"{SEARCH}</head>", 1), "utf-8")
     index = output / "search.json"
     if index.is_file():
         script = f"window.searchIndex = {index.read_text('utf-8')};\n"
         (output / "search.json.js").write_text(script, "utf-8")
+        index.unlink()
 
 
 def _number(reference: re.Match) -> str:

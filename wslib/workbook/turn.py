@@ -74,10 +74,12 @@ def _enter(file: TextIO, us: str) -> bool:
 
 def _process(pid: str) -> str:
     """The process of this id, told from an earlier one by its start where the system
-    says when that was; "" if there is none."""
+    says when that was; "" if there is none, or one that has ended and that nobody has
+    asked for (in a container without `init` nobody does)."""
     with suppress(OSError, IndexError, ValueError):
         facts = Path("/proc", pid, "stat").read_text(encoding="utf-8", errors="replace")
-        return f"{pid} {facts.rpartition(')')[2].split()[19]}"
+        state, *more = facts.rpartition(")")[2].split()
+        return f"{pid} {more[18]}" if state != "Z" else ""
     try:
         os.kill(int(pid), 0)
     except PermissionError:
