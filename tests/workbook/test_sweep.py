@@ -239,8 +239,8 @@ def test_gathered_in_one_table_and_one_figure(root, capsys):
     for words in (said, text):
         assert "profile smoke, `rate=0.5`" in words and "Student" in words
         assert "N." in words  # the note of the chapter's own table
-    assert "![](figures/sweep.png)" in text and "| 2 | 2 | 22 |" in text
-    assert (folder / "figures/sweep.png").read_bytes()[:4] == b"\x89PNG"
+    assert "![](figures/sweep.svg)" in text and "| 2 | 2 | 22 |" in text
+    assert (folder / "figures/sweep.svg").read_text().startswith("<?xml")
     assert (folder / "tables/points.csv").is_file()
     assert folder == Path("build/smoke/sweep/01_one/width-1,2+seed-0,1,2")
 
@@ -304,7 +304,7 @@ def test_any_knobs_make_a_table_and_a_figure(root, over):
     finish(sweep, lambda v: float(len(str(v))))
     folder = gather(sweep)
     assert len(table(folder, "points")) == len(sweep.points)
-    assert (folder / "figures/sweep.png").is_file()
+    assert (folder / "figures/sweep.svg").is_file()
 
 
 def test_axes_of_the_figure(root, monkeypatch):

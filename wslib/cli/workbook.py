@@ -47,6 +47,8 @@ EditionName = option(
 Place = option(Path | None, "Not build/PROFILE", "--build")
 Over = option(str, 'Such as "seed=0,1,2 input_size=224,448"')
 Limit = option(int, "More combinations are a mistake")
+Submission = option(str, 'Such as "sbatch --mem=4GB"', "--run")
+AtOnce = option(int, "Tasks at a time; 0: any", "--most", min=0)
 Checked = argument(Path, "A checked chapter")
 Finished = argument(Path, "A chapter that was run")
 RecordName = option(str, "Of the record, such as unseen")
@@ -210,8 +212,8 @@ def submit_sweep(
     profile: Profile = "sample",
     overrides: Overrides = "",
     limit: Limit = 200,
-    run: Annotated[str, typer.Option(help='Such as "sbatch --mem=4GB"')] = "sbatch",
-    most: Annotated[int, typer.Option(min=0, help="Tasks at a time; 0: any")] = 0,
+    run: Submission = "sbatch",
+    most: AtOnce = 0,
 ) -> None:
     """Run the planned combinations as one job array of a Slurm cluster.
 
