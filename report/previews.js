@@ -20,9 +20,10 @@
     card.replaceChildren(copy);
     card.hidden = false;
     const at = link.getBoundingClientRect();
-    const below = at.bottom + card.offsetHeight + 16 < innerHeight;
+    const below = innerHeight - at.bottom > at.top;  // where there is more room
+    card.style.maxHeight = (below ? innerHeight - at.bottom : at.top) - 16 + "px";
     card.style.left = Math.max(8, Math.min(at.left, innerWidth - card.offsetWidth - 8)) + "px";
-    card.style.top = Math.max(8, below ? at.bottom + 6 : at.top - card.offsetHeight - 6) + "px";
+    card.style.top = (below ? at.bottom + 6 : at.top - card.offsetHeight - 6) + "px";
   };
   let waiting = 0;
   const close = () => {
