@@ -26,18 +26,19 @@
     card.style.top = (below ? at.bottom + 6 : at.top - card.offsetHeight - 6) + "px";
   };
   let waiting = 0;
+  const hide = () => { card.hidden = true; };
   const close = () => {
     clearTimeout(waiting);
-    card.hidden = true;
+    hide();
   };
 
   addEventListener("pointerover", (event) => {
     clearTimeout(waiting);
     const link = event.target.closest?.("#content a[href^='#']:not(.anchor)");
     if (link && event.pointerType === "mouse") waiting = setTimeout(open, 200, link);
-    else if (!card.contains(event.target)) waiting = setTimeout(close, 200);
+    else if (!card.contains(event.target)) waiting = setTimeout(hide, 200);
   });
-  addEventListener("scroll", close, { passive: true });
+  addEventListener("scroll", hide, { passive: true });
   addEventListener("click", close);
   addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
 }
