@@ -17,7 +17,7 @@
 # - which method to take for which purpose, and how to measure it;
 # - where all of this fails.
 #
-# **Device and time.** A CPU is enough: about a minute on two cores. The weights
+# **Device and time.** A CPU is enough: two to three minutes on two cores. The weights
 # and the photographs come with Python packages, so no internet is needed.
 #
 # [Follows the *Weakly-supervised learning task* and the notes of a student who solved
@@ -188,8 +188,8 @@ contribution = W[c] * A[0].mean((1, 2))  # (K,): their sum is y_c - b_c
 # %% tags=["slide"]
 #| label: fig-channels
 #| fig-cap: "From channels to a map. Six channels that move the logit of the cat most,
-#|   each with what it adds to that logit. On the right, the weighted sum over all
-#|   channels. No channel is the cat; their sum is."
+#|   each with what it adds to that logit. Last, the weighted sum of all channels. No
+#|   channel shows the cat alone; their sum does."
 #| fig-alt: "A cat; six coarse maps of single channels with spots on parts of the cat
 #|   and elsewhere; and their weighted sum, bright on the cat's face and chest."
 strongest = contribution.abs().argsort(descending=True)[:6].tolist()
@@ -259,8 +259,9 @@ gradcam = GradCAM(model, last).explain(images, targets)
 # stored, and the map is silently wrong. The module hands a copy to the rest of the
 # network. It leaves the model as it found it: no hook, gradient or flag stays behind,
 # not even after an error. It works on frozen networks and inside `torch.no_grad()`. It
-# explains a batch by one backward pass from the *sum* of the logits: in eval mode
-# images do not influence each other, so this gradient holds each image's own.
+# explains a batch by one backward pass from the *sum* of the logits: in eval mode,
+# where batch normalisation [@ioffe2015] takes the means of training, images do not
+# influence each other, so this gradient holds each image's own.
 # :::
 #
 # ## Identities, and tests made of them
@@ -451,13 +452,13 @@ Table(
 # $\alpha = 1 / (2 + g \, \Sigma(A))$ is largest for channels that are active at few
 # places.
 #
-# | method | map before the ReLU | what it changes |
+# | method | map before the ReLU | its weights |
 # |:--|:--|:--|
-# | CAM [@zhou2016] | $\sum_k W_{ck} A_k$ | needs average pooling and a linear layer |
-# | Grad-CAM [@selvaraju2017] | $\sum_k \overline{g_k} \, A_k$ | any layer |
-# | HiResCAM [@draelos2020] | $\sum_k g_k \odot A_k$ | no mean of the gradient |
-# | LayerCAM [@jiang2021] | $\sum_k g_k^+ \odot A_k$ | positive gradients only |
-# | Grad-CAM++ [@chattopadhay2018] | $\sum_k \Sigma(\alpha_k g_k^+) A_k$ | weighted |
+# | CAM [@zhou2016] | $\sum_k W_{ck} A_k$ | those of the linear layer |
+# | Grad-CAM [@selvaraju2017] | $\sum_k \overline{g_k} \, A_k$ | mean of the gradient |
+# | HiResCAM [@draelos2020] | $\sum_k g_k \odot A_k$ | the gradient at each place |
+# | LayerCAM [@jiang2021] | $\sum_k g_k^+ \odot A_k$ | the same, if positive |
+# | Grad-CAM++ [@chattopadhay2018] | $\sum_k\Sigma(\alpha_k g_k^+) A_k$ | weighted sum |
 #
 # : The family in one line each. {#tbl-family}
 #
@@ -481,8 +482,8 @@ explained = {
 # %% [markdown]
 # To compare them we measure which **share of a map lies in the hand-drawn box**. An
 # even map puts there the box's share of the picture: that is the number to beat.
-# @fig-layers shows one photograph, at the last stage of each resolution; @tbl-layers
-# has the means over all photographs.
+# @fig-layers shows one photograph, at the last stage of each resolution, and
+# @tbl-layers has the means over all.
 
 
 # %%
@@ -523,10 +524,10 @@ figures.Picture(fig, "gradcam_layers")
 # %%
 #| label: tbl-layers
 #| tbl-cap: "Share of the map inside the hand-drawn box, mean over the photographs, for
-#|   each stage of the network and each method."
+#|   the last stage of each resolution and each method."
 rows = []
-for i, name in enumerate(names):
-    row = [name, f"{places[i][0]} × {places[i][1]}"]
+for i in kept:
+    row = [names[i], f"{places[i][0]} × {places[i][1]}"]
     for raw in explained.values():
         each = zip(rescale(raw[i].relu(), square).numpy(), photos, strict=True)
         row.append(100 * np.mean([share_in_box(*pair) for pair in each]))
@@ -552,7 +553,7 @@ for method in family:
     always += [] if below else [method]
 Markdown(
     f"Grad-CAM has its highest share at `{best}`. "
-    + (f"{' and '.join(always)} beat an even map at every stage. " if always else "")
+    + (f"{' and '.join(always)} beat an even map at each of these. " if always else "")
     + (f"{'; '.join(falls)}. " if falls else "")
     + "A high share at an early stage proves no understanding: edges alone can give "
     "it, where an object has more of them than its background. The last layer is the "
@@ -662,9 +663,9 @@ for s in range(n_shuffles):
 
 # %%
 #| label: fig-sanity
-#| fig-cap: "Grad-CAM of a network that is destroyed from the top. Above: the cat's map
-#|   with more and more of the network shuffled. Below: rank correlation with the
-#|   intact network's map, mean over photographs; the band spans the shuffles."
+#| fig-cap: "A network destroyed from the top. Above: the cat's map as more and more is
+#|   shuffled. Below: rank correlation with the intact network's map, mean over
+#|   photographs; the band spans the shuffles."
 #| fig-alt: "Five maps of the cat that lose the cat step by step, above a curve that
 #|   falls from 1 towards 0."
 steps = ["intact", *[level.removeprefix("features.") for level in levels]]
@@ -686,9 +687,8 @@ Markdown(
 # ## What it costs
 #
 # The classical map is the gradient with respect to the pixels [@simonyan2014]; it needs
-# a full backward pass. Grad-CAM at the last layer needs almost none. We take the median
-# time for one photograph, and measure in turns, so that a busy machine disturbs all
-# alike.
+# a full backward pass. Grad-CAM at the last layer needs almost none. The times are
+# medians for one photograph, measured in turns.
 
 
 # %%
@@ -718,7 +718,7 @@ took = medians(runs, n_timings)
 ratio = {name: took[name] / took["forward"] for name in took}
 Markdown(
     f"A prediction takes {took['forward']:.0f} ms here. Prediction and Grad-CAM at the "
-    f"last layer take {ratio['last']:.2f} times as long, Grad-CAM at the first stage "
+    f"last layer take {ratio['last']:.1f} times as long, Grad-CAM at the first stage "
     f"{ratio['first']:.1f} times, the gradient of the pixels {ratio['pixels']:.1f} "
     "times."
 )
@@ -727,18 +727,17 @@ Markdown(
 # ## Which method for which purpose
 #
 # More methods than those of @tbl-family ask other questions (@tbl-more). Some need no
-# gradient: they hide something and ask the network again. Their further forward
-# passes show what a gradient saves. Score-CAM masks only the `channels` most active
-# channels here; with all of them it would cost many times as much.
+# gradient: they hide something and ask the network again, which costs many forward
+# passes. Score-CAM masks only the `channels` most active channels here.
 #
-# | method | weight of channel $k$ | it asks for |
+# | method | weight of channel $k$, or map | it shows |
 # |:--|:--|:--|
 # | Finer-CAM [@zhang2025] | Grad-CAM's, of $y_c - 0.6 \, \overline{y_d}$ | a contrast |
 # | Eigen-CAM [@muhammad2020] | first singular vector of $A$ | what is common |
 # | Ablation-CAM [@desai2020] | $(y - y_{-k}) / \lvert y \rvert$ | what is lost |
 # | Score-CAM [@wang2020] | softmax of $y(x \odot M_k)$ | what is seen |
 # | Guided Grad-CAM [@selvaraju2017] | Grad-CAM $\odot$ pixels' gradient | detail |
-# | two-layer LayerCAM | LayerCAM at two layers, the mean of both maps | both scales |
+# | two-layer LayerCAM | mean of LayerCAM at two layers | both scales |
 # | smoothed Grad-CAM | mean of Grad-CAM over changed views | what stays |
 #
 # : More methods. The classes $d$ are the three whose logits are nearest to that of $c$;
@@ -766,9 +765,10 @@ def deletion(score, image, blurred, heatmap, steps):
 
 # %% [markdown]
 # A third judge shuffles all weights, as above: the rank correlation of the maps before
-# and after has to be near 0. `judge` of `wslib.cam.judging` does all of this, and
-# `explain_with` makes the maps of all methods from one forward pass (@fig-methods). A
-# map of somebody who did not look, highest in the centre, is measured with them.
+# and after has to be near 0. `judge` of `wslib.cam.judging` does all of this. In
+# `explain_with` all methods share one forward pass, and some add passes of their own
+# (@fig-methods). The bar to beat is a map that looks at nothing: it is highest in the
+# *centre*.
 
 
 # %%
@@ -787,12 +787,12 @@ def all_methods(model):
 
 
 methods = all_methods(model)
-side_by_side = explain_with(methods, images[:1], targets[:1])  # one forward pass
+side_by_side = explain_with(methods, images[:1], targets[:1])
 
 # %%
 #| label: fig-methods
-#| fig-cap: "One photograph, one class: nine methods, and the map of somebody who did
-#|   not look. Most agree. Guided Grad-CAM is fine as a drawing."
+#| fig-cap: "One photograph, one class: the centre's map, and nine methods. Most of them
+#|   agree. Guided Grad-CAM shows lines in place of areas."
 #| fig-alt: "Two rows of five maps of a cat: most are bright on its face and chest; one
 #|   consists of fine lines."
 fig, _ = figures.image_grid(
@@ -845,15 +845,16 @@ compared.insert(1, "passes", passes)
 
 
 # %% [markdown]
-# @tbl-methods and @tbl-faithful have what the three judges say. CAM, HiResCAM and
-# XGrad-CAM do not stand there: at this layer they are Grad-CAM.
+# @tbl-methods shows what the three judges say. It leaves out CAM, HiResCAM and
+# XGrad-CAM: at this layer they are Grad-CAM.
 
 
 # %%
 #| label: tbl-methods
-#| tbl-cap: "Ten maps and where they lie. *Passes*: the time of a map in forward passes.
-#|   *Share* of the map in the hand-drawn box; share of the images whose *peak* is in
-#|   it; rank correlation with the maps of a *shuffled* network (0 is right)."
+#| tbl-cap: "Ten maps and three judges. *Passes*: the time of a map in forward passes.
+#|   *Share* of the map in the hand-drawn box; how often its *peak* lies there. Area
+#|   below the probability as pixels are *inserted* (high is good) and *deleted* (low is
+#|   good). Rank correlation with the maps of a *shuffled* network (0 is right)."
 def table_of(frame, name, columns, **options):
     """Show columns with their intervals, NAME low and NAME high."""
     bounds = {c: (f"{c} low", f"{c} high") for c in columns if c != "passes"}
@@ -867,19 +868,23 @@ def table_of(frame, name, columns, **options):
 
 where = ["passes", "share", "peak", "shuffled"]
 note = f"{len(kept)} images. Data: {data}."
-table_of(compared, "gradcam_methods", where, note=note)
-
-# %%
-#| label: tbl-faithful
-#| tbl-cap: "The same maps, judged by the network. Area below the probability as pixels
-#|   are *inserted* (high is good) and *deleted* (low is good); *drop* and *increase*:
-#|   how far it falls, and how often it rises, if the picture is multiplied by the map."
 by_network = ["insertion", "deletion", "drop", "increase"]
+table_of(compared, "gradcam_methods", where, note=note)  # both are kept, with intervals
 table_of(compared, "gradcam_faithful", by_network, note=note)
+judges = ["method", "passes", "share", "peak", "insertion", "deletion", "shuffled"]
+Table(
+    compared[judges],
+    "gradcam_judges",
+    formats={"passes": ".1f", "share": ".0f", "peak": ".0f"},
+    units={"share": "%", "peak": "%"},
+    note=note,
+)
 
 # %% [markdown]
 # A handful of photographs ranks no methods. @tbl-methods-there and @tbl-faithful-there
-# are the same tables of a run that was kept, on photographs of VOC2007.
+# are of a run that was kept, on photographs of VOC2007. Their brackets hold 95 %
+# intervals: the images are drawn again and again with replacement, and 95 % of the
+# results lie between the two numbers (the *bootstrap* [@efron1993]).
 
 # %%
 #| label: tbl-methods-there
@@ -894,7 +899,9 @@ table_of(where_there, "gradcam_methods_there", where, **options)
 
 # %%
 #| label: tbl-faithful-there
-#| tbl-cap: "What the network says of ten maps, on photographs of VOC2007, recorded."
+#| tbl-cap: "What the network says of ten maps, in the same run. *Drop* and *increase*:
+#|   how far the probability falls, and how often it rises, if the picture is multiplied
+#|   by the map."
 table_of(network_there, "gradcam_faithful_there", by_network, **options)
 
 # %% [markdown]
@@ -906,49 +913,46 @@ there = where_there.set_index("method").join(network_there.set_index("method"))
 looked = there.drop("centre")
 stay = looked.index[looked["shuffled"].abs() > limit]
 dear = looked.index[looked["passes"] > 2.5]
+share, peak = looked["share"].idxmax(), looked["peak"].idxmax()
 Markdown(
-    f"- *Where is it?* {looked['share'].idxmax()} has the largest share in the box, "
-    f"{looked['peak'].idxmax()} the most peaks.\n"
+    f"- *Where is it?* {share} has the largest share in the box, "
+    f"{'and' if peak == share else peak} the most peaks.\n"
     f"- *What does the network need?* With the pixels of "
     f"{looked['insertion'].idxmax()} the probability rises soonest, without those of "
     f"{looked['deletion'].idxmin()} it falls soonest.\n"
     f"- *Is it this network's map?* A correlation above {limit} with the map of a "
     f"shuffled network says no: {', '.join(stay) or 'none'}.\n"
-    f"- *What is dear?* {', '.join(dear) or 'Nothing'}; the rest costs a pass or two.\n"
-    "- *When in doubt*, Grad-CAM: at the last layer it is exact, and costs one pass."
+    f"- *What takes long?* {', '.join(dear) or 'None'}; the others a pass or two.\n"
+    "- *When in doubt*, take Grad-CAM: at the last layer it adds up to the logit "
+    "exactly, and costs one pass."
 )
 
 
 # %%
 #| echo: false
-def beats(name, other, column, sign=1):
-    return lambda t: sign * t.loc[name, column] > sign * t.loc[other, column]
+def beats(name, other, column):
+    return lambda table: table.loc[name, column] > table.loc[other, column]
 
 
 claims = {
     "Grad-CAM has more of its map in the box than the centre": beats(
         "Grad-CAM", "centre", "share"
     ),
-    "Score-CAM has a better insertion than Grad-CAM": beats(
-        "Score-CAM", "Grad-CAM", "insertion"
-    ),
-    "Smoothed Grad-CAM has a better deletion than Grad-CAM": beats(
-        "smoothed Grad-CAM", "Grad-CAM", "deletion", -1
-    ),
     "Guided Grad-CAM has more of its map in the box than Grad-CAM": beats(
         "Guided Grad-CAM", "Grad-CAM", "share"
     ),
 }
-Markdown(verdicts(claims, compared.set_index("method"), there))
+here = compared.set_index("method")
+Markdown("This run, and the recorded one:\n\n" + verdicts(claims, here, there))
 
 # %% [markdown]
 # ## Where it fails
 #
 # @fig-failures shows four failures. The orange outline encloses what is brighter than
-# `threshold` times the maximum. The box around the outline is the first detector of the
-# next chapter, and its *intersection over union* (IoU) with the hand-drawn, dashed box
-# is the measure: the area that the two share, divided by the area that they cover
-# together. It sees what the share in the box cannot see: a missing part.
+# `threshold` times the maximum; the box around it is the first detector of the next
+# chapter. Its *intersection over union* (IoU) with the hand-drawn, dashed box is the
+# area that the two share, divided by the area that they cover together. It sees what
+# the share in the box cannot see: a missing part.
 
 # %%
 motorcycle, rocket = map(read_photo, ("motorcycle", "rocket"))
@@ -973,7 +977,7 @@ full = {
 #| fig-alt: "Maps with outlines: the engine of a motorcycle, a wide blob around a thin
 #|   rocket, parts of a cup and its saucer, and a column of three cups."
 shapes = [pixels.shape[1] / pixels.shape[0] for pixels, _ in failures.values()]
-fig, axes = figures.new_figure(1, 4, height=1.6, width_ratios=shapes)
+fig, axes = figures.new_figure(1, 4, height=1.45, width_ratios=shapes)
 boxes = {"a part": motorcycle.box, "a halo": rocket.box}
 for axis, (title, (pixels, name)) in zip(axes[0], failures.items(), strict=True):
     words = title if pixels is three else f"{title} ({name})"
@@ -994,8 +998,8 @@ p_absent = float(failed["not there"].logits.softmax(1)[0, class_names.index(abse
 Markdown(
     f"The outline's box has an IoU of {iou['a part']:.2f} on the motorcycle, although "
     f"{100 * inside:.0f} % of the map lies in the hand-drawn box, and "
-    f"{iou['a halo']:.2f} on the rocket. The {absent} has a probability of "
-    f"{100 * p_absent:.1f} %, and a map. Three cups have {outlines} "
+    f"{iou['a halo']:.2f} on the rocket. The {absent}'s probability is "
+    f"{100 * p_absent:.1f} %. Three cups have {outlines} "
     f"outline{'s' * (outlines != 1)}."
 )
 
@@ -1004,22 +1008,20 @@ Markdown(
 #
 # **What we saw.** With average pooling and a linear head, a logit is the mean of a map,
 # and Grad-CAM finds this map through gradients. The identities hold up to rounding. The
-# map moves with the question, it goes when the weights go, and at the last layer it
-# costs hardly more than the prediction.
+# map moves with the question, and vanishes when the weights are shuffled. At the last
+# layer it costs hardly more than the prediction.
 #
 # **What failed, and why.**
 #
 # - *Extent.* The classifier learnt to tell classes apart, not to cover objects. Where a
-#   part is enough to decide, the rest adds nothing.
+#   part is enough to decide, the rest adds nothing to the map.
 # - *Resolution.* One place of the last layer stands for many pixels. What is smaller
 #   becomes a halo.
 # - *Number.* Places do not know to which object they belong. Neighbours become one.
 # - *Presence.* A scaled map is never empty. A score has to say whether to look.
-# - *Context.* What often stands beside a class can be evidence for it, and a map does
-#   not tell the two apart. These photographs are too few to show it.
-#
+# - *Context.* What often stands beside a class can be evidence for it, and lights up.
 # - *Purpose.* No method is the best by all measures (@tbl-methods-there,
-#   @tbl-faithful-there), and one that shows the picture can win some of them.
+#   @tbl-faithful-there).
 #
 # **What would improve it.** A larger input gives more places, up to a point (exercise
 # 5). Several components instead of one box: @sec-dogs measures what that is worth. A
@@ -1136,12 +1138,11 @@ check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
 # negative (@eq-gradcam), and resize the result to the image.
 #
 # **How does it differ from CAM?** CAM reads its weights from the linear layer, and so
-# needs a network that ends in average pooling and one linear layer (@eq-cam), or one
-# that is rebuilt and trained again. Grad-CAM computes the weights and needs neither.
-# Where CAM exists, both are the same map up to the factor $1 / hw$ (@tbl-identities).
+# needs a network that ends in average pooling and one linear layer (@eq-cam). Grad-CAM
+# computes the weights and needs neither. Where CAM exists, both are the same map up to
+# the factor $1 / hw$ (@tbl-identities).
 #
 # **What are its properties?** [The notes' *characteristics*.]{.small} It works for many
 # architectures without training them again. It tells classes apart (@fig-classes). It
 # does not show fine detail: its map has as many places as its layer (@fig-layers). It
-# shows *where* evidence for a class was found, at one layer; it shows neither why that
-# is evidence, nor what would change the answer.
+# shows *where* evidence for a class was found, and not why.

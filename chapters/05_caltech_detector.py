@@ -16,11 +16,12 @@
 # - why 100 % on the test set says nothing about other pictures.
 #
 # **Course, data and time.** The chapter follows Practical 1 of *Computer Vision and
-# Pattern Recognition* (Ensimag, Grenoble INP, 2025). Small type names its items;
-# @tbl-items-practical lists where each is answered. With the profiles `smoke` and
-# `sample` the faces, motorcycles and airplanes are *rendered*: drawn by code on parts
-# of photographs. With `full` they are those of Caltech-101 [@feifei2004]. At `sample`
-# the chapter takes about five minutes on two processor cores.
+# Pattern Recognition* (Ensimag, Grenoble INP, 2025). Small type names its items; *The
+# courses, item by item*, at the end of the book, says where each is answered. With the
+# profiles `smoke` and `sample` the faces, motorcycles and airplanes are *rendered*:
+# drawn by code on parts of photographs. With `full` they are those of Caltech-101
+# [@feifei2004]. At `sample` the chapter takes about five minutes on two processor
+# cores.
 
 # %% tags=["parameters"]
 from typing import Literal
@@ -158,10 +159,10 @@ Markdown(
 # ## Two heads and their loss {#sec-two-heads}
 #
 # [Items 3.1 to 3.5.]{.small} The `SimpleDetector` has three convolutions of 32, 64 and
-# 64 channels, each with batch norm, ReLU and a pooling of 4 by 4. Two small stacks of
-# linear layers read the same numbers $v$: one, with dropout, gives a logit $z_k$ for
-# each class; the other, without dropout, gives four sigmoids
-# $b = (x_1, y_1, x_2, y_2)$.
+# 64 channels, each with batch norm [@ioffe2015], ReLU and a pooling of 4 by 4. Two
+# small stacks of linear layers read the same numbers $v$: one, with dropout
+# [@srivastava2014], gives a logit $z_k$ for each class; the other, without dropout,
+# gives four sigmoids $b = (x_1, y_1, x_2, y_2)$.
 
 # %%
 #| code-fold: false
@@ -683,8 +684,9 @@ from_labels = map_boxes(heat["test"], threshold)  # (N, h, w) -> (N, 4)
 # corners to training faces.
 #
 # **HOG** [@dalal2005] describes each cell of 8 by 8 pixels by the histogram of its
-# edges' directions. A support vector machine learns a template for each class,
-# which slides over the picture at many sizes; the best score is the answer.
+# edges' directions. A support vector machine learns a template for each class, which
+# slides over the picture at many sizes. Scores of different templates are compared as
+# probabilities [@platt1999]; the best one is the answer.
 
 # %%
 paths, drawn_boxes, labels = (

@@ -24,7 +24,7 @@ def chain_wins(table):
     "here, recorded, words",
     [
         (HERE, HERE * 2, "holds on photographs"),
-        (HERE, REVERSED, "reversed on photographs"),
+        (HERE, REVERSED, "holds in this run, but not on photographs"),
         (REVERSED, HERE, "not in this run, but on photographs"),
         (REVERSED, REVERSED, "neither in this run nor on photographs"),
         (HERE, None, "holds in this run; not measured on photographs"),
@@ -45,7 +45,7 @@ def test_verdicts_are_a_list():
     claims = {"The chain wins": chain_wins, "All": lambda _: True}
     text = verdicts(claims, HERE, REVERSED)
     assert text.splitlines() == [
-        "- The chain wins. *(reversed on photographs)*",
+        "- The chain wins. *(holds in this run, but not on photographs)*",
         "- All. *(holds on photographs)*",
     ]
 

@@ -142,6 +142,7 @@ class SamePadding(nn.Conv2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve maps (B, K, h, w)."""
         shape = self.kernel_size, self.stride, self.dilation
         sides = zip(x.shape[2:], *shape, strict=True)
         needed = [

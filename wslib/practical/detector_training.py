@@ -99,26 +99,27 @@ def train_detector(
     `val`, or with `best=None`, with those of the last one.
 
     `box_loss`, `box_weight`: see `DetectorLoss`. `augmentation`: "none", "mirror", or
-    "crop", which also crops and stretches (not with frozen features). `keep`, `about`,
-    `rate`, `pause` and errors as `fit`; with `about_detector`'s, `load_detector` reads
-    best.pt.
+    "crop", which also crops and stretches (not with frozen features). Others and errors
+    as `fit`; with `about_detector`'s as `about`, `load_detector` reads best.pt.
     """
     kind = frozen_batches if detector.frozen else box_batches
     loss = DetectorLoss(box_loss, box_weight)
     trained = [p for p in detector.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, learning_rate, weight_decay=weight_decay)
-    about = {**(about or {}), "images": len(train), "seed": seed}
+    about = {**(about or {}), "images": len(train), "seed": seed, "rate": rate}
     about |= {"batch_size": batch_size, "box_loss": box_loss, "box_weight": box_weight}
-    about |= {"views": augmentation, "rate": rate}
-
-    def measure(model: TwoHeadNetwork) -> dict:
-        return loss.pop() | (validate(model, val, loss) if val else {})
-
+    about["views"] = augmentation
+    measure = partial(_measure, loss, val)
     with torch.random.fork_rng():  # dropout draws from the one generator of all
         torch.manual_seed(seed)
         batches = kind(detector, train, batch_size, augmentation, seed)
         how = (epochs, measure, best if val else None, keep, about, desc)
         return fit(detector, batches, loss, optimizer, *how, rate=rate, pause=pause)
+
+
+def _measure(loss: DetectorLoss, val: Examples | None, model: TwoHeadNetwork) -> dict:
+    """What the batches of an epoch gave as they came, and `validate` after it."""
+    return loss.pop() | (validate(model, val, loss) if val else {})
 
 
 def validate(detector: TwoHeadNetwork, examples: Examples, loss: DetectorLoss) -> dict:

@@ -52,7 +52,7 @@ def draw_shuffled(
 ) -> Figure:
     """Draw five of the maps, one for each step of a shuffling, above the correlations
     `rho` (shuffles, steps): their mean as a line, their range as a band."""
-    fig, axes = figures.new_mosaic("abcde;fffff", height=2.9, height_ratios=[1, 1.5])
+    fig, axes = figures.new_mosaic("abcde;fffff", height=2.3, height_ratios=[1, 1])
     picked = np.linspace(0, len(steps) - 1, 5).round().astype(int)
     for panel, step in zip("abcde", picked, strict=True):
         title = f"… to {steps[step]}" if step else steps[0]

@@ -121,7 +121,7 @@ def verdict(
     recorded: pd.DataFrame | None,
 ) -> str:
     """What photographs say of a `claim` about a table, in Markdown: that it holds there
-    too, that it is reversed, or that it was not measured.
+    too, that it does not, or that it was not measured.
 
     `claim` is asked about the table of this run, `here`, and about the `recorded` one.
     A row or column that one of them lacks makes it not measured.
@@ -149,7 +149,7 @@ def verdicts(
 
 _WORDS = {
     (True, True): "holds on photographs",
-    (True, False): "reversed on photographs",
+    (True, False): "holds in this run, but not on photographs",
     (False, True): "not in this run, but on photographs",
     (False, False): "neither in this run nor on photographs",
     (True, None): "holds in this run; not measured on photographs",

@@ -74,20 +74,19 @@ def fit(
         raise ValueError(f"{desc}: epochs is {epochs}, expected 1 or more")
     if rate not in RATES:
         raise ValueError(f"rate {rate!r}, expected one of {', '.join(RATES)}")
-    schedule = RATES[rate](optimizer, epochs)
-    how = (epochs, best, keep, about or {}, pause)
-    run = Run(model, optimizer, schedule, batches, *how)
+    how = (batches, epochs, best, keep, about or {}, pause)
+    run = Run(model, optimizer, RATES[rate](optimizer, epochs), *how)
     run.resume()
-    tell = (lambda row: None) if on_epoch is None else on_epoch
-    _go_on(run, loss, validate, desc, tell)
+    _go_on(run, loss, validate, desc, on_epoch)
     model.load_state_dict(run.weights)
     model.eval()
     return pd.DataFrame(run.rows)
 
 
-def _go_on(run: Run, loss, validate: Validate | None, desc: str, tell) -> None:
+def _go_on(run: Run, loss, validate: Validate | None, desc: str, on_epoch) -> None:
     """Train the epochs that are not there yet, or those before Ctrl-C."""
     interrupted = False
+    tell = (lambda row: None) if on_epoch is None else on_epoch
     try:
         for row in run.rows:
             tell(dict(row))
