@@ -20,23 +20,25 @@
     card.replaceChildren(copy);
     card.hidden = false;
     const at = link.getBoundingClientRect();
-    const below = at.bottom + card.offsetHeight + 16 < innerHeight;
+    const below = innerHeight - at.bottom > at.top;  // where there is more room
+    card.style.maxHeight = (below ? innerHeight - at.bottom : at.top) - 16 + "px";
     card.style.left = Math.max(8, Math.min(at.left, innerWidth - card.offsetWidth - 8)) + "px";
-    card.style.top = Math.max(8, below ? at.bottom + 6 : at.top - card.offsetHeight - 6) + "px";
+    card.style.top = (below ? at.bottom + 6 : at.top - card.offsetHeight - 6) + "px";
   };
   let waiting = 0;
+  const hide = () => { card.hidden = true; };
   const close = () => {
     clearTimeout(waiting);
-    card.hidden = true;
+    hide();
   };
 
   addEventListener("pointerover", (event) => {
     clearTimeout(waiting);
     const link = event.target.closest?.("#content a[href^='#']:not(.anchor)");
     if (link && event.pointerType === "mouse") waiting = setTimeout(open, 200, link);
-    else if (!card.contains(event.target)) waiting = setTimeout(close, 200);
+    else if (!card.contains(event.target)) waiting = setTimeout(hide, 200);
   });
-  addEventListener("scroll", close, { passive: true });
+  addEventListener("scroll", hide, { passive: true });
   addEventListener("click", close);
   addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
 }
