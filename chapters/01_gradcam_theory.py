@@ -883,8 +883,9 @@ Table(
 # %% [markdown]
 # A handful of photographs ranks no methods. @tbl-methods-there and @tbl-faithful-there
 # are of a run that was kept, on photographs of VOC2007. Their brackets hold 95 %
-# intervals: the images are drawn again and again with replacement, and 95 % of the
-# results lie between the two numbers (the *bootstrap* [@efron1993]).
+# intervals: the images are drawn again and again with replacement, and all results but
+# the lowest and the highest fortieth lie between the two numbers (the *bootstrap*
+# [@efron1993]).
 
 # %%
 #| label: tbl-methods-there
