@@ -400,8 +400,8 @@ def test_detect_score_and_show(made):
 
 def test_other_thresholds_are_scored_as_if_detected_with_them(made, monkeypatch):
     """To the last digit, and without a network, from the maps beside the boxes."""
-    options = "--split train --detector out/detector.pt --class person"
-    assert made(f"detect {RENDERED} {options} --out person.json")[0] == 0
+    options = "--split train --detector out/detector.pt --class cat"
+    assert made(f"detect {RENDERED} {options} --out cats.json")[0] == 0
     thresholds = (0.06, 0.3, 0.7)
     expected = []
     for t in thresholds:
@@ -412,7 +412,7 @@ def test_other_thresholds_are_scored_as_if_detected_with_them(made, monkeypatch)
         row = {f"{n} {i}": of[names[n], i] for n in names for i in (0.3, 0.4, 0.5)}
         expected.append({"threshold": t, **row})
     monkeypatch.setattr(networks, "open_network", None)  # must not be called
-    words = "score person.json" + "".join(f" --threshold {t}" for t in thresholds)
+    words = "score cats.json" + "".join(f" --threshold {t}" for t in thresholds)
     told = json.loads(made(f"{words} --json")[1])
     assert told["thresholds"] == expected
     assert len({row["recall 0.3"] for row in expected}) > 1  # it makes a difference
