@@ -50,11 +50,15 @@ ifeq ($(wildcard _quarto-$(PROFILE).yml),)
 endif
 
 .DEFAULT_GOAL := help
+.DEFAULT_GOAL := help
+TARGETS := help report chapter pdf summary slides record preview sync colab sweep points \
+           test lint check lab doctor clean distclean data publish
 # These are written whole or not at all, and what stands there is the last good one.
 .PRECIOUS: $(BUILD)/%.ipynb $(BUILD)/%.json $(OUT)/index.html $(OUT)/workbook.pdf
 .SUFFIXES:
-.PHONY: help report data chapter pdf summary slides record preview sync colab publish sweep points \
-        test lint check lab doctor clean distclean FORCE
+TARGETS := help report data chapter pdf summary slides record preview sync colab publish sweep \
+           points test lint check lab doctor clean distclean
+.PHONY: $(TARGETS) FORCE
 
 help: ## list the targets and the variables
 	@echo "usage: make TARGET [PROFILE=smoke|sample|full] [SET=\"name=value ...\"]"; echo
@@ -236,6 +240,8 @@ distclean: ## remove all that was made, .venv too
 	@touch $@
 
 .DEFAULT:
-	@echo "there is no target $@; make help lists them"; false
+	@near=$$($(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_matches(\
+	  sys.argv[1], sys.argv[2:], 1))' '$@' $(TARGETS) 2>/dev/null); \
+	echo "there is no target $@;$${near:+ did you mean $$near?} make help lists them"; false
 
 FORCE:

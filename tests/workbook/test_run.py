@@ -203,7 +203,7 @@ def test_lists_may_have_spaces_and_chapters_one_digit(project):
         ("report CH=01", "make report makes the whole book; of one chapter: make pdf"),
         ("report CH=99", "no chapter 99; there are 01_one 02_two"),
         ("pdf", "make pdf needs CH, such as CH=02"),
-        ("raport", "there is no target raport; make help lists them"),
+        ("raport", "there is no target raport; did you mean report? make help"),
         ("chapter CH=01 DATA=x", "DATA=x: 01_one takes no data of one's own"),
     ],
 )

@@ -55,7 +55,8 @@ class VocNetwork(ABC):
         known = self.about["classes"]
         missing = [name for name in classes if name not in known]
         if missing:
-            text = f"its classes lack {', '.join(missing)}; it has {', '.join(known)}"
+            has = f"it has {', '.join(known)}: choose by --class"
+            text = f"its classes lack {', '.join(missing)}; {has}"
             raise ValueError(f"{self.path}: {text}")
         return [known.index(name) for name in classes]
 
