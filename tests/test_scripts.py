@@ -89,7 +89,7 @@ def test_everything_goes_to_the_project(project, folder):
     assert done.returncode == 0, done.stderr
     root = Path() if folder == "" else project
     assert done.stdout == (
-        f"\nfigure: {root / 'build/interactive/figures/line.png'}\n"
+        f"\nfigure: {root / 'build/interactive/figures/line.svg'}\n"
         f"\ntable: {root / 'build/interactive/tables/logits.csv'}\n"
         "photograph  logit\n"
         "Chelsea      −7.2\n"
@@ -97,7 +97,7 @@ def test_everything_goes_to_the_project(project, folder):
     )
     assert made(project) == [
         "_quarto.yml",
-        "build/interactive/figures/line.png",
+        "build/interactive/figures/line.svg",
         "build/interactive/tables/logits.csv",
         "build/interactive/tables/logits.json",
         "chapters/06_small.py",
@@ -108,7 +108,7 @@ def test_the_environment_has_the_last_word(project, tmp_path):
     here = {"WSLIB_BUILD": str(tmp_path / "b/x"), "WSLIB_DATA": str(tmp_path / "d")}
     done = python("06_small.py", cwd=project / "chapters", **here)
     assert done.stdout.endswith(f"['{tmp_path / 'd'}', '{tmp_path / 'b'}']\n")
-    assert (tmp_path / "b/x/figures/line.png").is_file()
+    assert (tmp_path / "b/x/figures/line.svg").is_file()
     assert not (project / "build").exists()
 
 
@@ -140,7 +140,7 @@ def test_consoles_show_values_themselves(project, folder):
     )
     done = python("-c", code, cwd=project / folder)
     assert done.stdout == f"['{project / 'data'}', '{project / 'build'}']\n"
-    assert (project / "build/interactive/figures/line.png").is_file()
+    assert (project / "build/interactive/figures/line.svg").is_file()
 
 
 def test_a_folder_named_chapters_alone_is_no_project(tmp_path, monkeypatch):

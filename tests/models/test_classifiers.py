@@ -14,12 +14,11 @@ from torch import nn
 from wslib.cam import CAM, GradCAM
 from wslib.models.classifiers import (
     NAMES,
-    SamePadding,
     build_classifier,
     imagenet_classes,
     packaged_weights,
 )
-from wslib.models.normalised import fold_batch_norms
+from wslib.models.normalised import SamePadding, fold_batch_norms
 
 LENGTHS = {  # blocks of each of the seven stages
     "efficientnet_lite0": [1, 2, 2, 3, 3, 4, 1],

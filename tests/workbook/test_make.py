@@ -263,7 +263,7 @@ def test_one_tree_makes_one_book_wherever_and_for_whom(tmp_path, new_project):
         done = project.make(*words, "chapter", "CH=0", **around)
         assert done.returncode == 0, done.stdout
         seen.append(results(project))
-    assert {"figures/square.png", "tables/values.json"} < seen[0].keys()
+    assert {"figures/square.svg", "tables/values.json"} < seen[0].keys()
     assert seen[0] == seen[1]
 
 

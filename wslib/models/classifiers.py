@@ -14,10 +14,9 @@ from itertools import groupby
 from urllib.error import URLError
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wslib.models.normalised import IMAGENET_MEAN_STD, ImageNetwork
+from wslib.models.normalised import IMAGENET_MEAN_STD, ImageNetwork, SamePadding
 
 LITE_MEAN_STD = ((127 / 255,) * 3, (128 / 255,) * 3)  # as its authors trained it
 LARGEST = 2048  # pixels, of the side of an input; a batch of 8 has 400 MB
@@ -131,28 +130,6 @@ def _efficientnet_lite(name: str, pretrained: bool) -> Classifier:
         top=nn.Sequential(network._conv_head, network._bn1, nn.ReLU6()),
     )
     return Classifier(name, nn.Sequential(stages), network._fc, LITE_MEAN_STD)
-
-
-class SamePadding(nn.Conv2d):
-    """A convolution whose output has a place for each `stride` pixels, as TensorFlow
-    pads: an odd zero comes after the last pixel. Dilation only with stride 1.
-
-    PyTorch pads both sides alike. Instead of a padded copy of the map, which takes
-    longer than the convolution, it gets a kernel with a row and a column of zeros.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve maps (B, K, h, w)."""
-        shape = self.kernel_size, self.stride, self.dilation
-        sides = zip(x.shape[2:], *shape, strict=True)
-        needed = [
-            max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0) for n, k, s, d in sides
-        ]
-        odd = [n % 2 for n in needed]
-        weight = F.pad(self.weight, (odd[1], 0, odd[0], 0)) if any(odd) else self.weight
-        padding = [(n + 1) // 2 for n in needed]
-        how = self.stride, padding, self.dilation, self.groups
-        return F.conv2d(x, weight, self.bias, *how)
 
 
 def packaged_weights(name: str) -> str:

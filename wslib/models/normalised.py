@@ -1,5 +1,5 @@
-"""What all networks of images share: how their images are normalised, and how a network
-that is not trained any more is made faster."""
+"""What all networks of images share: how their images are normalised, how a frozen one is
+made faster, and how TensorFlow's networks pad."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Self, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -57,3 +58,25 @@ def fold_batch_norms(network: Network) -> Network:
                 setattr(parent, first, fuse_conv_bn_eval(conv, norm))
                 setattr(parent, second, nn.Identity())
     return folded
+
+
+class SamePadding(nn.Conv2d):
+    """A convolution whose output has a place for each `stride` pixels, as TensorFlow
+    pads: an odd zero comes after the last pixel. Dilation only with stride 1.
+
+    PyTorch pads both sides alike. Instead of a padded copy of the map, which takes
+    longer than the convolution, it gets a kernel with a row and a column of zeros.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve maps (B, K, h, w)."""
+        shape = self.kernel_size, self.stride, self.dilation
+        sides = zip(x.shape[2:], *shape, strict=True)
+        needed = [
+            max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0) for n, k, s, d in sides
+        ]
+        odd = [n % 2 for n in needed]
+        weight = F.pad(self.weight, (odd[1], 0, odd[0], 0)) if any(odd) else self.weight
+        padding = [(n + 1) // 2 for n in needed]
+        how = self.stride, padding, self.dilation, self.groups
+        return F.conv2d(x, weight, self.bias, *how)
