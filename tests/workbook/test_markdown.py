@@ -209,4 +209,4 @@ def test_a_font_of_the_machine_is_used_where_it_has_them(tmp_path, capsys):
     web, _ = Pages(tmp_path).make("By 李明.")
     unsaid = "no font here has" not in capsys.readouterr().err
     assert "李明" in web
-    assert any((tmp_path / "build/p/book/fonts").iterdir()) == unsaid
+    assert any((tmp_path / "build/p/pdf/fonts").iterdir()) == unsaid

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
+import pikepdf
 import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -557,7 +558,7 @@ mkdir -p _book
 case "$@" in
   *html) echo '<html><head></head>{text}</html>' > _book/index.html
          echo page > _book/01.html;;
-  *) echo %PDF- > _book/workbook.pdf;;
+  *) cp '{pdf}' _book/workbook.pdf;;
 esac
 """
 
@@ -567,7 +568,9 @@ def fake(project, monkeypatch, tmp_path):
     def install(version="1.9.38", text="", said="", status=0):
         program = tmp_path / "bin/quarto"
         program.parent.mkdir(exist_ok=True)
-        words = dict(version=version, text=text, said=said, status=status)
+        page = tmp_path / "bin/page.pdf"
+        pikepdf.new().save(page)
+        words = dict(version=version, text=text, said=said, status=status, pdf=page)
         program.write_text(FAKE.format(**words))
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
@@ -592,9 +595,10 @@ def test_quarto_is_used_where_it_is(project, fake, capsys):
     report = render(project.root, "smoke")
     assert report.engine == "Quarto 1.10.18"
     assert "Quarto 1.10.18" in capsys.readouterr().out
-    assert report.pdf.read_text() == "%PDF-\n"
+    assert report.pdf.read_bytes().startswith(b"%PDF-")
     assert sorted(file.name for file in project.out.iterdir()) == [
-        "01.html", "01_one_summary.pdf", "index.html", "workbook.pdf",
+        "01.html", "01_one_summary.pdf", "index.html", "notebooks", "tables",
+        "workbook.pdf",
     ]  # fmt: skip
     assert called(project) == ["pdf: render --to typst", "web: render --to html"]
     after = {path for path in project.root.rglob("*") if "build" not in path.parts}

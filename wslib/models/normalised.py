@@ -1,4 +1,4 @@
-"""What all networks of images share: how their images are normalised, how a frozen one is
+"""What all networks of images share: how images are normalised, how a frozen network is
 made faster, and how TensorFlow's networks pad."""
 
 from __future__ import annotations
