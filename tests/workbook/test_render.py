@@ -602,11 +602,9 @@ def test_quarto_is_used_where_it_is(project, fake, capsys):
     ]  # fmt: skip
     assert called(project) == ["pdf: render --to typst", "web: render --to html"]
     after = {path for path in project.root.rglob("*") if "build" not in path.parts}
-    assert {path.name for path in after - before} == {
-        "01.html",
-        "index.html",
-        "workbook.pdf",
-    }
+    links = {"notebooks", "01.ipynb", "02.ipynb", "tables", "ap.csv"}
+    made = {"01.html", "index.html", "workbook.pdf"}
+    assert {path.name for path in after - before} == made | links
 
 
 def test_quarto_gets_a_project_of_its_own(project, fake):
