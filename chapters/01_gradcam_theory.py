@@ -1132,18 +1132,15 @@ check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
 #
 # ## Answers to the course's questions
 #
-# **How does Grad-CAM work?** [Steps 1 to 3 of the notes.]{.small} Run the image through
-# the trained network and pick a class. (1) Take the gradient of its logit with respect
-# to the feature map of a late layer. (2) Average it over the places: one weight for
-# each channel (@eq-weights). (3) Add up the channels with these weights, drop what is
-# negative (@eq-gradcam), and resize the result to the image.
+# **How does Grad-CAM work?** [Steps 1 to 3 of the notes.]{.small} Pick a class. (1) Take
+# the gradient of its logit with respect to the feature map of a late layer. (2) Average
+# it over the places: one weight for each channel (@eq-weights). (3) Add up the channels
+# with these weights, drop what is negative (@eq-gradcam), and resize the map.
 #
-# **How does it differ from CAM?** CAM reads its weights from the linear layer, and so
-# needs a network that ends in average pooling and one linear layer (@eq-cam). Grad-CAM
-# computes the weights and needs neither. Where CAM exists, both are the same map up to
-# the factor $1 / hw$ (@tbl-identities).
+# **How does it differ from CAM?** CAM reads its weights from the linear layer, so the
+# network must end in average pooling and that layer (@eq-cam). Grad-CAM computes them.
+# Where CAM exists, both are the same map up to the factor $1 / hw$ (@tbl-identities).
 #
-# **What are its properties?** [The notes' *characteristics*.]{.small} It works for many
-# architectures without training them again. It tells classes apart (@fig-classes). It
-# does not show fine detail: its map has as many places as its layer (@fig-layers). It
-# shows *where* evidence for a class was found, and not why.
+# **What are its properties?** [The notes' *characteristics*.]{.small} It needs no new
+# training and tells classes apart (@fig-classes). Its map is as coarse as its layer
+# (@fig-layers). It shows *where* evidence was found, and not why.

@@ -973,12 +973,10 @@ check_exercise(
 #
 # And without code:
 #
-# 1. The rows *loss l1* and *loss mse* of @tbl-choices differ, though both losses are 0
-#    at the true box. How does each weigh the box beside the class, and few large errors
-#    against many small ones?
-# 2. Put two pictures each into `own/face`, `own/motorcycle` and `own/airplane`, in the
-#    folder of the project, and count: how often is the class right, and how sure is the
-#    network where it is wrong?
+# 1. Why do the rows *loss l1* and *loss mse* of @tbl-choices differ, though both losses
+#    are 0 at the true box?
+# 2. Put two pictures each into `own/face`, `own/motorcycle` and `own/airplane`. How
+#    often is the class right, and how sure is the network where it is wrong?
 #
 # ::: {.callout-tip title="Solutions" collapse="true"}
 # 1. An error of 0.1 counts 0.1 in one and 0.01 in the other: beside the same
