@@ -23,7 +23,7 @@ def chain_wins(table):
 @pytest.mark.parametrize(
     "here, recorded, words",
     [
-        (HERE, HERE * 2, "holds on photographs"),
+        (HERE, HERE * 2, "holds in this run and on photographs"),
         (HERE, REVERSED, "holds in this run, but not on photographs"),
         (REVERSED, HERE, "not in this run, but on photographs"),
         (REVERSED, REVERSED, "neither in this run nor on photographs"),
@@ -46,8 +46,10 @@ def test_verdicts_are_a_list():
     text = verdicts(claims, HERE, REVERSED)
     assert text.splitlines() == [
         "- The chain wins. *(holds in this run, but not on photographs)*",
-        "- All. *(holds on photographs)*",
+        "- All. *(holds in this run and on photographs)*",
     ]
+    elsewhere = verdicts({"All": lambda _: True}, HERE, REVERSED, "over drawings")
+    assert elsewhere == "- All. *(holds in this run and over drawings)*"
 
 
 def test_every_recorded_run_of_the_project_has_the_form():

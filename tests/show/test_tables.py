@@ -250,6 +250,7 @@ def test_a_table_of_shares(tmp_path, monkeypatch):
 
 def test_a_difference_in_words():
     assert points((2.0, 1.0, 3.0)) == "+2.0 points [+1.0 to +3.0]"
+    assert points((-0.01, -1.0, 0.0)).startswith("+0.0 points [−1.0 to +0.0]")
     assert points((-2.0, -5.0, 1.0)).endswith(
         "[−5.0 to +1.0], too little to tell from 0"
     )

@@ -234,6 +234,7 @@ def test_provenance_names_only_what_is_in_the_book(ready):
     assert done.returncode == 0, done.stdout
     page = (ready.root / "build/smoke/provenance.qmd").read_text()
     assert "`01_one`" in page and "`02_two`" in page and "03_gone" not in page
+    assert "neither recorded nor published, nor notes of what was tried" in page
     assert "| `01_one` | `seed` | `1` | profile |" in page
     assert "`limit`" not in page, "a default, which the chapter's own cell says"
 

@@ -17,7 +17,7 @@ def test_each_chapter_has_a_table(tmp_path):
     write_page(ROOT, page)
     text = page.read_text("utf-8")
     assert text.startswith("# What was tried {#sec-tried}")
-    assert "::: {#tbl-tried-dogs}" in text and "| masks of the components by" in text
+    assert "::: {#tbl-tried-dogs}" in text and "| input of 576 instead" in text
     assert "Tried for @sec-weak, and not kept." in text
 
 

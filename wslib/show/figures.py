@@ -261,10 +261,11 @@ def draw_points(axis: Axes, foreground=(), background=()) -> None:
     """Points (N, 2) as (x, y) pixel indices: foreground ones as white-rimmed discs,
     background ones as white-rimmed crosses, drawn at the pixels' centres."""
     discs = np.asarray(foreground, float).reshape(-1, 2) + 0.5
-    axis.plot(*discs.T, "o", ms=5.5, mfc=ORANGE, mec="white", mew=1.2, zorder=4)
+    whole = {"ms": 5.5, "zorder": 4, "clip_on": False}  # at the edge too
+    axis.plot(*discs.T, "o", mfc=ORANGE, mec="white", mew=1.2, **whole)
     crosses = np.asarray(background, float).reshape(-1, 2) + 0.5
     rim = [withStroke(linewidth=3.2, foreground="white")]
-    axis.plot(*crosses.T, "x", ms=5.5, c=VERMILION, mew=1.8, path_effects=rim, zorder=4)
+    axis.plot(*crosses.T, "x", c=VERMILION, mew=1.8, path_effects=rim, **whole)
 
 
 def draw_mask(axis: Axes, mask: np.ndarray, kind: str = "found") -> None:

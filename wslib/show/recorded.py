@@ -119,12 +119,14 @@ def verdict(
     claim: Callable[[pd.DataFrame], bool],
     here: pd.DataFrame,
     recorded: pd.DataFrame | None,
+    where: str = "on photographs",
 ) -> str:
-    """What photographs say of a `claim` about a table, in Markdown: that it holds there
-    too, that it does not, or that it was not measured.
+    """What a recorded run says of a `claim` about a table, in Markdown: that it holds
+    there too, that it does not, or that it was not measured.
 
-    `claim` is asked about the table of this run, `here`, and about the `recorded` one.
-    A row or column that one of them lacks makes it not measured.
+    `claim` is asked about the table of this run, `here`, and about the `recorded` one,
+    which was measured `where`. A row or column that one of them lacks makes it not
+    measured.
     """
     try:
         now = bool(claim(here))
@@ -134,24 +136,27 @@ def verdict(
         there = None if recorded is None else bool(claim(recorded))
     except KeyError:
         there = None
-    return f"*({_WORDS[now, there]})*"
+    return f"*({_WORDS[now, there].format(where=where)})*"
 
 
 def verdicts(
     claims: dict[str, Callable[[pd.DataFrame], bool]],
     here: pd.DataFrame,
     recorded: pd.DataFrame | None,
+    where: str = "on photographs",
 ) -> str:
     """A list in Markdown of the `claims` by their words, each with its verdict."""
-    found = {words: verdict(claim, here, recorded) for words, claim in claims.items()}
-    return "\n".join(f"- {words}. {judged}" for words, judged in found.items())
+    return "\n".join(
+        f"- {words}. {verdict(claim, here, recorded, where)}"
+        for words, claim in claims.items()
+    )
 
 
 _WORDS = {
-    (True, True): "holds on photographs",
-    (True, False): "holds in this run, but not on photographs",
-    (False, True): "not in this run, but on photographs",
-    (False, False): "neither in this run nor on photographs",
-    (True, None): "holds in this run; not measured on photographs",
-    (False, None): "not in this run; not measured on photographs",
+    (True, True): "holds in this run and {where}",
+    (True, False): "holds in this run, but not {where}",
+    (False, True): "not in this run, but {where}",
+    (False, False): "neither in this run nor {where}",
+    (True, None): "holds in this run; not measured {where}",
+    (False, None): "not in this run; not measured {where}",
 }

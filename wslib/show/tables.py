@@ -188,7 +188,7 @@ def points(interval: tuple[float, float, float]) -> str:
     """Say a difference (value, low, high) in percentage points with its interval, and
     where that holds 0 that it is too little to tell."""
     value, low, high = interval
-    text = f"{value:+.1f} points [{low:+.1f} to {high:+.1f}]".replace("-", "−")
+    text = f"{value:+z.1f} points [{low:+z.1f} to {high:+z.1f}]".replace("-", "−")
     return text if low > 0 or high < 0 else f"{text}, too little to tell from 0"
 
 

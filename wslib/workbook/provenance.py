@@ -129,8 +129,9 @@ def _head(records: list[dict]) -> str:
     profile = records[0]["profile"]
     return (
         "# How this book was made {#sec-provenance}\n\n"
-        "The numbers of this book that are neither recorded nor published were "
-        "computed by the runs in @tbl-provenance, with the profile "
+        "The numbers of this book that are neither recorded nor published, nor notes "
+        "of what was tried, nor from the card of `sam_tiny`, were computed "
+        "by the runs in @tbl-provenance, with the profile "
         f"`{profile}`. *Text* is the id that git gives to the chapter's file, "
         "*package* a digest of the modules of `wslib` that the chapter imports: "
         "the same text, package, parameters, data and machine give the same numbers."
