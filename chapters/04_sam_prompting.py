@@ -628,8 +628,8 @@ gains = {
     for name in (asked[2], best_name)
 }
 Markdown(
-    "Picture by picture, beside the foreground point alone, background points change "
-    f"the IoU by {points(gains[asked[2]])}; *{best_name}* changes it by "
+    "Picture by picture, and compared with the foreground point alone, background "
+    f"points change the IoU by {points(gains[asked[2]])}; *{best_name}* changes it by "
     f"{points(gains[best_name])}. The two pipelines by hand have an IoU of "
     + " % and ".join(f"{100 * np.mean(values):.1f}" for values in ious.values())
     + f" %; in {same.sum()} of the {len(test)} pictures the mask of the first is that "
