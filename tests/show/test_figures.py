@@ -111,6 +111,17 @@ def test_points_sit_at_pixel_centres(image):
     assert len(crosses.get_xydata()) == 0
 
 
+def test_a_point_at_the_edge_is_whole_and_moves_no_image(image):
+    places = []
+    for points in ([], [[0, 0]]):
+        fig, axes = figures.image_grid([image, image], ["one", "two"], columns=2)
+        figures.draw_points(axes[0], background=points)
+        assert not axes[0].lines[1].get_clip_on()
+        fig.draw_without_rendering()
+        places.append([axis.get_position().bounds for axis in axes])
+    np.testing.assert_allclose(*places)
+
+
 def test_mask_outline_follows_the_masks_edge(image):
     _, axes = figures.image_grid([image])
     mask = np.zeros((30, 40), bool)

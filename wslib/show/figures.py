@@ -261,7 +261,7 @@ def draw_points(axis: Axes, foreground=(), background=()) -> None:
     """Points (N, 2) as (x, y) pixel indices: foreground ones as white-rimmed discs,
     background ones as white-rimmed crosses, drawn at the pixels' centres."""
     discs = np.asarray(foreground, float).reshape(-1, 2) + 0.5
-    whole = {"ms": 5.5, "zorder": 4, "clip_on": False}  # at the edge too
+    whole = {"ms": 5.5, "zorder": 4, "clip_on": False, "in_layout": False}  # at an edge
     axis.plot(*discs.T, "o", mfc=ORANGE, mec="white", mew=1.2, **whole)
     crosses = np.asarray(background, float).reshape(-1, 2) + 0.5
     rim = [withStroke(linewidth=3.2, foreground="white")]
