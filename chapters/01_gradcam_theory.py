@@ -17,7 +17,7 @@
 # - which method to take for which purpose, and how to measure it;
 # - where all of this fails.
 #
-# **Device and time.** A CPU is enough: two to three minutes on two cores. The weights
+# **Device and time.** A CPU is enough: about a minute on two cores. The weights
 # and the photographs come with Python packages, so no internet is needed.
 #
 # [Follows the *Weakly-supervised learning task* and the notes of a student who solved
@@ -102,7 +102,7 @@ figures.use_house_style()
 # thing, drawn by hand for this book. The box judges the maps and never enters the
 # network. The `model` gets a batch of normalised `images` (B, 3, S, S): each photograph
 # is squeezed to a square, and its map is stretched back when it is drawn. The `targets`
-# are the classes that are shown.
+# are the classes of what is in the boxes.
 
 # %%
 model = build_classifier(backbone, seed=seed).to(device)
@@ -728,7 +728,7 @@ Markdown(
 #
 # More methods than those of @tbl-family ask other questions (@tbl-more). Some need no
 # gradient: they hide something and ask the network again, which costs many forward
-# passes. Score-CAM masks only the `channels` most active channels here.
+# passes. Score-CAM masks only the most active channels here (the parameter `channels`).
 #
 # | method | weight of channel $k$, or map | it shows |
 # |:--|:--|:--|
@@ -792,14 +792,18 @@ side_by_side = explain_with(methods, images[:1], targets[:1])
 # %%
 #| label: fig-methods
 #| fig-cap: "One photograph, one class: the centre's map, and nine methods. Most of them
-#|   agree. Guided Grad-CAM shows lines in place of areas."
+#|   agree. Guided Grad-CAM shows lines in place of areas. Colours end at the brightest
+#|   hundredth of each map."
 #| fig-alt: "Two rows of five maps of a cat: most are bright on its face and chest; one
 #|   consists of fine lines."
 fig, _ = figures.image_grid(
     [photos[0].pixels] * len(methods),
     [*methods],
     5,
-    heatmaps=[found.maps[0] for found in side_by_side.values()],
+    heatmaps=[
+        (found.maps[0] / np.quantile(found.maps[0], 0.99)).clip(max=1)
+        for found in side_by_side.values()
+    ],
 )
 figures.Picture(fig, "gradcam_methods")
 
@@ -838,7 +842,7 @@ costs = {"forward": forward}
 costs |= {name: lambda m=m: m(images[:1], [c]) for name, m in methods.items()}
 on_cpu = torch.device(device).type == "cpu"  # there, what else runs does not count
 clock = time.process_time if on_cpu else time.perf_counter
-took = medians(costs, max(n_timings // 3, 1), clock)
+took = medians(costs, n_timings // 2 + 1, clock)
 compared = summarise(judged, seed=seed)
 passes = [took[name] / took["forward"] for name in compared["method"]]
 compared.insert(1, "passes", passes)
@@ -920,12 +924,12 @@ Markdown(
     f"{'and' if peak == share else peak} the most peaks.\n"
     f"- *What does the network need?* With the pixels of "
     f"{looked['insertion'].idxmax()} the probability rises soonest, without those of "
-    f"{looked['deletion'].idxmin()} it falls soonest.\n"
+    f"{looked['deletion'].idxmin()} it falls soonest, by little.\n"
     f"- *Is it this network's map?* A correlation above {limit} with the map of a "
     f"shuffled network says no: {', '.join(stay) or 'none'}.\n"
     f"- *What takes long?* {', '.join(dear) or 'None'}; the others a pass or two.\n"
     "- *When in doubt*, take Grad-CAM: at the last layer it adds up to the logit "
-    "exactly, and costs one pass."
+    "exactly, and in the recorded run it costs one pass."
 )
 
 
@@ -950,10 +954,10 @@ Markdown("This run, and the recorded one:\n\n" + verdicts(claims, here, there))
 # ## Where it fails
 #
 # @fig-failures shows four failures. The orange outline encloses what is brighter than
-# `threshold` times the maximum; the box around it is the first detector of the next
-# chapter. Its *intersection over union* (IoU) with the hand-drawn, dashed box is the
-# area that the two share, divided by the area that they cover together. It sees what
-# the share in the box cannot see: a missing part.
+# half of the maximum (the parameter `threshold`); the box around it is the first
+# detector of the next chapter. Its *intersection over union* (IoU) with the hand-drawn,
+# dashed box is the area that the two share, divided by the area that they cover
+# together. It sees what the share in the box cannot see: a missing part.
 
 # %%
 motorcycle, rocket = map(read_photo, ("motorcycle", "rocket"))
@@ -1009,8 +1013,8 @@ Markdown(
 #
 # **What we saw.** With average pooling and a linear head, a logit is the mean of a map,
 # and Grad-CAM finds this map through gradients. The identities hold up to rounding. The
-# map moves with the question, and vanishes when the weights are shuffled. At the last
-# layer it costs hardly more than the prediction.
+# map moves with the question, and is another one when the weights are shuffled. At the
+# last layer it costs hardly more than the prediction.
 #
 # **What failed, and why.**
 #
@@ -1044,9 +1048,9 @@ def against(A, g):
     ...  # your lines
 
 
-A1, g1 = torch.randn(2, 2, 8, 5, 5, generator=torch.Generator().manual_seed(1))
-L1 = torch.einsum("bk,bkij->bij", g1.mean((2, 3)), A1)  # before the ReLU
-check_exercise(against, ((A1, g1), L1.relu() - L1))
+A1 = torch.tensor([[[[1.0, 2.0]], [[3.0, 1.0]]]])  # (1, 2, 1, 2)
+g1 = torch.tensor([[[[0.0, 2.0]], [[-3.0, 1.0]]]])
+check_exercise(against, ((A1, g1), [[[2.0, 0.0]]]))
 
 # %% [markdown]
 # ::: {.callout-note title="Solution of 1" collapse="true"}
@@ -1057,8 +1061,8 @@ check_exercise(against, ((A1, g1), L1.relu() - L1))
 #     return torch.einsum("bk,bkij->bij", -g.mean((2, 3)), A).relu()
 # ```
 #
-# The check uses that $\mathrm{ReLU}(-x) = \mathrm{ReLU}(x) - x$: the map for a class
-# minus the map against it is the map before the ReLU.
+# As $\mathrm{ReLU}(x) - \mathrm{ReLU}(-x) = x$, the map for a class minus the map
+# against it is the map before the ReLU.
 # :::
 #
 # **2. The map of a probability.** Let $M_j$ be the class activation map of class $j$
@@ -1132,10 +1136,10 @@ check_exercise(probability_map, ((M2, p2.detach(), 1), L2))
 #
 # ## Answers to the course's questions
 #
-# **How does Grad-CAM work?** [Steps 1 to 3 of the notes.]{.small} Pick a class. (1) Take
-# the gradient of its logit with respect to the feature map of a late layer. (2) Average
-# it over the places: one weight for each channel (@eq-weights). (3) Add up the channels
-# with these weights, drop what is negative (@eq-gradcam), and resize the map.
+# **How does Grad-CAM work?** [Steps 1 to 3 of the notes.]{.small} Pick a class. (1)
+# Take the gradient of its logit with respect to the feature map of a late layer. (2)
+# Average it over the places: one weight for each channel (@eq-weights). (3) Add up the
+# channels with these weights, drop what is negative (@eq-gradcam), and resize the map.
 #
 # **How does it differ from CAM?** CAM reads its weights from the linear layer, so the
 # network must end in average pooling and that layer (@eq-cam). Grad-CAM computes them.

@@ -16,7 +16,7 @@
 # **Data and time.** With the profiles `smoke` and `sample` the pictures are *rendered*
 # by this project, in the layout of VOC2007, and need no internet; the profile `full`
 # takes the photographs of VOC2007 [@everingham2010]. At `sample` the chapter takes
-# two to three minutes on two processor cores, drawing the pictures included.
+# about two minutes on two processor cores, drawing the pictures included.
 
 # %% tags=["parameters"]
 from typing import Literal
@@ -764,7 +764,7 @@ Table(
 # %%
 #| label: tbl-oracles
 #| tbl-cap: "The oracle ladder: average precision of the detector when it is told a part
-#|   of the truth. None of these is a result."
+#|   of the truth. Only the first row is a result."
 boxes_at = sweep(recipe.maps(evidence, target), thresholds, *recipe.boxes)
 oracles = oracle_ladder(chain, truth, boxes_at, iou_thresholds, protocol)
 Table(
@@ -801,10 +801,10 @@ Table(
 # %% [markdown]
 # ## Looking at the boxes
 #
-# In the pictures below each title gives the probability of the class and the IoU of the
-# best of the boxes drawn. True boxes are dashed, found ones orange, and those that are
-# wrong at the highest IoU vermilion. Boxes with less than a quarter of the score of
-# their image's first one are left out.
+# In @fig-random and @fig-error-kinds each title gives the probability of the class and
+# the IoU of the best of the boxes drawn. True boxes are dashed, found ones orange, and
+# those that are wrong at the highest IoU vermilion. Boxes with less than a quarter of
+# the score of their image's first one are left out.
 
 # %%
 maps = recipe.maps(evidence, target)
@@ -856,8 +856,8 @@ gallery([str(i) for i in ten], "voc-random")
 
 # %% tags=["slide"]
 #| label: fig-error-kinds
-#| fig-cap: "Above, the best boxes of the run, at most one an image. Below, a confident
-#|   example of each kind of error, as far as there are any."
+#| fig-cap: "Above, the best boxes of the run, at most one an image. Below, the most
+#|   confident example of each kind of error, as far as there are any."
 #| fig-alt: "Two rows of pictures with heat maps. Above, solid and dashed boxes nearly
 #|   agree. Below, solid boxes hold parts, several animals or background."
 best = sorted(with_dog, key=lambda i: -best_iou.get(i, 0))[:5]
@@ -965,7 +965,7 @@ for most in gained.itertuples():
     largest = f"the largest gain kept is that of *{most.step}*, {most.gain:+.1f} points"
 counts = budget.set_index("kind")["objects"]
 Markdown(
-    f"- Here {largest}. Not kept: {', '.join(dropped) or 'nothing'}.\n"
+    f"- In this run {largest}. Not kept: {', '.join(dropped) or 'nothing'}.\n"
     f"- Of {int(counts.sum())} objects, {counts['right']} are found at IoU "
     f"{iou_thresholds[-1]}; {counts['wrong extent']} have a box of the wrong extent, "
     f"{counts['merged']} share one with others and {counts['missed']} are missed."

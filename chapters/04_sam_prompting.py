@@ -926,7 +926,7 @@ Table(
 #| label: fig-cover
 #| fig-cap: "The way of this book: a photograph, the heat map of a classifier that was
 #|   asked for the cup, the box and the point that the map gives, and the mask that a
-#|   segmenter cuts out for them. Nobody drew a box or a mask of this cup."
+#|   segmenter cuts out for them. None of them was drawn by a person."
 #| fig-alt: "Four copies of a photograph of a cup of coffee: plain; under a heat map
 #|   that is bright on the cup; with a box around the cup; with the outline of the cup."
 #| echo: false

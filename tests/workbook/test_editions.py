@@ -143,8 +143,18 @@ def test_without_exercises_the_page_stands_at_the_end(staged):
     assert texts(for_web(staged, "teacher"))[1].startswith("# Cats\n\n::: {.teacher}\n")
 
 
+SOLUTIONS = """
+# %% [markdown]
+# ::: {.callout-tip title="Solutions" collapse="true"}
+# Seven.
+# :::
+"""
+
+
 def test_make_report_for_a_teacher_and_for_a_student(project):
     project.write("report/teacher/01.qmd", "**Afterwards** one may read @sec-two.\n")
+    with (project.root / "chapters/02_two.py").open("a", encoding="utf-8") as chapter:
+        chapter.write(SOLUTIONS)
     for edition in ("teacher", "student"):
         done = project.make("report", f"EDITION={edition}")
         assert done.returncode == 0, done.stdout
@@ -152,6 +162,8 @@ def test_make_report_for_a_teacher_and_for_a_student(project):
         html = (folder / "index.html").read_text("utf-8")
         assert ("Afterwards" in html) == (edition == "teacher")
         assert (folder / "workbook.pdf").read_bytes()[:5] == b"%PDF-"
+        notebook = (folder / "notebooks/02_two.ipynb").read_text("utf-8")
+        assert ("Seven" in notebook) == ("Seven" in html) == (edition == "teacher")
     html = (project.root / "report/_output/smoke-teacher/index.html").read_text("utf-8")
     page = re.search(
         r'<section [^>]*class="[^"]*\bteacher\b.*?</section>', html, re.DOTALL

@@ -35,8 +35,13 @@ def start(project, *words, **environment) -> subprocess.Popen:
     return subprocess.Popen(
         ["make", "PROFILE=smoke", *words], cwd=project.root, text=True,
         env={**project.environment, **environment}, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=hear_hangups,
     )  # fmt: skip
+
+
+def hear_hangups() -> None:
+    """Also where the tests themselves run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def wait_for(condition, seconds=60):

@@ -12,6 +12,7 @@ import nbformat
 
 from wslib.workbook.book import RenderError
 from wslib.workbook.chapter import code_cells
+from wslib.workbook.editions import part_solutions
 from wslib.workbook.stage import Stage
 
 TABLE = re.compile(r"<!-- table ([\w.-]+) -->")
@@ -32,9 +33,9 @@ def with_downloads(staged: Stage) -> Stage:
     return replace(staged, documents=documents)
 
 
-def write_downloads(staged: Stage, folder: Path) -> None:
-    """Write to `folder` what the links lead to. Raises RenderError with a line for each
-    table whose numbers are not there."""
+def write_downloads(staged: Stage, folder: Path, edition: str = "") -> None:
+    """Write to `folder` what the links lead to; for students without solutions. Raises
+    RenderError with a line for each table whose numbers are not there."""
     book, missing = staged.book, []
     for page, document in zip(staged.pages, staged.documents, strict=True):
         file = book.root / page.file
@@ -45,7 +46,7 @@ def write_downloads(staged: Stage, folder: Path) -> None:
             else:
                 missing.append(f"{numbers.relative_to(book.root)}: is not there")
         if file.suffix == ".ipynb":
-            _write_empty(file, folder / "notebooks")
+            _write_empty(file, folder / "notebooks", edition)
     if missing:
         raise RenderError("\n".join(missing))
 
@@ -55,10 +56,13 @@ def _copy(file: Path, folder: Path) -> None:
     shutil.copy(file, folder)
 
 
-def _write_empty(file: Path, folder: Path) -> None:
+def _write_empty(file: Path, folder: Path, edition: str) -> None:
     """Write the notebook without its outputs, which the pages show."""
     notebook = nbformat.read(file, as_version=4)
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
+    for cell in notebook.cells if edition == "student" else []:
+        if cell.cell_type == "markdown":
+            cell.source = part_solutions(cell.source)[0]
     folder.mkdir(exist_ok=True)
     nbformat.write(notebook, folder / file.name)

@@ -59,7 +59,7 @@ def render(
         staged = fill(stage(book, root / "build" / profile / edition / "book"))
         web = with_downloads(for_web(staged, edition))
         engine = _make(web, for_paper(staged, edition), fresh)
-        write_downloads(staged, fresh)
+        write_downloads(staged, fresh, edition)
         _publish(fresh, target, started)
     except RenderError as error:
         raise in_sources(root, error) from None

@@ -26,10 +26,10 @@ SPECIFICATION = "report/results.yml"
 DATA = re.compile(r"\bData: ([^,.;]+)")
 HEAD = """# Results at a glance {#sec-glance .unnumbered}
 
-*This run* is what the chapters of this book printed. *Recorded* runs were made on real
-data by the same chapters, and kept. *Published* numbers were measured by others, on
-other data and mostly with larger networks. @tbl-glance keeps the three apart; brackets
-hold 95 % intervals."""
+*This run* is what the chapters of this book printed. *Recorded* runs were made by the
+same chapters on real data (Chapter 4: shapes over real pictures), and kept.
+*Published* numbers were measured by others, on other data and mostly with larger
+networks. @tbl-glance keeps the three apart; brackets hold 95 % intervals."""
 CAPTION = (
     "The row that counts in each chapter, and below it the one to be beaten. Numbers "
     "of different columns are from different images."
