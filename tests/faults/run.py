@@ -48,6 +48,7 @@ class Book:
             file.write(TABLE)
         self.root, self.done = root, root.parent / "fault-done"
         self.project.environment["FAULT_DONE"] = str(self.done)
+        self.change()
         self.make()
 
     def make(self, fault: str = "") -> tuple[int, str]:
@@ -147,7 +148,7 @@ def damage(book: Book, step: int) -> Results:
     book.complaint()
     files = [file for file in sorted(build.rglob("*")) if file.is_file()]
     names = [file.relative_to(build) for file in files]
-    names = [name for name in names if name.parts[0] not in ("book", "failed")]
+    names = [name for name in names if name.parts[0] not in ("book", "pdf", "failed")]
     for name, junk in list(itertools.product(names, JUNK))[::step]:
         spoil(build / name, junk)
         for touched in ("chapters/01_one.py", "chapters/02_two.py", "index.qmd"):
