@@ -215,8 +215,8 @@ distclean: ## remove all that was made, .venv too
 	rm -rf build report/_output .venv
 
 .venv/.installed: $(sort requirements.txt $(NEEDED)) pyproject.toml $(if $(GONE),FORCE)
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 15) and \
-	  "this is Python %d.%d, it takes 3.11 to 3.14: make PYTHON=python3.12" % v[:2])'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and \
+	  "this is Python %d.%d, it takes 3.11 to 3.13: make PYTHON=python3.12" % v[:2])'
 	@echo "installing what $(NEEDED) pins into .venv: $(if $(filter cpu,$(TORCH)),about 1 GB,several GB)"
 	@$(if $(filter cpu,$(TORCH)),,echo "without a GPU: stop it, and say make TORCH=cpu ...")
 	$(PYTHON) -m venv $(if $(GONE),--clear) .venv

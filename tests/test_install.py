@@ -175,4 +175,4 @@ def test_another_python_is_refused_in_one_line(tmp_path):
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode != 0 and not (tmp_path / ".venv").exists()
-    assert done.stderr.startswith("this is Python 3.15, it takes 3.11 to 3.14")
+    assert done.stderr.startswith("this is Python 3.15, it takes 3.11 to 3.13")
