@@ -341,7 +341,7 @@ def test_nothing_runs_on_when_make_alone_is_ended(project, number):
     os.kill(make.pid, number)
     if number == signal.SIGHUP:  # Make hears it when its commands have
         os.killpg(make.pid, number)
-    make.wait(30)
+    make.wait(90)
     wait_for(lambda: not running(project), 20)
     left = {path.name for path in (project.root / "build/smoke").iterdir()}
     left -= {"02_two.json", ".checked02", ".settings", ".turn", "failed"}
@@ -361,5 +361,5 @@ def test_nothing_runs_on_when_nobody_reads_any_more(project, number):
     time.sleep(1)
     make.stdout.close()
     os.killpg(make.pid, number)
-    make.wait(30)
+    make.wait(90)
     wait_for(lambda: not running(project), 20)
