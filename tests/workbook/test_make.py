@@ -360,6 +360,7 @@ def test_nothing_runs_on_when_nobody_reads_any_more(project, number):
     wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
     time.sleep(1)
     make.stdout.close()
-    os.killpg(make.pid, number)
+    for _ in range(3):  # Make hands on what its commands have heard already
+        os.killpg(make.pid, number)
     make.wait(90)
     wait_for(lambda: not running(project), 20)

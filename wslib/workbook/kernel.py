@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import papermill
@@ -75,10 +75,11 @@ def execute(chapter: Chapter, notebook, output: Path, scratch: Path) -> None:
         try:
             work.result()
         except KeyboardInterrupt:
-            with suppress(OSError):  # who read what we print may have ended first
+            try:
                 said = f"\n{chapter.name}: interrupted; so far: {output}"
                 print(said, file=sys.stderr, flush=True)
-            _end(scratch, 130)
+            finally:  # who read this may have ended first, or Make may interrupt again
+                _end(scratch, 130)
 
 
 @contextmanager
@@ -135,5 +136,7 @@ def _echo(scratch: Path, finished: threading.Event) -> None:
 
 def _end(scratch: Path, status: int) -> None:
     """End at once, without waiting for the kernel, which ends as soon as we have."""
-    shutil.rmtree(scratch, ignore_errors=True)
-    os._exit(status)
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+    finally:  # also where a second interruption comes now
+        os._exit(status)
