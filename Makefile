@@ -43,7 +43,7 @@ ASKED      = --set "$$SET" --data "$$DATA"
 SETTINGS   = printf '%s\n' "$$SET" "$$DATA" "$$WSLIB_DATA"
 # A .venv whose Python is gone, as after an upgrade of the system, is made anew.
 GONE      := $(shell test -L .venv/bin/python && ! test -e .venv/bin/python && echo gone)
-ENGINE    := $(wildcard wslib/cli/__init__.py wslib/cli/workbook.py wslib/workbook/*.py)
+ENGINE    := $(wildcard wslib/cli/__init__.py wslib/cli/workbook.py wslib/workbook/*/*.py)
 
 ifeq ($(wildcard _quarto-$(PROFILE).yml),)
   $(error no profile $(PROFILE); there are $(patsubst _quarto-%.yml,%,$(wildcard _quarto-*.yml)))

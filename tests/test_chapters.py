@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from wslib.cli.choices import settings_in
-from wslib.workbook import params
-from wslib.workbook.chapter import Chapter
-from wslib.workbook.profiles import PROFILES
-from wslib.workbook.rules import find_faults, read_prose
+from wslib.workbook.sources import params
+from wslib.workbook.sources.chapter import Chapter
+from wslib.workbook.sources.profiles import PROFILES
+from wslib.workbook.sources.rules import find_faults, read_prose
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = [Chapter(path) for path in sorted((ROOT / "chapters").glob("*.py"))]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from wslib.workbook import params
-from wslib.workbook.chapter import Chapter, code_cells
+from wslib.workbook.sources import params
+from wslib.workbook.sources.chapter import Chapter, code_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = [Chapter(path) for path in sorted((ROOT / "chapters").glob("*.py"))]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wslib.workbook.badges import BRANCH
+from wslib.workbook.sources.badges import BRANCH
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

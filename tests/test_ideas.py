@@ -32,7 +32,7 @@ from wslib.prompting.points import background_points, weighted_centre
 from wslib.prompting.prompter import Prompter
 from wslib.training.losses import DetectorLoss
 from wslib.weak.proposal_features import SAMPLES, roi_align
-from wslib.workbook.chapter import Chapter, code_cells
+from wslib.workbook.sources.chapter import Chapter, code_cells
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,19 @@ def test_arrows_point_one_way(file):
         assert ROOMS.index(other) < ROOMS.index(room), f"{file} imports {other}"
     assert room not in ONLY or others <= ONLY[room]
     assert str(file.relative_to(HOUSE)) not in ALONE or not names
+
+
+def test_the_parts_of_the_workbook_know_those_above():
+    """As its docstring lists them."""
+    parts = re.findall(
+        r"^    (\w+)  +\S", import_module("wslib.workbook").__doc__, re.M
+    )
+    folder = HOUSE / "workbook"
+    assert sorted(parts) == sorted(p.parent.name for p in folder.glob("*/__init__.py"))
+    for file in folder.glob("*/*.py"):
+        below = set(parts[parts.index(file.parent.name) + 1 :])
+        names = imports(ast.walk(tree(file)))
+        assert not below & {name.split(".")[2] for name in names if "workbook." in name}
 
 
 def test_no_import_comes_back_to_where_it_began():
@@ -191,7 +205,7 @@ def test_cure_leaves_torchvision_usable_and_is_paid_only_when_needed():
 
 def test_workbook_is_light():
     code = (
-        "import sys, wslib.cli, wslib.workbook.run, wslib.workbook.render\n"
+        "import sys, wslib.cli, wslib.workbook.runs.run, wslib.workbook.report.render\n"
         "heavy = 'torch', 'cv2', 'matplotlib', 'skimage'\n"
         "print([name for name in heavy if name in sys.modules])"
     )

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from wslib.workbook import quarto
-from wslib.workbook.render import render
+from wslib.workbook.report import quarto
+from wslib.workbook.report.render import render
 
 pytestmark = pytest.mark.skipif(
     not quarto.find() or not quarto.is_recent(quarto.find()[1]),

@@ -18,7 +18,7 @@ from wslib.models import classifiers, two_heads
 from wslib.practical import views
 from wslib.prompting import named_pipelines
 from wslib.training import losses
-from wslib.workbook import pairing, profiles
+from wslib.workbook.sources import pairing, profiles
 
 ROOT = Path(__file__).resolve().parents[2]
 

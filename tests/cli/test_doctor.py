@@ -18,7 +18,7 @@ from wslib.data import inventory
 from wslib.data.inventory import DataSetState
 from wslib.runtime import machine
 from wslib.runtime.machine import BAD, LESS, OK, Finding
-from wslib.workbook import embedded, quarto
+from wslib.workbook.report import embedded, quarto
 
 ROOT = Path(__file__).resolve().parents[2]
 

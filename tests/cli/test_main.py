@@ -19,7 +19,7 @@ from wslib.data import inventory
 from wslib.data.caltech import LABELS
 from wslib.models.checkpoints import save_checkpoint
 from wslib.models.two_heads import about_detector, build_detector
-from wslib.workbook.book import RenderError
+from wslib.workbook.sources.book import RenderError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,7 +1,7 @@
 """Make one line of the package wrong, a hundred times over, each time another one: a
 test of its module has to notice.
 
-    python tests/faults/mutants.py [ROOM ...]      # such as data, cam or data/images
+    python tests/faults/mutants.py [ROOM ...]
 
 Takes minutes, in a copy; `tests/test_mutants.py` holds that the list still fits the
 package. The status is 1 where a mutant survives.
@@ -9,6 +9,7 @@ package. The status is 1 where a mutant survives.
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import os
 import resource
@@ -102,9 +103,15 @@ def try_module(project: Path, module: str, tests: list[str], mutants: list) -> i
     return survivors
 
 
-def main(rooms: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Try the mutants of some rooms, or of all."""
-    modules = chosen(rooms)
+    described = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=described)
+    parser.add_argument("room", nargs="*", help="such as data, cam or data/images")
+    try:
+        modules = chosen(parser.parse_args(words).room)
+    except ValueError as error:
+        parser.error(str(error))
     for name in LIBRARIES:
         import_module(name)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:

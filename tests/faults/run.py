@@ -1,15 +1,16 @@
 """Break a small book at many places, make it again, and count how often it is right.
 
-    .venv/bin/python tests/faults/run.py [kills|full|damage|together|signals ...] [N]
+    .venv/bin/python tests/faults/run.py [--every N] [KIND ...]
 
 No part of `make test`: it takes minutes. Right is: what was the report before is whole
 after the fault, no process runs on, and the next make, at most the second, gives the
 book that an undisturbed one gives. A line for each fault that ends otherwise; then the
-counts, and status 1 if there was any. With a number N only every Nth fault is tried.
+counts, and status 1 if there was any.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import os
 import re
@@ -192,12 +193,19 @@ def signals(book: Book, step: int) -> Results:
 def main() -> None:
     """Try the kinds of fault that are named, or all."""
     tried = {f.__name__: f for f in (kills, full, damage, together, signals)}
-    words, bad = sys.argv[1:], 0
-    step = max([1, *(int(word) for word in words if word.isdigit())])
-    for name in [word for word in words if not word.isdigit()] or tried:
+    described = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=described)
+    kinds = ", ".join(tried)
+    parser.add_argument("kind", nargs="*", metavar="KIND", help=f"{kinds}; or all")
+    parser.add_argument("--every", type=int, default=1, help="try only every Nth fault")
+    given, bad = parser.parse_args(), 0
+    if unknown := {*given.kind} - {*tried}:
+        parser.error(f"no kind {', '.join(unknown)}; there are {kinds}")
+    for name in given.kind or tried:
         began, wrong, count = time.monotonic(), 0, 0
         with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-            for fault, complaint in tried[name](Book(Path(folder, "project")), step):
+            book = Book(Path(folder, "project"))
+            for fault, complaint in tried[name](book, given.every):
                 count, wrong = count + 1, wrong + bool(complaint)
                 if complaint:
                     print(f"  {name}: {fault}: {complaint}", flush=True)

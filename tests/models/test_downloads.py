@@ -255,10 +255,10 @@ def test_what_comes_with_packages_needs_nothing(type_in, server):
 
 def test_the_real_chapters_at_full(server, monkeypatch):
     """By the parameters as they are: each data set and all weights, and no more."""
-    from wslib.workbook.build import Build
-    from wslib.workbook.chapter import Chapter
-    from wslib.workbook.profiles import named, splits
-    from wslib.workbook.settings import resolve
+    from wslib.workbook.runs.build import Build
+    from wslib.workbook.runs.settings import resolve
+    from wslib.workbook.sources.chapter import Chapter
+    from wslib.workbook.sources.profiles import named, splits
 
     monkeypatch.chdir(Path(__file__).parents[2])
     paths = sorted(Path("chapters").glob("[0-9]*.py"))

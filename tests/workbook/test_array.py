@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from wslib import cli
-from wslib.workbook import array
-from wslib.workbook.array import submit
-from wslib.workbook.params import parse_overrides
-from wslib.workbook.sweep import plan, read_sweep
+from wslib.workbook.runs import array
+from wslib.workbook.runs.array import submit
+from wslib.workbook.runs.sweep import plan, read_sweep
+from wslib.workbook.sources.params import parse_overrides
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wslib.workbook.book import Page, RenderError, read_book
+from wslib.workbook.sources.book import Page, RenderError, read_book
 
 ROOT = Path(__file__).resolve().parents[2]
 

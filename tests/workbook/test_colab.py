@@ -19,16 +19,16 @@ import pytest
 from nbclient import NotebookClient
 
 from wslib.models.published import list_downloads
-from wslib.workbook.book import RenderError
-from wslib.workbook.chapter import Chapter
-from wslib.workbook.colab import Course, make_notebook, write_notebook
-from wslib.workbook.colab_cells import field
-from wslib.workbook.colab_payload import needed_packages, packed
-from wslib.workbook.document import split_options
-from wslib.workbook.params import ParameterError
-from wslib.workbook.repository import git
-from wslib.workbook.run import Build
-from wslib.workbook.settings import resolve
+from wslib.workbook.notebooks.colab import Course, make_notebook, write_notebook
+from wslib.workbook.notebooks.colab_cells import field
+from wslib.workbook.notebooks.colab_payload import needed_packages, packed
+from wslib.workbook.runs.run import Build
+from wslib.workbook.runs.settings import resolve
+from wslib.workbook.sources.book import RenderError
+from wslib.workbook.sources.chapter import Chapter
+from wslib.workbook.sources.options import split_options
+from wslib.workbook.sources.params import ParameterError
+from wslib.workbook.sources.repository import git
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [path.stem for path in sorted(ROOT.glob("chapters/*.py"))]
@@ -177,7 +177,7 @@ class Runtime:
     """The real one, without a network."""
 
     def __init__(self):
-        from wslib.workbook import colab_runtime
+        from wslib.workbook.notebooks import colab_runtime
 
         self.settle = colab_runtime.settle
         self.fetched: list = []
@@ -230,8 +230,8 @@ def test_same_bytes_again(course, notebooks):
     """In another process, in which sets have another order."""
     code = (
         "import json, sys\nfrom pathlib import Path\nimport nbformat\n"
-        "from wslib.workbook.chapter import Chapter\n"
-        "from wslib.workbook.colab import Course, make_notebook\n"
+        "from wslib.workbook.sources.chapter import Chapter\n"
+        "from wslib.workbook.notebooks.colab import Course, make_notebook\n"
         "course = Course(Path(sys.argv[1]), 'sample', json.load(sys.stdin))\n"
         "notebook = make_notebook(Chapter(Path(sys.argv[2])), course)\n"
         "sys.stdout.write(nbformat.writes(notebook))\n"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from wslib.workbook.book import RenderError, load_book
-from wslib.workbook.chapter import Chapter
-from wslib.workbook.colab_prose import read_prose
+from wslib.workbook.notebooks.colab_prose import read_prose
+from wslib.workbook.sources.book import RenderError, load_book
+from wslib.workbook.sources.chapter import Chapter
 
 ROOT = Path(__file__).resolve().parents[2]
 BIBLIOGRAPHY = """

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from wslib.workbook import colab_runtime
-from wslib.workbook.colab_runtime import (
+from wslib.workbook.notebooks import colab_runtime
+from wslib.workbook.notebooks.colab_runtime import (
     KEPT,
     SetupError,
     fetch,

@@ -13,7 +13,8 @@ from nbformat.v4 import (
     new_output,
 )
 
-from wslib.workbook.document import picture_width, read_document, split_options
+from wslib.workbook.report.document import picture_width, read_document
+from wslib.workbook.sources.options import split_options
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="144pt" height="72pt"></svg>'
 

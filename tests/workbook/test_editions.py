@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from wslib.workbook.book import Book, Page, RenderError
-from wslib.workbook.document import Document
-from wslib.workbook.editions import for_paper, for_web, of_edition, part_solutions
-from wslib.workbook.stage import Stage, write_project
+from wslib.workbook.report.document import Document
+from wslib.workbook.report.editions import (
+    for_paper,
+    for_web,
+    of_edition,
+    part_solutions,
+)
+from wslib.workbook.report.stage import Stage, write_project
+from wslib.workbook.sources.book import Book, Page, RenderError
 
 CHAPTER = """# Cats {#sec-cats}
 

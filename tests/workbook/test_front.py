@@ -10,10 +10,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from wslib.workbook.book import Book, Page, RenderError
-from wslib.workbook.document import Document, read_document
-from wslib.workbook.front import fill, reading_minutes
-from wslib.workbook.stage import Stage
+from wslib.workbook.report.document import Document, read_document
+from wslib.workbook.report.front import fill, reading_minutes
+from wslib.workbook.report.stage import Stage
+from wslib.workbook.sources.book import Book, Page, RenderError
 
 CITE = """
 title: "Boxes: none"

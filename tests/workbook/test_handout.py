@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from wslib.workbook.book import RenderError
-from wslib.workbook.handout import make_handout
+from wslib.workbook.report.handout import make_handout
+from wslib.workbook.sources.book import RenderError
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO = """# The second {#sec-two}

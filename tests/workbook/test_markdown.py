@@ -14,9 +14,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from wslib.workbook.book import Book, RenderError
-from wslib.workbook.glyphs import is_elsewhere
-from wslib.workbook.render import render
+from wslib.workbook.report.glyphs import is_elsewhere
+from wslib.workbook.report.render import render
+from wslib.workbook.sources.book import Book, RenderError
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = "| a |\n|--:|\n| 1 |"

@@ -7,11 +7,11 @@ import json
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from wslib.workbook.build import Build
-from wslib.workbook.chapter import Chapter
-from wslib.workbook.params import ParameterError
-from wslib.workbook.provenance import state_facts
-from wslib.workbook.settings import check, read_settings, resolve
+from wslib.workbook.runs.build import Build
+from wslib.workbook.runs.provenance import state_facts
+from wslib.workbook.runs.settings import check, read_settings, resolve
+from wslib.workbook.sources.chapter import Chapter
+from wslib.workbook.sources.params import ParameterError
 
 CELL = """\
 # %% tags=["parameters"]

@@ -19,10 +19,10 @@ from jupytext.config import load_jupytext_config
 from nbformat import v4
 
 from wslib.cli import main
-from wslib.workbook import pairing
-from wslib.workbook.chapter import Chapter
-from wslib.workbook.pairing import NotSynced, Pair, find_pairs, sync, sync_all
-from wslib.workbook.percent import read_notebook, read_script, write_script
+from wslib.workbook.sources import pairing
+from wslib.workbook.sources.chapter import Chapter
+from wslib.workbook.sources.pairing import NotSynced, Pair, find_pairs, sync, sync_all
+from wslib.workbook.sources.percent import read_notebook, read_script, write_script
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.py"))

@@ -1,13 +1,13 @@
 import pytest
 
-from wslib.workbook.params import (
+from wslib.workbook.sources.params import (
     ParameterError,
     check,
     declared_knobs,
     parse_overrides,
     read_yaml,
 )
-from wslib.workbook.strict_yaml import NotYaml
+from wslib.workbook.sources.strict_yaml import NotYaml
 
 CELL = """
 from typing import Literal

@@ -22,14 +22,14 @@ import nbformat
 import pytest
 from nbformat.v4 import new_output
 
-from wslib.workbook import run, settings
-from wslib.workbook.book import RenderError
-from wslib.workbook.chapter import Chapter, code_cells
-from wslib.workbook.job import Job
-from wslib.workbook.preview import Preview, needs
-from wslib.workbook.serve import Live, State, listen
-from wslib.workbook.watch import Watch
-from wslib.workbook.web import WebBook, WebBookMaker
+from wslib.workbook.preview.preview import Preview, needs
+from wslib.workbook.preview.serve import Live, State, listen
+from wslib.workbook.preview.watch import Watch
+from wslib.workbook.preview.web import WebBook, WebBookMaker
+from wslib.workbook.runs import run, settings
+from wslib.workbook.runs.job import Job
+from wslib.workbook.sources.book import RenderError
+from wslib.workbook.sources.chapter import Chapter, code_cells
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="144pt" height="72pt"/>'
@@ -259,7 +259,7 @@ def test_next_port_if_one_is_in_use(monkeypatch):
         server.shutdown()
         server.server_close()
         assert server.server_address[1] == 18732
-        monkeypatch.setattr("wslib.workbook.serve.TRIES", 1)
+        monkeypatch.setattr("wslib.workbook.preview.serve.TRIES", 1)
         with pytest.raises(ValueError, match="^port 18731: in use, like the next"):
             listen(Live(), "127.0.0.1", 18731)
     with pytest.raises(ValueError, match=r"^no\.such\.host\.invalid:18731: "):
@@ -332,7 +332,7 @@ def test_words_of_a_footnote_make_the_whole_book(book, maker):
 
 def test_parts_that_do_not_fit_make_the_whole_book(book, maker, monkeypatch):
     maker.make()
-    monkeypatch.setattr("wslib.workbook.web.splice", lambda *_: None)
+    monkeypatch.setattr("wslib.workbook.preview.web.splice", lambda *_: None)
     notebook(book, "02_two", "So it ends.", "Here it ends.")
     assert "Here it ends." in maker.make().html
 
@@ -564,7 +564,7 @@ class FakeJob:
 
 @pytest.fixture
 def jobs(monkeypatch):
-    monkeypatch.setattr("wslib.workbook.preview.Job", FakeJob)
+    monkeypatch.setattr("wslib.workbook.preview.preview.Job", FakeJob)
     monkeypatch.setattr(FakeJob, "made", [])
     return FakeJob.made
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wslib.workbook.profiles import find_profiles, threads_of
+from wslib.workbook.sources.profiles import find_profiles, threads_of
 
 
 def test_what_the_parameters_name(tmp_path):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from wslib import cli
-from wslib.workbook.publish import publish
-from wslib.workbook.repository import GitError, git
+from wslib.workbook.report.publish import publish
+from wslib.workbook.sources.repository import GitError, git
 
 BOOK = "project:\n  output-dir: out\nbook:\n  chapters: [build/smoke/01_one.ipynb]\n"
 

@@ -19,9 +19,9 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from wslib.workbook import render as renderer
-from wslib.workbook.book import RenderError
-from wslib.workbook.render import render
+from wslib.workbook.report import render as renderer
+from wslib.workbook.report.render import render
+from wslib.workbook.sources.book import RenderError
 
 ROOT = Path(__file__).resolve().parents[2]
 SVG = (
@@ -497,7 +497,9 @@ def test_error_is_one_line(project):
 
 
 def test_torch_is_not_imported():
-    script = "import sys, wslib.workbook.render; sys.exit('torch' in sys.modules)"
+    script = (
+        "import sys, wslib.workbook.report.render; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from wslib.workbook.badges import colab_url, write_badges
-from wslib.workbook.chapter import Chapter
-from wslib.workbook.repository import (
+from wslib.workbook.sources.badges import colab_url, write_badges
+from wslib.workbook.sources.chapter import Chapter
+from wslib.workbook.sources.repository import (
     GitError,
     commit_files,
     git,

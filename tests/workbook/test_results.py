@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from wslib.show.recorded import Recorded, read_recorded, write_recorded
-from wslib.workbook.book import RenderError
-from wslib.workbook.headline import headlines, write_readme
-from wslib.workbook.results import headline, read_specification, write_page
+from wslib.workbook.report.headline import headlines, write_readme
+from wslib.workbook.runs.results import headline, read_specification, write_page
+from wslib.workbook.sources.book import RenderError
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = {

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from wslib.workbook.retouch import retouch
+from wslib.workbook.report.retouch import retouch
 
 TABS = "export function init() { return 7; }\nexport const name = 'tabs';\n"
 MAIN = """import * as tabs from "./tabs/tabs.js";

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wslib.workbook.chapter import Chapter
-from wslib.workbook.rules import find_faults
+from wslib.workbook.sources.chapter import Chapter
+from wslib.workbook.sources.rules import find_faults
 
 GOOD = """\
 # %% [markdown] tags=["slide"]

@@ -10,9 +10,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from wslib.workbook import quarto
-from wslib.workbook.book import RenderError
-from wslib.workbook.slides import make_slides
+from wslib.workbook.notebooks.slides import make_slides
+from wslib.workbook.report import quarto
+from wslib.workbook.sources.book import RenderError
 
 CHAPTER = Path("chapters/02_two.py")
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"/>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wslib.workbook.slim import slim, slimmed
+from wslib.workbook.report.slim import slim, slimmed
 
 WORDS = {"note", "bs-tooltip", "moon", "html", "callout"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wslib.workbook.strict_yaml import (
+from wslib.workbook.sources.strict_yaml import (
     NotYaml,
     in_one_line,
     parse_yaml,

@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from wslib.workbook.book import RenderError
-from wslib.workbook.summary import summarise
+from wslib.workbook.report.summary import summarise
+from wslib.workbook.sources.book import RenderError
 
 CHAPTER = Path("chapters/02_two.py")
 SVG = (

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wslib.workbook.gather import PointsFailed, gather, over_seeds, t_interval
-from wslib.workbook.params import ParameterError, parse_overrides
-from wslib.workbook.sweep import Sweep, parse_over, plan, read_sweep
+from wslib.workbook.runs.gather import PointsFailed, gather, over_seeds, t_interval
+from wslib.workbook.runs.sweep import Sweep, parse_over, plan, read_sweep
+from wslib.workbook.sources.params import ParameterError, parse_overrides
 
 CHAPTER = """
 # %% tags=["parameters"]
@@ -312,7 +312,7 @@ def test_axes_of_the_figure(root, monkeypatch):
 
     kept = []
     monkeypatch.setattr(figures, "Picture", lambda fig, name: kept.append(fig) or fig)
-    from wslib.workbook.gather import draw
+    from wslib.workbook.runs.gather import draw
 
     frame = pd.DataFrame(
         [{"name": n, "width": w, "rate": r, "seed": s, "score": w + s, "b": 1.0}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wslib.workbook.book import RenderError
-from wslib.workbook.tried import write_page
+from wslib.workbook.report.tried import write_page
+from wslib.workbook.sources.book import RenderError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -26,7 +26,7 @@ from wslib.models import published
 from wslib.runtime import machine
 from wslib.runtime.machine import BAD, LESS, MARKS, OK, Finding, install, line, shorten
 from wslib.runtime.project import project_root
-from wslib.workbook.profiles import find_profiles
+from wslib.workbook.sources.profiles import find_profiles
 
 PAIRED = re.compile(r'^"?chapters/"?.*\n"?notebooks/"?', re.M)
 PROGRAMS = {  # which of them the tests need: the package, its programs, how many
@@ -155,7 +155,7 @@ def _of_book() -> str:
 
 def check_renderer() -> Iterator[Finding]:
     """Check what will make the book: Quarto, or the engines that are in packages."""
-    from wslib.workbook import embedded, quarto
+    from wslib.workbook.report import embedded, quarto
 
     found = quarto.find()
     new = found is not None and quarto.is_recent(found[1])

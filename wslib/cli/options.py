@@ -85,7 +85,7 @@ DetectionsFile = argument(Path, "Written by `wslib voc detect --out`")
 def parse_counts(rendered: str) -> dict[str, int]:
     """Read the sizes of the drawn splits: "train=16,val=8,test=8". Raises ValueError
     for what is no whole number."""
-    from wslib.workbook.params import parse_overrides
+    from wslib.workbook.sources.params import parse_overrides
 
     counts = parse_overrides(rendered.replace(",", " "))
     for name, count in counts.items():

@@ -19,7 +19,7 @@ def make_summary(chapters: Chapters, profile: Profile = "sample") -> None:
     \b
     Example: wslib workbook summary chapters/NN_name.py --profile smoke
     """
-    from wslib.workbook.summary import summarise
+    from wslib.workbook.report.summary import summarise
 
     for chapter in chapters:
         summarise(chapter, profile)
@@ -33,7 +33,7 @@ def make_handouts(
     \b
     Example: wslib workbook handout chapters/NN_name.py --edition student
     """
-    from wslib.workbook.handout import make_handout
+    from wslib.workbook.report.handout import make_handout
 
     for chapter in chapters:
         print(*make_handout(chapter, profile, edition), sep="\n")
@@ -47,7 +47,7 @@ def write_slides(chapters: Chapters, profile: Profile = "sample") -> None:
     \b
     Example: wslib workbook slides chapters/NN_name.py --profile smoke
     """
-    from wslib.workbook.slides import make_slides
+    from wslib.workbook.notebooks.slides import make_slides
 
     for chapter in chapters:
         print(make_slides(chapter, profile), flush=True)
@@ -65,9 +65,9 @@ def make_notebooks(
     Example: wslib workbook colab --branch colab
     """
     from wslib.models.published import list_downloads
-    from wslib.workbook.badges import colab_url, write_badges
-    from wslib.workbook.chapter import Chapter
-    from wslib.workbook.colab import Course, commit_notebooks, write_notebook
+    from wslib.workbook.notebooks.colab import Course, commit_notebooks, write_notebook
+    from wslib.workbook.sources.badges import colab_url, write_badges
+    from wslib.workbook.sources.chapter import Chapter
 
     course = Course(Path("."), profile, list_downloads())
     wanted = [Chapter(path) for path in chapters] if chapters else course.chapters
@@ -97,6 +97,6 @@ def publish_book(
     \b
     Example: wslib workbook publish --dry-run
     """
-    from wslib.workbook.publish import publish
+    from wslib.workbook.report.publish import publish
 
     print(*publish(Path("."), profile, edition, remote, branch, dry_run), sep="\n")

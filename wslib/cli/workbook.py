@@ -11,7 +11,7 @@ from wslib.cli.choices import names_in
 from wslib.cli.console import fail_if, resumable
 from wslib.cli.contents import Contents
 from wslib.cli.options import argument, one_of, option
-from wslib.workbook.profiles import PROFILES
+from wslib.workbook.sources.profiles import PROFILES
 
 
 class Steps(Contents):
@@ -54,7 +54,7 @@ Finished = argument(Path, "A chapter that was run")
 RecordName = option(str, "Of the record, such as unseen")
 Looks = option(str, "How often these images were seen: never, once ...")
 Side = one_of(
-    names_in("workbook.pairing", "SIDES"),
+    names_in("workbook.sources.pairing", "SIDES"),
     help="Whose text counts: {}",
     kind=str | None,
 )
@@ -116,11 +116,11 @@ def _find_downloads(
 ) -> list:
     """Check the parameters of chapters; find what these name on the network."""
     from wslib.models.published import HUB, PUBLISHED
-    from wslib.workbook.build import Build
-    from wslib.workbook.chapter import Chapter
-    from wslib.workbook.params import parse_overrides
-    from wslib.workbook.profiles import named, splits
-    from wslib.workbook.settings import check
+    from wslib.workbook.runs.build import Build
+    from wslib.workbook.runs.settings import check
+    from wslib.workbook.sources.chapter import Chapter
+    from wslib.workbook.sources.params import parse_overrides
+    from wslib.workbook.sources.profiles import named, splits
 
     build = Build(profile, place=place)
     wanted = [Chapter(path) for path in chapters]
@@ -150,8 +150,8 @@ def check_form(chapters: SomeChapters = None) -> None:
     \b
     Example: wslib workbook rules chapters/NN_name.py
     """
-    from wslib.workbook.chapter import Chapter
-    from wslib.workbook.rules import find_faults
+    from wslib.workbook.sources.chapter import Chapter
+    from wslib.workbook.sources.rules import find_faults
 
     paths = chapters or sorted(Path("chapters").glob("*.py"))
     faults = [fault for path in paths for fault in find_faults(Chapter(path))]
@@ -173,10 +173,10 @@ def run_chapter(
     \b
     Example: wslib workbook run chapters/NN_name.py --profile smoke
     """
-    from wslib.workbook.build import Build
-    from wslib.workbook.chapter import Chapter
-    from wslib.workbook.params import parse_overrides
-    from wslib.workbook.run import run, tidy_up_when_ended
+    from wslib.workbook.runs.build import Build
+    from wslib.workbook.runs.run import run, tidy_up_when_ended
+    from wslib.workbook.sources.chapter import Chapter
+    from wslib.workbook.sources.params import parse_overrides
 
     tidy_up_when_ended()
     asked, own = parse_overrides(overrides), {"data": data, "classes_in": _classes_in}
@@ -196,8 +196,8 @@ def plan_sweep(
     \b
     Example: wslib workbook sweep plan chapters/NN_name.py --over "seed=0,1,2"
     """
-    from wslib.workbook.params import parse_overrides
-    from wslib.workbook.sweep import plan, read_sweep
+    from wslib.workbook.runs.sweep import plan, read_sweep
+    from wslib.workbook.sources.params import parse_overrides
 
     points = plan(
         read_sweep(chapters, profile, over, limit), parse_overrides(overrides)
@@ -220,8 +220,8 @@ def submit_sweep(
     \b
     Example: wslib workbook sweep submit chapters/NN_name.py --over "seed=0,1,2"
     """
-    from wslib.workbook.array import submit
-    from wslib.workbook.sweep import read_sweep
+    from wslib.workbook.runs.array import submit
+    from wslib.workbook.runs.sweep import read_sweep
 
     if submit(read_sweep(chapters, profile, over, limit), shlex.split(run), most):
         raise typer.Exit(1)
@@ -240,8 +240,8 @@ def gather_sweep(
     \b
     Example: wslib workbook sweep gather chapters/NN_name.py --over "seed=0,1,2"
     """
-    from wslib.workbook.gather import gather
-    from wslib.workbook.sweep import read_sweep
+    from wslib.workbook.runs.gather import gather
+    from wslib.workbook.runs.sweep import read_sweep
 
     print(gather(read_sweep(chapters, profile, over, limit), overrides))
 
@@ -259,9 +259,9 @@ def record_run(
     \b
     Example: wslib workbook record chapters/NN_name.py --name unseen --looks never
     """
-    from wslib.workbook.build import Build
-    from wslib.workbook.chapter import Chapter
-    from wslib.workbook.record import record
+    from wslib.workbook.runs.build import Build
+    from wslib.workbook.runs.record import record
+    from wslib.workbook.sources.chapter import Chapter
 
     settings = f' SET="{overrides}"' if overrides else ""
     command = f"make record CH={chapter.name[:2]} PROFILE={profile}{settings}"
@@ -275,7 +275,7 @@ def write_headline() -> None:
     \b
     Example: wslib workbook headline
     """
-    from wslib.workbook.headline import write_readme
+    from wslib.workbook.report.headline import write_readme
 
     print(write_readme(Path(".")))
 
@@ -294,7 +294,7 @@ def sync_notebooks(
     Example: wslib workbook sync
     Example: wslib workbook sync chapters/NN_name.py --keep notebook
     """
-    from wslib.workbook.pairing import SIDES, find_pairs, pair_of, sync_all
+    from wslib.workbook.sources.pairing import SIDES, find_pairs, pair_of, sync_all
 
     if keep not in (None, *SIDES):
         raise ValueError(f"--keep {keep}: expected {' or '.join(SIDES)}")
@@ -316,9 +316,9 @@ def render_book(profile: Profile = "sample", edition: EditionName = "") -> None:
     \b
     Example: wslib workbook render --profile smoke
     """
-    from wslib.workbook.pages import write_pages
-    from wslib.workbook.render import render
-    from wslib.workbook.turn import our_turn
+    from wslib.workbook.report.pages import write_pages
+    from wslib.workbook.report.render import render
+    from wslib.workbook.runs.turn import our_turn
 
     with our_turn(Path("build", profile)):
         write_pages(Path("."), profile)
@@ -342,6 +342,6 @@ def preview_book(
     \b
     Example: wslib workbook preview --profile smoke --chapter 02
     """
-    from wslib.workbook.preview import preview
+    from wslib.workbook.preview.preview import preview
 
     preview(Path("."), profile, only, host, port, not no_open, data)

@@ -1,0 +1,1 @@
+"""One chapter to take along: a notebook for Colab, or slides."""

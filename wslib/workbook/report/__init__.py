@@ -1,0 +1,1 @@
+"""Executed notebooks to the web book, the PDF and what is handed out."""

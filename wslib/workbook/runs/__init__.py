@@ -1,0 +1,1 @@
+"""Chapters to executed notebooks: kept, recorded, or many at once."""

@@ -1,0 +1,142 @@
+"""The kernel of a chapter: this very Python, without a reader's own settings.
+
+While it runs, its progress bars are shown here, and it ends with this process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from traitlets import default
+from traitlets.config import Config
+
+from wslib.workbook.runs.build import Build
+from wslib.workbook.runs.turn import MAKE
+from wslib.workbook.sources.chapter import Chapter
+from wslib.workbook.sources.profiles import CAUTIONS, threads_of
+
+
+class OwnKernel(AsyncKernelManager):
+    """A kernel of the Python that runs this, whatever else Jupyter calls python3."""
+
+    @default("kernel_spec_manager")
+    def _know_no_other(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+    async def _async_interrupt_kernel(self) -> None:
+        """Leave a kernel alone that has nothing more to do: asked to end while it
+        starts to, it now and then would complain of a KeyboardInterrupt."""
+
+
+def _configure(folder: Path) -> Config:
+    """What papermill starts it with. Its connection file lies in `folder`. Without the
+    encryption each kernel warns that others on this machine could listen."""
+    file = str(folder / "kernel.json")
+    kernel = {"connection_file": file, "transport_encryption": "auto"}
+    client = {"kernel_manager_class": OwnKernel}
+    return Config(KernelManager=kernel, NotebookClient=client)
+
+
+def _clean_environment(environment: dict[str, str], folder: Path) -> None:
+    """Let no profile of IPython, no startup file and no backend of matplotlib that a
+    reader has chosen take part: "Agg" would give a book without figures."""
+    environment["IPYTHONDIR"] = str(folder / "ipython")
+    for name in ("PYTHONSTARTUP", "MPLBACKEND", "MATPLOTLIBRC"):
+        environment.pop(name, None)
+
+
+def execute(chapter: Chapter, notebook, output: Path, scratch: Path) -> None:
+    """Execute in a thread of its own, so that Ctrl-C comes here: the kernel ends with
+    this process, at once and without a word of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(
+            papermill.execute_notebook,
+            notebook,
+            str(output),
+            config=_configure(scratch),
+            progress_bar={
+                "desc": chapter.name,
+                "leave": False,
+                "ncols": 80,
+                # None: where there is no terminal, as in a cluster's job
+                "disable": None if not os.environ.get("WSLIB_BARS") else False,
+            },
+        )
+        try:
+            work.result()
+        except KeyboardInterrupt:
+            try:
+                said = f"\n{chapter.name}: interrupted; so far: {output}"
+                print(said, file=sys.stderr, flush=True)
+            finally:  # who read this may have ended first, or Make may interrupt again
+                _end(scratch, 130)
+
+
+@contextmanager
+def surroundings(chapter: Chapter, build: Build) -> Iterator[Path]:
+    """The environment of the kernel, and a thread that shows its progress bars.
+
+    Yields a folder for as long as the chapter runs. In its files `data` and `device`
+    the kernel notes the data it reads and its device.
+    """
+    scratch = build.folder.resolve() / f".{chapter.name}"
+    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+    scratch.mkdir()
+    bars, data, device = (scratch / name for name in ("bars", "data", "device"))
+    for file in (bars, data, device):
+        file.touch()
+    root = str(build.root.resolve())
+    os.environ.update(
+        WSLIB_BUILD=str(build.folder.resolve()),
+        WSLIB_RESULTS=str(build.results(chapter).resolve()),
+        WSLIB_DERIVED=str((build.root / "build").resolve()),
+        WSLIB_PROGRESS=str(bars),
+        WSLIB_DATA_NOTES=str(data),
+        WSLIB_DEVICE_NOTE=str(device),
+        WSLIB_CAUTION=CAUTIONS.get(build.profile, ""),
+        PYTHONPATH=os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+    )
+    _clean_environment(os.environ, scratch)
+    jobs = int(os.environ.get("WSLIB_JOBS") or 1)
+    for name, value in threads_of(build.profile, jobs).items():
+        os.environ.setdefault(name, value)
+    finished = threading.Event()
+    echo = threading.Thread(target=_echo, args=(scratch, finished), daemon=True)
+    echo.start()
+    try:
+        yield scratch
+    finally:
+        finished.set()
+        echo.join()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _echo(scratch: Path, finished: threading.Event) -> None:
+    """Copy what appears in the file `bars` to the terminal, if there is one. Where a
+    make that was killed has left us behind, end."""
+    parent = os.getppid()
+    with open(scratch / "bars", encoding="utf-8", newline="") as file:
+        while not finished.wait(0.3):
+            text = file.read()
+            if text and sys.stderr.isatty():
+                print(text, end="", file=sys.stderr, flush=True)
+            if MAKE in os.environ and os.getppid() != parent:
+                _end(scratch, 129)
+
+
+def _end(scratch: Path, status: int) -> None:
+    """End at once, without waiting for the kernel, which ends as soon as we have."""
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+    finally:  # also where a second interruption comes now
+        os._exit(status)

@@ -1,0 +1,1 @@
+"""What an author writes: chapters, parameters, the book's own file."""
