@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = {".git", ".venv", "build", "data", "own", "notebooks"}  # at the top
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 
+for number in (signal.SIGINT, signal.SIGHUP):  # ignored where the tests run behind a
+    if signal.getsignal(number) == signal.SIG_IGN:  # shell, and by all that they start
+        signal.signal(number, signal.default_int_handler)
 os.environ.pop("WSLIB_MAKE", None)  # the make that tests is none of those it tests
 
 

@@ -1,5 +1,6 @@
 """What Make promises when files are damaged, names are odd and two work at once."""
 
+import ctypes
 import os
 import shutil
 import signal
@@ -35,13 +36,8 @@ def start(project, *words, **environment) -> subprocess.Popen:
     return subprocess.Popen(
         ["make", "PROFILE=smoke", *words], cwd=project.root, text=True,
         env={**project.environment, **environment}, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=hear_hangups,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-
-
-def hear_hangups() -> None:
-    """Also where the tests themselves run under nohup."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def wait_for(condition, seconds=60):
@@ -350,6 +346,32 @@ def test_nothing_runs_on_when_make_alone_is_ended(project, number):
     done = project.make("chapter", "CH=02")
     assert done.returncode == 0 and "waiting" not in done.stdout, done.stdout
     assert not (project.root / "build/smoke/.02_two").exists()
+
+
+@pytest.fixture
+def foster_parent():
+    """This process takes in the orphans, as the user's service manager of a desktop
+    does; the kernels know only of orphans that go to the first process."""
+    adopt = 36  # PR_SET_CHILD_SUBREAPER
+    try:
+        failed = ctypes.CDLL(None).prctl(adopt, 1)
+    except AttributeError:
+        pytest.skip("only Linux lets a process take in orphans")
+    assert not failed
+    yield
+    ctypes.CDLL(None).prctl(adopt, 0)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.2, 0.5])
+def test_nothing_runs_on_when_interrupted_at_the_start(project, seconds, foster_parent):
+    project.edit("chapters/02_two.py", "numbers =", SLOW.replace("8", "600"))
+    make = start(project, "chapter", "CH=02")
+    wait_for(lambda: (project.root / "build/smoke/failed/02_two.ipynb").exists())
+    time.sleep(seconds)
+    os.killpg(make.pid, signal.SIGINT)
+    said, _ = make.communicate(timeout=20)
+    assert "02_two: interrupted" in said and "Traceback" not in said
+    wait_for(lambda: not running(project), 20)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

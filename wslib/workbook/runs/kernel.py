@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import papermill
@@ -25,6 +26,8 @@ from wslib.workbook.runs.turn import MAKE
 from wslib.workbook.sources.chapter import Chapter
 from wslib.workbook.sources.profiles import CAUTIONS, threads_of
 
+STARTED: list[int] = []  # the kernels of this process, each the first of its group
+
 
 class OwnKernel(AsyncKernelManager):
     """A kernel of the Python that runs this, whatever else Jupyter calls python3."""
@@ -32,6 +35,10 @@ class OwnKernel(AsyncKernelManager):
     @default("kernel_spec_manager")
     def _know_no_other(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[])
+
+    async def _async_launch_kernel(self, *words, **options) -> None:
+        await super()._async_launch_kernel(*words, **options)
+        STARTED.append(self.provisioner.pid)
 
     async def _async_interrupt_kernel(self) -> None:
         """Leave a kernel alone that has nothing more to do: asked to end while it
@@ -56,30 +63,26 @@ def _clean_environment(environment: dict[str, str], folder: Path) -> None:
 
 
 def execute(chapter: Chapter, notebook, output: Path, scratch: Path) -> None:
-    """Execute in a thread of its own, so that Ctrl-C comes here: the kernel ends with
-    this process, at once and without a word of its own."""
-    with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(
-            papermill.execute_notebook,
-            notebook,
-            str(output),
-            config=_configure(scratch),
-            progress_bar={
-                "desc": chapter.name,
-                "leave": False,
-                "ncols": 80,
-                # None: where there is no terminal, as in a cluster's job
-                "disable": None if not os.environ.get("WSLIB_BARS") else False,
-            },
-        )
+    """Execute in a thread of its own, so that Ctrl-C comes here, which ends the kernel
+    at once and without a word of its own."""
+    bar = {
+        "desc": chapter.name,
+        "leave": False,
+        "ncols": 80,
+        # None: where there is no terminal, as in a cluster's job
+        "disable": None if not os.environ.get("WSLIB_BARS") else False,
+    }
+    settings = {"config": _configure(scratch), "progress_bar": bar}
+    pool = ThreadPoolExecutor(1)  # not closed by `with`, which would wait for its end
+    try:
+        work = papermill.execute_notebook
+        pool.submit(work, notebook, str(output), **settings).result()
+    except KeyboardInterrupt:
         try:
-            work.result()
-        except KeyboardInterrupt:
-            try:
-                said = f"\n{chapter.name}: interrupted; so far: {output}"
-                print(said, file=sys.stderr, flush=True)
-            finally:  # who read this may have ended first, or Make may interrupt again
-                _end(scratch, 130)
+            said = f"\n{chapter.name}: interrupted; so far: {output}"
+            print(said, file=sys.stderr, flush=True)
+        finally:  # who read this may have ended first, or Make may interrupt again
+            _end(scratch, 130)
 
 
 @contextmanager
@@ -135,8 +138,11 @@ def _echo(scratch: Path, finished: threading.Event) -> None:
 
 
 def _end(scratch: Path, status: int) -> None:
-    """End at once, without waiting for the kernel, which ends as soon as we have."""
+    """End at once, and the kernels with what they have started."""
     try:
+        for kernel in STARTED:
+            with suppress(OSError):  # it has ended
+                os.killpg(kernel, signal.SIGKILL)
         shutil.rmtree(scratch, ignore_errors=True)
     finally:  # also where a second interruption comes now
         os._exit(status)
