@@ -199,6 +199,7 @@ def main() -> None:
     parser.add_argument("kind", nargs="*", metavar="KIND", help=f"{kinds}; or all")
     parser.add_argument("--every", type=int, default=1, help="try only every Nth fault")
     given, bad = parser.parse_args(), 0
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored behind a shell
     if unknown := {*given.kind} - {*tried}:
         parser.error(f"no kind {', '.join(unknown)}; there are {kinds}")
     for name in given.kind or tried:
