@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import compileall
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -145,20 +147,30 @@ class Project:
         )
 
 
+def copy(root: Path, target: Path) -> Project:
+    """Copy a project with the times of its files, by which Make and Python go."""
+    return Project(shutil.copytree(root, target, symlinks=True))
+
+
 @pytest.fixture(scope="session")
-def new_project() -> type[Project]:
-    return Project
+def untouched(tmp_path_factory) -> Path:
+    """A project in which nothing was made, its modules compiled but for the one that
+    tests edit: to be copied, and never changed."""
+    project = Project(tmp_path_factory.mktemp("untouched") / "project")
+    compileall.compile_dir(project.root / "wslib", quiet=2, rx=re.compile("answer"))
+    return project.root
 
 
 @pytest.fixture
-def project(tmp_path) -> Project:
-    return Project(tmp_path / "project")
+def project(tmp_path, untouched) -> Project:
+    """A copy of that project."""
+    return copy(untouched, tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
-def executed(tmp_path_factory) -> Path:
+def executed(tmp_path_factory, untouched) -> Path:
     """A project whose two chapters were executed: to be copied, and never changed."""
-    project = Project(tmp_path_factory.mktemp("executed") / "project")
+    project = copy(untouched, tmp_path_factory.mktemp("executed") / "project")
     done = project.make("chapter", "CH=0")
     assert done.returncode == 0 and done.stdout.count("executed in") == 2, done.stdout
     return project.root
@@ -167,5 +179,10 @@ def executed(tmp_path_factory) -> Path:
 @pytest.fixture
 def ready(tmp_path, executed) -> Project:
     """A copy of that project, as if its chapters had been executed here."""
-    shutil.copytree(executed, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    return copy(executed, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def copied():
+    """`copied(untouched, folder)` is a project of one's own, as `project` is."""
+    return copy
