@@ -51,6 +51,10 @@ Markdown("| n |\\n|--:|\\n" + "\\n".join(f"| {n} |" for n in numbers))
 """
 
 
+# What the engine never imports, and these chapters neither.
+UNUSED = ("boxes", "cam", "metrics", "practical", "prompting", "training", "weak")
+
+
 class Project:
     """A folder with chapters, and what a person does there; of a folder that is a
     project already, that one."""
@@ -72,8 +76,8 @@ class Project:
     def _fill(self, root: Path) -> None:
         for folder in ("chapters", "params/smoke"):
             (root / folder).mkdir(parents=True)
+        ignore = shutil.ignore_patterns("__pycache__", "_output", "teacher", *UNUSED)
         for name in ("wslib", "report"):
-            ignore = shutil.ignore_patterns("__pycache__", "_output", "teacher")
             shutil.copytree(ROOT / name, root / name, ignore=ignore)
         for name in ("Makefile", "_quarto.yml"):
             shutil.copy(ROOT / name, root / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import re
@@ -101,13 +102,16 @@ def pretend(notebook, output, **options):
     nbformat.write(notebook, output)
 
 
-@pytest.fixture
-def written(project, monkeypatch):
-    """The tiny project with other words; nothing in it has been executed."""
+def be_in(project, monkeypatch):
+    """Let this process work in the project, as its commands do."""
     monkeypatch.setattr(run, "PACKAGE", project.root / "wslib")
     monkeypatch.chdir(project.root)
     for name, value in project.environment.items():
         monkeypatch.setenv(name, value)
+    return project
+
+
+def with_other_words(project):
     project.write("params/smoke/01_one.yml", "")
     project.write("chapters/01_one.py", ONE)
     project.write("chapters/02_two.py", TWO)
@@ -116,20 +120,32 @@ def written(project, monkeypatch):
 
 
 @pytest.fixture
-def book(written, monkeypatch):
-    """The same, with both chapters executed, as far as one can see."""
-    build = run.Build("smoke", written.root)
-    chapters = [
-        Chapter(written.root / f"chapters/{n}.py") for n in ("01_one", "02_two")
-    ]
-    settings.check(chapters, build, {})
-    with monkeypatch.context() as context:
+def written(project, monkeypatch):
+    """The tiny project with other words; nothing in it has been executed."""
+    return be_in(with_other_words(project), monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def pretended(tmp_path_factory, copied, untouched) -> Path:
+    """The same, with both chapters executed, as far as one can see: to be copied."""
+    root = tmp_path_factory.mktemp("pretended") / "project"
+    project = with_other_words(copied(untouched, root))
+    build = run.Build("smoke", root)
+    chapters = [Chapter(root / f"chapters/{n}.py") for n in ("01_one", "02_two")]
+    with pytest.MonkeyPatch.context() as context:
+        be_in(project, context)
+        settings.check(chapters, build, {})
         context.setattr("papermill.execute_notebook", pretend)
         for name in CHANGED:
             context.setenv(name, "")  # and put back at the end
         for chapter in chapters:
             run.run(chapter, build)
-    return written
+    return root
+
+
+@pytest.fixture
+def book(tmp_path, copied, pretended, monkeypatch):
+    return be_in(copied(pretended, tmp_path / "project"), monkeypatch)
 
 
 # ------------------------------------------------------------------ what a file needs
@@ -602,14 +618,16 @@ def is_at_work(book, name) -> bool:
     return (book.root / f"build/smoke/failed/{name}.ipynb").exists()
 
 
-def slowly(seconds: float) -> str:
-    """The code of a picture that takes its time."""
+def slowly(go: Path) -> str:
+    """The code of a picture that is drawn as soon as there is the file `go`."""
+    waits = f"while not os.path.exists({str(go)!r}): time.sleep(0.05)"
     shown = f"from IPython.display import SVG; SVG({PICTURE!r})"
-    return f"import time; time.sleep({seconds}); {shown}"
+    return f"import os, time\n{waits}\n{shown}"
 
 
 def test_words_of_another_chapter_do_not_wait_for_a_run(session, book):
-    saved(session, book, "chapters/01_one.py", "answer.value()", slowly(600))
+    endless = slowly(book.root / "never")
+    saved(session, book, "chapters/01_one.py", "answer.value()", endless)
     while not is_at_work(book, "01_one"):
         session.advance()
         time.sleep(0.1)
@@ -619,33 +637,61 @@ def test_words_of_another_chapter_do_not_wait_for_a_run(session, book):
     assert "There it ends" in page and session.job.running == "01_one"
 
 
-def test_a_preview_and_a_report_wait_for_each_other(session, book, capfd):
-    book.edit("chapters/01_one.py", "answer.value()", slowly(5))
+class Ears(io.StringIO):
+    """Standard error, where a word about waiting is a sign to go on."""
+
+    def __init__(self, go: Path):
+        super().__init__()
+        self.go = go
+
+    def write(self, text: str) -> int:
+        if WAITS in text:
+            self.go.touch()
+        return super().write(text)
+
+
+WAITS = "build/smoke: another make is at work there; waiting"
+
+
+def report_of(book) -> subprocess.Popen:
+    return subprocess.Popen(
+        ["make", "PROFILE=smoke", "report"], cwd=book.root, env=book.environment,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def test_a_preview_waits_for_a_report(session, book, monkeypatch):
+    go = book.root / "go"
+    book.edit("chapters/01_one.py", "answer.value()", slowly(go))
     book.edit("index.qmd", "See", "Do see")
-    with subprocess.Popen(
-        ["make", "PROFILE=smoke", "report"], cwd=book.root, env=book.environment
-    ) as make:
+    with report_of(book) as make:
         while not is_at_work(book, "01_one"):
             time.sleep(0.1)
+        monkeypatch.setattr(sys, "stderr", Ears(go))
         page = saved(session, book, "chapters/02_two.py", "So it ends", "Here it ends")
         assert not is_at_work(book, "01_one") and "Here it ends" in page
-    assert make.returncode == 0
-    assert (
-        "build/smoke: another make is at work there; waiting" in capfd.readouterr()[1]
-    )
-    saved(session, book, "chapters/01_one.py", slowly(5), slowly(6))
+        assert WAITS in sys.stderr.getvalue()
+        said = make.communicate(timeout=60)[0]
+    assert make.returncode == 0 and "01_one: executed in" in said, said
+
+
+def test_a_report_waits_for_a_preview(session, book, capsys):
+    go = book.root / "go"
+    saved(session, book, "chapters/01_one.py", "answer.value()", slowly(go))
     while not is_at_work(book, "01_one"):
         session.advance()
         time.sleep(0.1)
-    with subprocess.Popen(
-        ["make", "PROFILE=smoke", "report"], cwd=book.root, env=book.environment
-    ) as make:
+    book.edit("index.qmd", "See", "Do see")
+    with report_of(book) as make:
+        heard = next(line for line in make.stdout if WAITS in line)
+        go.touch()
         assert settle(session).problem == ""
-    out, err = capfd.readouterr()
-    assert make.returncode == 0 and "build/smoke: another make is at work" in err
+        said = make.communicate(timeout=60)[0]
+    assert make.returncode == 0, heard + said
+    out = capsys.readouterr().out + said
     assert out.count("01_one: executed in") == 1  # the report takes the preview's run
     report = (book.root / "report/_output/smoke/index.html").read_text("utf-8")
-    assert "Here it ends" in report and "Do see" in report
+    assert "So it ends" in report and "Do see" in report
 
 
 def test_module_and_parameters_concern_those_who_depend_on_them(session, book, jobs):
