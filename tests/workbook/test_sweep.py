@@ -339,35 +339,35 @@ def test_axes_of_the_figure(root, monkeypatch):
 
 
 def test_make_sweep(project):
-    """One point fails, the others finish; mended, only that one runs."""
+    """One point fails, the other finishes; mended, only that one runs."""
     project.write("chapters/01_one.py", CHAPTER)
     project.write("params/smoke/01_one.yml", "")
     project.write("report/results.yml", RESULTS)
-    words = ("sweep", "CH=01", "OVER=seed=1,0 width=3,2", "SET=name='a b'", "-j2")
+    words = ("sweep", "CH=01", "OVER=seed=1,0 width=3", "SET=name='a b'", "-j2")
     failed = project.make(*words)
     assert failed.returncode != 0
-    assert "1 of the sweep's 4 points failed: width-3+seed-1" in failed.stdout, (
+    assert "1 of the sweep's 2 points failed: width-3+seed-1" in failed.stdout, (
         failed.stdout
     )
     assert "RuntimeError: on purpose" in failed.stdout
-    assert failed.stdout.count("executed in") == 3
+    assert failed.stdout.count("executed in") == 1
     assert "Traceback" not in failed.stdout
     place = project.root / "build/smoke/sweep"
-    notebook = nbformat.read(place / "width-2+seed-0/01_one.ipynb", as_version=4)
+    notebook = nbformat.read(place / "width-3+seed-0/01_one.ipynb", as_version=4)
     values = notebook.metadata.wslib.parameters
-    assert (values["width"], values["seed"], values["name"]) == (2, 0, "a b")
+    assert (values["width"], values["seed"], values["name"]) == (3, 0, "a b")
     project.write("mended", "")
     mended = project.make(*words)
     assert mended.returncode == 0, mended.stdout
     assert mended.stdout.count("executed in") == 1
-    folder = place / "01_one/width-3,2+seed-1,0"
-    assert list(table(folder, "points")["score"]) == [31, 30, 21, 20]
-    assert list(table(folder, "means")["score"]) == [30.5, 20.5]
+    folder = place / "01_one/width-3+seed-1,0"
+    assert list(table(folder, "points")["score"]) == [31, 30]
+    assert list(table(folder, "means")["score"]) == [30.5]
     assert not (project.root / "build/smoke/01_one.ipynb").exists()
 
     # What could not be run again is no result, though an old one lies there.
     project.edit("chapters/01_one.py", "10 * width", "11 * width")
-    broken = project.make("sweep", "CH=01", "OVER=width=2 seed=0,1", "RUN=false")
+    broken = project.make("sweep", "CH=01", "OVER=width=3 seed=0,1", "RUN=false")
     assert broken.returncode != 0 and "2 of the sweep's 2 points" in broken.stdout
 
 
