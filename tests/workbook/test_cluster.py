@@ -9,9 +9,9 @@ import os
 """
 
 
-def seen(project, run: str) -> str:
+def seen(project, run: str, **environment: str) -> str:
     project.environment.pop("OMP_NUM_THREADS", None)
-    done = project.make("chapter", "CH=01", f"RUN={run}")
+    done = project.make("chapter", "CH=01", f"RUN={run}", **environment)
     assert done.returncode == 0, done.stdout
     return project.outputs("01_one").splitlines()[-1]
 
@@ -22,5 +22,5 @@ def test_job_has_its_chapter_as_name_and_uses_what_it_was_given(project):
     run = "env SLURM_CPUS_ON_NODE=3 JOB=$*"
     assert seen(project, run) == "['3', '01_one', '1']"
     project.edit("chapters/01_one.py", "import os", "import os  # again")
-    run = "env SLURM_CPUS_ON_NODE=3 OMP_NUM_THREADS=2"
-    assert seen(project, run) == "['2', None, '1']"
+    run = "env SLURM_CPUS_ON_NODE=3"
+    assert seen(project, run, OMP_NUM_THREADS="1") == "['1', None, '1']"

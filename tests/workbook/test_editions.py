@@ -156,20 +156,20 @@ SOLUTIONS = """
 """
 
 
-def test_make_report_for_a_teacher_and_for_a_student(project):
-    project.write("report/teacher/01.qmd", "**Afterwards** one may read @sec-two.\n")
-    with (project.root / "chapters/02_two.py").open("a", encoding="utf-8") as chapter:
+def test_make_report_for_a_teacher_and_for_a_student(ready):
+    ready.write("report/teacher/01.qmd", "**Afterwards** one may read @sec-two.\n")
+    with (ready.root / "chapters/02_two.py").open("a", encoding="utf-8") as chapter:
         chapter.write(SOLUTIONS)
     for edition in ("teacher", "student"):
-        done = project.make("report", f"EDITION={edition}")
+        done = ready.make("report", f"EDITION={edition}")
         assert done.returncode == 0, done.stdout
-        folder = project.root / f"report/_output/smoke-{edition}"
+        folder = ready.root / f"report/_output/smoke-{edition}"
         html = (folder / "index.html").read_text("utf-8")
         assert ("Afterwards" in html) == (edition == "teacher")
         assert (folder / "workbook.pdf").read_bytes()[:5] == b"%PDF-"
         notebook = (folder / "notebooks/02_two.ipynb").read_text("utf-8")
         assert ("Seven" in notebook) == ("Seven" in html) == (edition == "teacher")
-    html = (project.root / "report/_output/smoke-teacher/index.html").read_text("utf-8")
+    html = (ready.root / "report/_output/smoke-teacher/index.html").read_text("utf-8")
     page = re.search(
         r'<section [^>]*class="[^"]*\bteacher\b.*?</section>', html, re.DOTALL
     )[0]

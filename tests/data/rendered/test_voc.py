@@ -133,6 +133,8 @@ def test_some_dogs_are_cut_off_and_some_are_hidden_in_part():
             edge = np.concatenate([dog.mask[:, 0], dog.mask[:, -1], dog.mask[-1]])
             cut += dog.seen < 0.95 and bool(edge.any())
             hidden += dog.seen < 0.95 and not edge.any()
+        if min(cut, hidden) >= 3:
+            break
     assert cut >= 3 and hidden >= 3
 
 
