@@ -91,3 +91,15 @@ def test_a_fault_is_named_with_its_line(tmp_path, old, new, said):
     assert old in GOOD
     found = faults(tmp_path, GOOD.replace(old, new))
     assert any(said in fault for fault in found), found
+
+
+def test_a_notebook_of_the_chapter_is_ones_own(tmp_path):
+    (tmp_path / "01_a.py").write_text(GOOD)
+    chapter = Chapter(tmp_path / "01_a.py")
+    first = chapter.notebook()
+    assert first == chapter.notebook() and len(first.cells) == 4
+    first.cells[0].source = "Other words"
+    del first.cells[1:], first.metadata["kernelspec"]
+    again = chapter.notebook()
+    assert again.cells[0].source.startswith("# One") and len(again.cells) == 4
+    assert again.metadata["kernelspec"]["name"] == "python3"
