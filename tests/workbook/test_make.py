@@ -60,6 +60,7 @@ DAMAGE = {
     "02_two.ipynb": [b"", b"{}", b'{"cells": [], "nbformat": 4}', b"\0\xff"],
     "02_two.d": [None, b"", b"garbage: : %\n\t!!\n", b"\0\xff"],
     "tables/numbers.json": [None, b"", b"{}"],
+    "tables/numbers.csv": [None, b"n\n7\n"],
     ".checked0": [None],
     ".settings": [None, b"\0\xff"],
     ".turn": [b"\0\xff 12", b"99999999999999999999 1", b"1"],
@@ -69,7 +70,8 @@ DAMAGE = {
 @pytest.mark.parametrize("name", DAMAGE)
 def test_what_is_damaged_is_made_anew(made, name):
     file = made.root / "build/smoke" / name
-    good = made.outputs("02_two")
+    good, numbers = made.outputs("02_two"), made.root / "build/smoke/tables/numbers"
+    whole = {e: numbers.with_suffix(e).read_bytes() for e in (".csv", ".json")}
     for content in DAMAGE[name]:
         file.unlink(missing_ok=True)
         if content is not None:
@@ -82,7 +84,7 @@ def test_what_is_damaged_is_made_anew(made, name):
         assert done.returncode == 0, (content, done.stdout)
         assert "Traceback" not in done.stdout and "unexpected" not in done.stdout
         assert made.outputs("02_two") == good
-        assert (made.root / "build/smoke/tables/numbers.json").is_file()
+        assert all(numbers.with_suffix(e).read_bytes() == whole[e] for e in whole)
         if name.endswith(("json", "ipynb")) and content is not None and "/" not in name:
             assert f"build/smoke/{name}: damaged" in done.stdout
         assert EXECUTED not in made.make("chapter", "CH=0").stdout
