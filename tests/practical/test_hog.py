@@ -64,7 +64,11 @@ def test_an_upright_edge_has_one_direction():
     ],
 )
 def test_only_whole_cells_count(size, shape):
-    assert hog_blocks(np.zeros((*size, 3), np.uint8)).shape == (*shape, DEPTH)
+    pixels = np.random.default_rng(0).integers(256, size=(*size, 3)).astype(np.uint8)
+    blocks = hog_blocks(pixels)
+    assert blocks.shape == (*shape, DEPTH)
+    whole = pixels[: size[0] // 8 * 8, : size[1] // 8 * 8]
+    np.testing.assert_array_equal(blocks, hog_blocks(whole))
 
 
 def test_levels_halve_in_an_octave(noise):

@@ -118,6 +118,20 @@ def test_a_map_of_zeros_gives_an_empty_mask(scene):
     assert found.prompt.empty and not found.mask.any() and squinting.points == []
 
 
+def test_where_the_mirror_image_gives_no_prompt_the_image_alone_answers(scene):
+    def right(heatmap):
+        points = peak(heatmap)
+        return points[points[:, 0] >= SHAPE[1] / 2]
+
+    def pipeline():
+        return ForegroundPipeline(Squinting(), foreground=right)
+
+    assert pipeline().run(mirror(scene[0]), mirror(scene[1])).prompt.empty
+    alone, found = pipeline().run(*scene), MirroredPipeline(pipeline()).run(*scene)
+    np.testing.assert_array_equal(found.masks, alone.masks)
+    assert found.score == alone.score
+
+
 def test_an_embedding_has_no_mirror_image(scene):
     prompter = Prompter(Squinting())
     pipeline = MirroredPipeline(ForegroundPipeline(prompter))

@@ -87,6 +87,8 @@ def test_images_of_all_kinds(image):
     assert figures.as_grey(image).shape == (30, 40)
     white = np.full((2, 2, 3), 255, np.uint8)
     np.testing.assert_allclose(figures.as_grey(white), 1)
+    colours = np.eye(3)[None]  # red, green, blue
+    np.testing.assert_allclose(figures.as_grey(colours), [[0.299, 0.587, 0.114]])
     with pytest.raises(ValueError, match="expected HW, HWC or CHW"):
         figures.as_pixels(np.zeros((1, 2, 3, 4)))
 

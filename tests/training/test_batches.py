@@ -98,3 +98,13 @@ def test_random_parts_lie_anywhere_within():
     assert centres.mean(0).abs().max() < 0.03
     steps = parts[:, 1, :, 0].diff(dim=1)[:, 1:-1]
     assert (steps > 0).all()  # where the border were repeated there would be none
+
+
+def test_random_parts_have_any_area_and_half_of_them_are_mirrored():
+    across = torch.linspace(-1, 1, 64).expand(400, 1, 64, 64)
+    parts = random_crop_and_flip(across, torch.Generator().manual_seed(0), 0.5)
+    widths = (parts[:, 0, 0, 40] - parts[:, 0, 0, 23]) * 63 / 34  # of the whole: 1
+    assert 170 < (widths < 0).sum() < 230
+    areas = widths.square()
+    assert 0.5 <= areas.min() < 0.52 and 0.98 < areas.max() < 1.001
+    assert areas.mean() == pytest.approx(0.75, abs=0.03)

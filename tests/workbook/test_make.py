@@ -63,6 +63,7 @@ DAMAGE = {
     "02_two.json": [None, b"", b'{"chapter"', b"{}", b"[1]", b"\xff\xfe\0"],
     "02_two.ipynb": [b"", b"{}", b'{"cells": [], "nbformat": 4}', b"\0\xff"],
     "tables/numbers.json": [None, b"", b"{}"],
+    "tables/numbers.csv": [None, b"n\n7\n"],
     ".turn": [b"\0\xff 12", b"99999999999999999999 1", b"1"],
 }  # fmt: skip
 TOGETHER = [  # what does not hide one another
@@ -73,6 +74,7 @@ TOGETHER = [  # what does not hide one another
     {".checked0": None},
     {"02_two.ipynb": b"\0\xff"},
     {"tables/numbers.json": None},
+    {"tables/numbers.csv": b"n\n7\n"},
 ]
 
 
@@ -90,7 +92,7 @@ def test_what_is_damaged_is_not_taken_for_whole(made, monkeypatch, capsys, name)
     chapter, folder = Chapter(Path("chapters/02_two.py")), made.root / "build/smoke"
     files = [folder / name, folder / "02_two.ipynb", folder / "02_two.json"]
     whole = {file: file.read_bytes() for file in files}
-    is_result = name in ("02_two.ipynb", "tables/numbers.json")
+    is_result = name == "02_two.ipynb" or name.startswith("tables/")
     for content in DAMAGE[name]:
         spoil(folder / name, content)
         done = run.run(chapter, run.Build("smoke", made.root), execute=False)
@@ -102,7 +104,8 @@ def test_what_is_damaged_is_not_taken_for_whole(made, monkeypatch, capsys, name)
 
 @pytest.mark.parametrize("damage", TOGETHER, ids=" ".join)
 def test_what_is_damaged_is_made_anew(made, damage):
-    good = made.outputs("02_two")
+    good, numbers = made.outputs("02_two"), made.root / "build/smoke/tables/numbers"
+    whole = {e: numbers.with_suffix(e).read_bytes() for e in (".csv", ".json")}
     for name, content in damage.items():
         spoil(made.root / "build/smoke" / name, content)
     for target in ("help", "-n clean"):
@@ -117,7 +120,7 @@ def test_what_is_damaged_is_made_anew(made, damage):
         if name in ("02_two.json", "02_two.ipynb") and content is not None:
             assert f"build/smoke/{name}: damaged" in done.stdout
         assert (made.root / "build/smoke" / name).read_bytes() != content
-    assert (made.root / "build/smoke/tables/numbers.json").is_file()
+    assert all(numbers.with_suffix(e).read_bytes() == whole[e] for e in whole)
     assert EXECUTED not in made.make("chapter", "CH=0").stdout
 
 

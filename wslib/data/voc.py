@@ -244,7 +244,10 @@ def read_annotation(
 
 def _size(tree: ET.Element, image_path: Path | None) -> tuple[int, int]:
     texts = [tree.findtext(f"size/{side}") for side in ("width", "height")]
-    size = tuple(int(float(text)) if text else 0 for text in texts)
+    sides = [float(text) if text else 0 for text in texts]
+    if not all(map(math.isfinite, sides)):
+        raise ValueError("size {} x {}, expected numbers of pixels".format(*texts))
+    size = tuple(map(int, sides))
     if min(size) > 0:
         _compare(size, image_path)
         return size
@@ -283,7 +286,9 @@ def check_object(thing: VocObject, width: int, height: int) -> None:
     width x height pixels."""
     name, box = thing.name, thing.box
     x1, y1, x2, y2 = box
-    if not all(map(math.isfinite, box)) or x2 < x1 or y2 < y1:
+    if not all(map(math.isfinite, box)):
+        raise ValueError(f"{name} with the box {box}, expected finite numbers")
+    if x2 < x1 or y2 < y1:
         raise ValueError(f"{name} with the box {box}, expected x1 <= x2, y1 <= y2")
     if x2 < 1 or y2 < 1 or x1 > width or y1 > height:
         raise ValueError(f"{name} with the box {box}, outside {width} x {height}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from wslib.runtime.kept import hash_file, read_kept, write_text
+from wslib.runtime.kept import digest, read_kept, write_text
 from wslib.workbook.sources.chapter import Chapter, code_of
 
 LIBRARIES = (
@@ -51,9 +51,15 @@ def _read_whole(path: Path) -> nbformat.NotebookNode:
     if code_of(notebook) != known["code"]:
         raise ValueError("other code than was run")
     for name, content in known["tables"].items():
-        if hash_file(path.parent / f"tables/{name}.json") != content:
+        if digest_table(path.parent / f"tables/{name}.json") != content:
             raise ValueError(f"table {name} of another run")
     return notebook
+
+
+def digest_table(file: Path) -> str:
+    """Return what stands for a table, the JSON `file` and the CSV of that name. Raises
+    OSError where one is not there."""
+    return digest([file, file.with_suffix(".csv")])
 
 
 def _version(name: str) -> str | None:

@@ -23,7 +23,6 @@ from wslib.runtime.imports import imported_modules, make_rule
 from wslib.runtime.kept import (
     PACKAGE,
     digest,
-    hash_file,
     move,
     write_text,
     written_whole,
@@ -190,7 +189,7 @@ def _execute(chapter: Chapter, notebook, build: Build, state: dict):
     executed.metadata.pop("papermill", None)
     results = build.results(chapter)
     found = sorted(results.glob("tables/*.json"))
-    tables = {file.stem: hash_file(file) for file in found}
+    tables = {file.stem: provenance.digest_table(file) for file in found}
     files = sorted(str(f.relative_to(results)) for f in results.rglob("*.*"))
     facts = {"data_read": data_read, "device": device}
     facts |= {"tables": tables, "files": files}
