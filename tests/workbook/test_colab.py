@@ -27,7 +27,7 @@ from wslib.workbook.runs.settings import resolve
 from wslib.workbook.sources.book import RenderError
 from wslib.workbook.sources.chapter import Chapter
 from wslib.workbook.sources.options import split_options
-from wslib.workbook.sources.params import ParameterError
+from wslib.workbook.sources.params import ParameterError, read_yaml
 from wslib.workbook.sources.repository import git
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -525,7 +525,8 @@ def test_notebook_runs_alone_in_an_empty_folder(notebooks, alone, monkeypatch):
     place = re.search(r"^wslib: (/.*)$", said, re.M)[1]
     assert "/wslib-" in place and not place.startswith(str(ROOT))
     assert "packages: all are here, nothing is installed\n" in said
-    assert "profile smoke: input_size = 224, " in said
+    size = read_yaml(ROOT / f"params/smoke/{NAMES[0]}.yml")["input_size"]
+    assert f"profile smoke: input_size = {size}, " in said
     shown = [
         o.data for c in notebook.cells for o in c.get("outputs", []) if "data" in o
     ]
