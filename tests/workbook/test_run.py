@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -414,3 +415,13 @@ def wait_for(condition, seconds=30):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets without files: on Linux")
+def test_a_kernel_takes_no_port_that_another_could_take(ready):
+    facts = "json.load(open(ipykernel.get_connection_file()))['transport']"
+    code = f"import json, ipykernel\n{facts}"
+    ready.edit("chapters/01_one.py", "answer.value() * scale", code)
+    done = ready.make("chapter", "CH=01")
+    assert done.returncode == 0, done.stdout
+    assert ready.outputs("01_one") == "'ipc'"

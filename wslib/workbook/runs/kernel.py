@@ -6,6 +6,7 @@ While it runs, its progress bars are shown here, and it ends with this process.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -49,9 +50,18 @@ def _configure(folder: Path) -> Config:
     """What papermill starts it with. Its connection file lies in `folder`. Without the
     encryption each kernel warns that others on this machine could listen."""
     file = str(folder / "kernel.json")
-    kernel = {"connection_file": file, "transport_encryption": "auto"}
+    kernel = {"connection_file": file, "transport_encryption": "auto", **_sockets()}
     client = {"kernel_manager_class": OwnKernel}
     return Config(KernelManager=kernel, NotebookClient=client)
+
+
+def _sockets() -> dict[str, str]:
+    """Where kernel and command talk: by names that are theirs alone, where the system
+    has such without files. A port that is free when it is chosen may be another
+    kernel's when it is used."""
+    if sys.platform != "linux":
+        return {}
+    return {"transport": "ipc", "ip": f"@wslib-{secrets.token_hex(8)}"}
 
 
 def _clean_environment(environment: dict[str, str], folder: Path) -> None:
