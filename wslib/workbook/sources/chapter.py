@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import dropwhile, takewhile
@@ -68,7 +69,12 @@ class Chapter:
         return hash_bytes(b"blob %d\0" % len(data), data, kind="sha1")
 
     def notebook(self) -> nbformat.NotebookNode:
-        """Read the chapter as a notebook without outputs, never touching the file."""
+        """Return the chapter as a notebook without outputs, the caller's own."""
+        return deepcopy(self._notebook)
+
+    @cached_property
+    def _notebook(self) -> nbformat.NotebookNode:
+        """Read the script once, which takes long, and never touch it."""
         notebook = jupytext.reads(self.text, fmt=FORMAT)
         notebook.metadata["kernelspec"] = {
             "name": "python3",
@@ -131,7 +137,7 @@ class Chapter:
         """Find the line (from 1) at which the source of a code cell begins; None for
         one that is not in the file, such as the injected one."""
         text, end = "\n" + self.text + "\n", 0
-        for cell in code_cells(self.notebook()):
+        for cell in code_cells(self._notebook):
             start = text.find(f"\n{cell.source}\n", end) + 1
             if cell.id == cell_id and start:
                 return text.count("\n", 0, start)
