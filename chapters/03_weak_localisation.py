@@ -698,7 +698,7 @@ epoch_ap = pd.DataFrame(
 counted = pd.Series(
     {n: sum(int((1 - b[:, 4]).sum()) for b in truths[n].values()) for n in CLASSES}
 )  # without the difficult ones
-fig, axes = figures.new_figure(1, 3, height=1.8)
+fig, axes = figures.new_figure(1, 3, height=1.6)
 losses = {"training": "loss", "evaluation": "val_loss"}
 curves = {n: (history["epoch"], history[column]) for n, column in losses.items()}
 figures.draw_lines(axes[0, 0], curves, "epoch", "", marker=".")
@@ -714,7 +714,7 @@ for axis, title in zip(axes[0], titles, strict=True):
     axis.set(title=title, ylim=(0, None))
 axes[0, 1].set(ylim=(0, 100))
 axes[0, 2].set(ylim=(0, 100))
-axes[0, 2].legend(fontsize=6, ncols=3, loc="lower right")
+axes[0, 2].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 figures.Picture(fig, "weak-wsddn-curves")
 
 # %% [markdown]
@@ -755,12 +755,12 @@ figures.Picture(fig, "weak-first-last")
 # ## Against Grad-CAM's boxes
 #
 # @sec-dogs drew boxes around maps. Its four heads are fitted here to the very same
-# feature maps. There are three detectors by maps: plain *Grad-CAM*; the *whole chain*,
-# which is *every step* of @sec-dogs, kept there or not; and the averaging localizer.
-# The true boxes of training images choose their thresholds, one for each class: of
-# images set aside for Grad-CAM and the chain, of those it was trained on for the
-# localizer. WSDDN trains without any box. (Its design and learning rate were chosen
-# once, by mAP on training images of VOC2007 that were set aside.)
+# feature maps. Three detectors go by maps: plain *Grad-CAM*; the *whole chain*, that is
+# *every step* of @sec-dogs, kept there or not; and the averaging localizer. True boxes
+# of training images choose their thresholds, one for each class: of images set aside
+# for Grad-CAM and the chain, of those it was trained on for the localizer. WSDDN trains
+# without any box. (Its design and learning rate were chosen once, by mAP on training
+# images of VOC2007 that were set aside.)
 
 # %%
 from wslib.boxes.evidence import evidence_from_maps, features_from_maps
@@ -800,8 +800,8 @@ detections["localizer, average"] = {
 # %% [markdown]
 # @tbl-weak-systems compares them on the same images. The intervals come from drawing
 # the evaluation images anew; the gain over Grad-CAM is taken on the same draws. An
-# interval may lie lop-sided around its estimate: a class of few objects gains in AP
-# when a draw repeats the image that it is found in.
+# interval may lie lop-sided: a class of few objects gains in AP when a draw repeats the
+# image that it is found in.
 
 # %% tags=["summary", "slide"]
 #| label: tbl-weak-systems

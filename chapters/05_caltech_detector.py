@@ -955,12 +955,8 @@ def diou(a, b):
 
 corners = [[0.0, 0, 1, 1]], [[2.0, 0, 3, 1]], [[0, 0, 0.5, 1]]
 unit, beside, inner = map(torch.tensor, corners)
-check_exercise(
-    diou,
-    ((unit, unit), [1]),
-    ((unit, beside), [-0.4]),
-    ((unit, inner), [0.5 - 1 / 32]),
-)
+pairs = (unit, unit), (unit, beside), (unit, inner)
+check_exercise(diou, *zip(pairs, ([1], [-0.4], [0.5 - 1 / 32]), strict=True))
 
 # %% [markdown]
 # ::: {.callout-note title="Solution of *distance*" collapse="true"}

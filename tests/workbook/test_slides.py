@@ -15,6 +15,9 @@ from wslib.workbook.report import quarto
 from wslib.workbook.sources.book import RenderError
 
 CHAPTER = Path("chapters/02_two.py")
+QUARTO = quarto.find() and quarto.is_recent(quarto.find()[1])
+ABSENT = pytest.mark.skipif(not QUARTO, reason="Quarto 1.9 or later is not on the PATH")
+ENGINES = ["embedded", pytest.param("quarto", marks=ABSENT)]
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"/>'
 TITLE = "# Two *points* {#sec-two}\n\n::: {.run-facts}\nRan.\n:::\n\nAn idea.\n\n- List"
 SECTION = (
@@ -71,12 +74,8 @@ def plain(section: str) -> str:
     return re.sub(r" (?=[.,])", "", text)
 
 
-@pytest.mark.parametrize("engine", ["embedded", "quarto"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_what_each_slide_holds(slides, engine):
-    if engine == "quarto" and not (
-        quarto.find() and quarto.is_recent(quarto.find()[1])
-    ):
-        pytest.skip("Quarto 1.9 or later is not on the PATH")
     title, idea, section, code, figure, table = slides(*EVERYTHING, engine=engine)
     assert "2 Two points" in plain(title)
     assert "Seeing without boxes, profile smoke, 2026-11-28" in plain(title)
@@ -95,6 +94,23 @@ def test_one_file_that_needs_nothing_else(slides, project):
     text = (project.root / "report/_output/smoke/02_two_slides.html").read_text("utf-8")
     assert not re.search(r'(?:src|href)="(?!data:|#)', text)
     assert base64.b64encode(SVG.encode()).decode()[:40] in text
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_wide_table_is_set_smaller(slides, project, chromium, engine):
+    lines = (
+        "|" + " a number |" * 6,
+        "|" + "--:|" * 6,
+        "|" + " 155.25 [144.49–166.56] |" * 6,
+    )
+    slides(words(TITLE), code(TABLE, "slide", markdown="\n".join(lines)), engine=engine)
+    page = chromium.new_page(viewport={"width": 1280, "height": 720})
+    page.goto((project.root / "report/_output/smoke/02_two_slides.html").as_uri())
+    page.keyboard.press("Space")
+    page.wait_for_timeout(1000)  # for the slide to come
+    right = "table => table.getBoundingClientRect().right"
+    assert 640 < page.eval_on_selector("table", right) < 1280
+    page.close()
 
 
 def test_a_chapter_that_asks_for_none(slides):

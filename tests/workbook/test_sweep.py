@@ -198,6 +198,7 @@ def test_plan_leaves_settings_and_forgets_what_was_done(root):
         build = sweep.build(point)
         file = build.folder / "01_one.set"
         assert file.read_text() == f"seed={point.values['seed']}\n"
+        assert [path.name for path in build.folder.iterdir()] == [file.name]
         sweep.done(point).touch()
     plan(sweep, {})
     assert not [p for p in sweep.points if sweep.done(p).exists()]

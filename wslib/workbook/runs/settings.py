@@ -26,9 +26,24 @@ def check(
     data: str = "",
     classes_in: Callable[[str], Sequence[str]] | None = None,
 ) -> list[dict]:
-    """Check the parameters of all `chapters` and write what each will run with to
-    `build/<profile>/NAME.json`, touching only the files whose content changes; return
-    the parameters of each.
+    """Check the parameters of all `chapters`, as `resolve_all`, and write what each
+    will run with to `build/<profile>/NAME.json`, touching only the files whose content
+    changes; return the parameters of each."""
+    resolved = resolve_all(chapters, build, overrides, data, classes_in)
+    with our_turn(build.folder):
+        for chapter, settings in resolved.items():
+            write_settings(chapter, build, settings)
+    return [settings["parameters"] for settings in resolved.values()]
+
+
+def resolve_all(
+    chapters: list[Chapter],
+    build: Build,
+    overrides: dict,
+    data: str = "",
+    classes_in: Callable[[str], Sequence[str]] | None = None,
+) -> dict[Chapter, dict]:
+    """Find what each of the `chapters` will run with; nothing is written.
 
     An override counts for each chapter that declares it; one that none declares, like
     any other mistake, raises ParameterError, before any chapter has run. `data` is a
@@ -43,12 +58,7 @@ def check(
             allowed = sorted({knob for chapter in chapters for knob in chapter.knobs})
             where = ", ".join(chapter.name for chapter in chapters)
             raise params.ParameterError(params.unknown_name(name, allowed, where))
-    own = (data, classes_in)
-    resolved = {c: resolve(c, build, overrides, *own) for c in chapters}
-    with our_turn(build.folder):
-        for chapter, settings in resolved.items():
-            write_settings(chapter, build, settings)
-    return [settings["parameters"] for settings in resolved.values()]
+    return {c: resolve(c, build, overrides, data, classes_in) for c in chapters}
 
 
 def _takes_data(chapter: Chapter) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 from wslib.runtime.kept import digest, write_text
 from wslib.workbook.runs.build import Build
 from wslib.workbook.runs.results import read_specification
-from wslib.workbook.runs.settings import check
+from wslib.workbook.runs.settings import resolve_all
 from wslib.workbook.sources import params
 from wslib.workbook.sources.chapter import Chapter
 from wslib.workbook.sources.strict_yaml import NotYaml, in_one_line, parse_yaml
@@ -112,10 +112,12 @@ def read_sweep(chapters: list[Path], profile: str, over: str, limit: int) -> Swe
 
 def plan(sweep: Sweep, overrides: dict) -> list[Point]:
     """Check all points, with `overrides` for each of them, and leave in the folder of
-    each what its build has to set. Nothing is executed.
+    each what its build has to set. Nothing is executed, and nobody's turn taken there:
+    a make of its own may run each point.
 
-    Raises ParameterError for a knob that is set both ways, and what `check` raises;
-    ValueError for a chapter of which `report/results.yml` does not say what counts.
+    Raises ParameterError for a knob that is set both ways, and what `resolve_all`
+    raises; ValueError for a chapter of which `report/results.yml` does not say what
+    counts.
     """
     for name in overrides.keys() & sweep.over.keys():
         raise params.ParameterError(f"{name}: is in OVER and in SET; take one of them")
@@ -125,7 +127,8 @@ def plan(sweep: Sweep, overrides: dict) -> list[Point]:
             "number a sweep compares"
         )
     first = sweep.points[0]  # values do not depend on each other: one speaks for all
-    check([sweep.chapter], sweep.build(first), {**overrides, **first.values})
+    asked = {**overrides, **first.values}
+    resolve_all([sweep.chapter], sweep.build(first), asked)
     for point in sweep.points:
         build = sweep.build(point)
         write_text(build.file(sweep.chapter, ".set"), point.settings + "\n")
