@@ -525,7 +525,9 @@ def test_notebook_runs_alone_in_an_empty_folder(notebooks, alone, monkeypatch):
     place = re.search(r"^wslib: (/.*)$", said, re.M)[1]
     assert "/wslib-" in place and not place.startswith(str(ROOT))
     assert "packages: all are here, nothing is installed\n" in said
-    assert "profile smoke: input_size = 224, " in said
+    knobs = (ROOT / f"params/smoke/{NAMES[0]}.yml").read_text("utf-8")
+    size = re.search(r"^input_size: (\d+)", knobs, re.M)[1]
+    assert f"profile smoke: input_size = {size}, " in said
     shown = [
         o.data for c in notebook.cells for o in c.get("outputs", []) if "data" in o
     ]
