@@ -50,9 +50,6 @@ ifeq ($(wildcard _quarto-$(PROFILE).yml),)
 endif
 
 .DEFAULT_GOAL := help
-.DEFAULT_GOAL := help
-TARGETS := help report chapter pdf summary slides record preview sync colab sweep points \
-           test lint check lab doctor clean distclean data publish
 # These are written whole or not at all, and what stands there is the last good one.
 .PRECIOUS: $(BUILD)/%.ipynb $(BUILD)/%.json $(OUT)/index.html $(OUT)/workbook.pdf
 .SUFFIXES:
@@ -71,12 +68,14 @@ help: ## list the targets and the variables
 	  'DATA     a folder of your own pictures for chapters 2, 3, 5: wslib data check FOLDER' \
 	  'EDITION  student: no solutions; teacher: with them, and with goals and times' \
 	  'RUN      a prefix of the command that executes: RUN="srun --cpus-per-task=8";' \
-  '         for a sweep also RUN="sbatch --mem=4GB", one job array' \
-	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"' \
+	  '         for a sweep also RUN="sbatch --mem=4GB", one job array' \
+	  'OVER     what a sweep combines: OVER="input_size=224,320 seed=0,1,2"; more than 200' \
+	  '         combinations need LIMIT=400' \
 	  'WSLIB_DATA  where the real data sets lie (default: data/)' \
 	  'CH       the chapter, by its number or more of its name: CH=02' \
 	  'TORCH    cpu: at the first run, install the smaller build of PyTorch without CUDA' \
-  '-j2      runs chapters side by side'
+	  'PYTHON   the Python that makes .venv: PYTHON=python3.12' \
+	  '-j2      runs chapters side by side'
 
 # ---------------------------------------------------------------------- the report
 
@@ -155,14 +154,14 @@ $(filter-out $(RULES:.d=.ipynb),$(NOTEBOOKS)): FORCE
 preview: | .venv/.installed ## the book in the browser, renewed when you save [CH=02]
 	@exec $(WSLIB) workbook preview --profile $(PROFILE) $(if $(CH),--chapter "$(CH)") --data "$$DATA"
 
-sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other [KEEP=chapter]
+sync: | .venv/.installed ## edits of chapters/ and of notebooks/ to each other [KEEP=chapter|notebook]
 	@$(WSLIB) workbook sync $(if $(CH),$(CHAPTERS)) $(if $(KEEP),--keep $(KEEP))
 
 colab: | .venv/.installed ## notebooks that run when uploaded: build/colab/ [CH=04]
 	@$(WSLIB) workbook colab $(CHAPTERS) --profile $(PROFILE)
 	@echo "to upload at https://colab.research.google.com, or to open in any Jupyter"
 
-publish: report colab ## the book to the branch gh-pages, its notebooks to colab [DRY=1]
+publish: report colab ## the book to the branch gh-pages, its notebooks to colab [DRY=1] [REMOTE=origin]
 	@$(WSLIB) workbook publish --profile $(PROFILE) $(if $(EDITION),--edition $(EDITION)) \
 	  $(if $(REMOTE),--remote "$(REMOTE)") $(if $(DRY),--dry-run)
 

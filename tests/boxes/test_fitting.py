@@ -185,7 +185,9 @@ def test_bad_options_are_one_line(squares, taught, change, message):
 
 
 def test_folds_need_images(squares, taught):
-    with pytest.raises(ValueError, match="1 folds of 48 images"):
+    with pytest.raises(
+        ValueError, match="48 images to learn from, in 1 folds: expected 2"
+    ):
         cross_fit(taught[0], squares[0], taught[1], squares[2], folds=1)
 
 

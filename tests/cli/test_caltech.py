@@ -415,7 +415,11 @@ BAD = [
     ("train --network lite0 --no-batch-norm", "lite0 has no option 'batch_norm'"),
     ("train --input-size 100000", "input_size is 100000, expected 1 to 2048"),
     ("train --dataset rendered --count 99999999999", "expected 3 to 100000"),
-    ("train --input-size 8", "input_size 8 is too small for SimpleDetector"),
+    ("train --input-size 8", "is too small for SimpleDetector, expected 64 or more"),
+    (
+        "train --dataset caltech3 --count 600",
+        "--count: no effect on --dataset caltech3",
+    ),
     ("train --device gpu9", "device 'gpu9': not on this machine"),
     ("train --out a/val.csv", "a/val.csv/best.pt: below a file, expected below a fol"),
     (f"{TRAIN} --seed 4 --out a", "a/split.json: another split, with seed 3, not 4; c"),

@@ -448,6 +448,27 @@ def test_a_folder_is_explained_in_batches_with_progress(
     assert wslib(f"{words} --batch-size 0")[0] == 2
 
 
+def test_the_bar_moves_with_each_picture_that_is_compared(
+    wslib, tmp_path, model, monkeypatch
+):
+    for k in range(3):
+        picture(tmp_path / "in" / f"{k}.png", seed=k)
+    monkeypatch.setattr(sys, "stderr", told := io.StringIO())
+    words = f"cam in --model {model} --size 64 --compare"
+    assert wslib(words)[0] == 0 and "/3 [" in told.getvalue()
+
+
+def test_lines_stand_above_the_bar(wslib, tmp_path, model, monkeypatch):
+    picture(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "b.png").write_text("no picture")
+    both = io.StringIO()  # as in a terminal
+    monkeypatch.setattr(sys, "stderr", both)
+    monkeypatch.setattr(sys, "stdout", both)
+    wslib(f"cam in --model {model} --size 64 --batch-size 1")
+    lines = [line.split("\r")[-1] for line in both.getvalue().split("\n")]
+    assert [line.split(":")[0] for line in lines[:2]] == ["in/a.png", "wslib"]
+
+
 def test_ctrl_c(wslib, tmp_path, model, disc, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -180,7 +180,10 @@ BAD = [
     ("baselines --class wolf", "no class 'wolf'; VOC has aeroplane, "),
     ("baselines --split dev", "VOC2007: no split 'dev'; there are val, test"),
     ("baselines --dataset coco", "data set 'coco', expected 'voc2007', 'rendered' or"),
-    ("baselines --protocol coco", "protocol 'coco': expected one of ['course'"),
+    (
+        "baselines --protocol coco",
+        "protocol 'coco': expected one of course, voc07, voc10",
+    ),
     ("baselines --iou nan", "IoU threshold nan: expected 0 to 1"),
     ("baselines" + 4 * " --iou 0.{}", "--iou given 4 times: a row has room for 3"),
     ("baselines --detector no.pt", "no.pt: no such checkpoint"),
@@ -230,6 +233,21 @@ BAD = [
     ("train --split val --backbone vgg16", "unknown classifier 'vgg16', expected one"),
     ("train --split val --size 1000000", "size is 1000000, expected 32 to 2048 pixels"),
     ("train --split val --size 4", "size is 4, expected 32 to 2048 pixels"),
+    # options without effect
+    ("detect none.jpg --limit 3", "--limit: no effect on images that are named"),
+    ("detect none.jpg --dataset rendered", "--dataset: no effect on images that"),
+    ("detect --masks --second 0.1", "--second: no effect with --masks"),
+    ("detect --detector a.pt --class-names cat", "--class-names cat: names the outpu"),
+    (
+        "baselines --class-names cat",
+        "outputs of a --checkpoint FILE, and there is none",
+    ),
+    ("baselines --rendered val=3", "--rendered val=3: no effect on --dataset voc2007"),
+    ("score dogs.json --threshold 0.1 --bootstrap 9", "--bootstrap: no effect with"),
+    ("show dogs.json --image 1 --seed 0", "--seed: no effect with --image"),
+    # names that say another format than what is written
+    ("detect --out a.csv", "a.csv: expected NAME.json, as that is written"),
+    ("show dogs.json --out a.jpg", "a.jpg: expected NAME.png, as that is written"),
 ]
 
 

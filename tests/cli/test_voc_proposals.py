@@ -171,6 +171,7 @@ def test_ctrl_c_is_told_of(voc, monkeypatch):
         ("--from one.json", "one.json: lacks the proposals of 1 of 2 images (000002,"),
         ("--out p.txt", "p.txt: proposals are written as JSON, expected NAME.json"),
         ("--out data/x.json/y.json", "below a file"),
+        ("--from one.json --longest 200", "--longest: no effect with --from"),
         ("--split test", "no split 'test'"),
         ("--dataset coco", "data set 'coco', expected"),
         ("--iou 0", "IoU threshold 0.0: expected above 0, at most 1"),

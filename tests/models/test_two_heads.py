@@ -351,7 +351,7 @@ def test_one_class_and_all_dropped_out_are_networks():
 )
 def test_too_small_for_the_network(name, size):
     text = f"input_size {size} is too small for {NETWORKS[name].__name__}"
-    one_line(ValueError, lambda: small(name, size), text)
+    one_line(ValueError, lambda: small(name, size), f"{text}, expected {size + 1} or")
 
 
 def test_weights_that_cannot_be_downloaded(monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jupytext
 import pytest
 
 from wslib.workbook.sources.chapter import Chapter
@@ -38,6 +39,17 @@ def faults(tmp_path, text):
 
 def test_a_chapter_in_form_has_none(tmp_path):
     assert faults(tmp_path, GOOD) == []
+
+
+def test_a_chapter_is_parsed_once_however_many_cells_it_has(tmp_path, monkeypatch):
+    parsed, reads = [], jupytext.reads
+    monkeypatch.setattr(
+        jupytext, "reads", lambda *args, **how: parsed.append(1) or reads(*args, **how)
+    )
+    assert faults(tmp_path, GOOD) == [] and parsed == [1]
+    chapter = Chapter(tmp_path / "01_one.py")
+    chapter.notebook().cells.clear()
+    assert len(chapter.notebook().cells) == 4  # each caller has its own
 
 
 @pytest.mark.parametrize(

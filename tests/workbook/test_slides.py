@@ -118,6 +118,11 @@ def test_a_chapter_that_asks_for_none(slides):
         slides(words(TITLE))
 
 
+def test_a_chapter_that_does_not_open_with_its_title(slides):
+    with pytest.raises(RenderError, match="02_two: opens with no title `# Title"):
+        slides(words("First something else."), *EVERYTHING)
+
+
 def test_a_chapter_that_was_not_run(project):
     with pytest.raises(FileNotFoundError, match="`make chapter CH=02 PROFILE=smoke`"):
         make_slides(CHAPTER, "smoke", project.root)

@@ -69,7 +69,8 @@ class Evidence:
         Raises ValueError for another kind.
         """
         if kind not in KINDS:
-            raise ValueError(f"kind of map {kind!r}, expected one of {list(KINDS)}")
+            expected = f"expected one of {', '.join(KINDS)}"
+            raise ValueError(f"kind of map {kind!r}, {expected}")
         raw = getattr(self, "gradcam" if kind == "gradcam" else "posterior")
         raw = raw[:, target].astype(np.float32)  # (N, h, w)
         if kind == "combined":

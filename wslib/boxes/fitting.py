@@ -97,9 +97,8 @@ def cross_fit(
     Raises ValueError for fewer than 2 folds or fewer images than folds.
     """
     if not 2 <= folds <= len(ids):
-        raise ValueError(
-            f"{folds} folds of {len(ids)} images: expected 2 or more of each"
-        )
+        text = f"{len(ids)} images to learn from, in {folds} folds"
+        raise ValueError(f"{text}: expected 2 folds or more, and an image in each")
     held_out = copy.deepcopy(network)
     dealt = np.random.default_rng(seed).permutation(len(ids)) % folds
     parts = []
@@ -151,8 +150,10 @@ def _set(network: DenseClassifier, name: str, head: nn.Linear) -> None:
 
 
 def _penalties(given: dict[str, float] | None) -> dict[str, float]:
-    if unknown := set(given or {}) - set(PENALTIES):
-        raise ValueError(f"penalties: {unknown}, expected some of {list(PENALTIES)}")
+    for name in given or {}:
+        if name not in PENALTIES:
+            known = ", ".join(PENALTIES)
+            raise ValueError(f"penalties: {name!r}, expected some of {known}")
     return PENALTIES | (given or {})
 
 

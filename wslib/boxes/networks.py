@@ -32,6 +32,7 @@ from wslib.runtime.device import pick_device
 
 PLAIN_THRESHOLD = 0.12  # of a plain classifier's Grad-CAM maps
 SIZE = 448  # pixels, where a detector does not say its own
+NAMED = "names the outputs of a --checkpoint FILE, and there is none"
 
 
 class VocNetwork(ABC):
@@ -55,8 +56,7 @@ class VocNetwork(ABC):
         known = self.about["classes"]
         missing = [name for name in classes if name not in known]
         if missing:
-            has = f"it has {', '.join(known)}: choose by --class"
-            text = f"its classes lack {', '.join(missing)}; {has}"
+            text = f"its classes lack {', '.join(missing)}; it has {', '.join(known)}"
             raise ValueError(f"{self.path}: {text}")
         return [known.index(name) for name in classes]
 
@@ -207,9 +207,12 @@ def open_network(
     detector: Path | None, checkpoint: Path | None, classes: str | None, device: str
 ) -> VocNetwork:
     """Open one of a detector and a plain classifier; `classes`: names, with commas
-    between. Raises ValueError for both of them, or none."""
+    between, of a classifier that has none. Raises ValueError for both files or none,
+    and for `classes` of a detector."""
     if (detector is None) == (checkpoint is None):
         raise ValueError("give one of --detector FILE and --checkpoint FILE")
+    if detector is not None and classes:
+        raise ValueError(f"--class-names {classes}: {NAMED}")
     if detector is not None:
         return DenseNetwork(detector, pick_device(device))
     names = [name.strip() for name in classes.split(",")] if classes else None

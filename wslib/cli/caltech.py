@@ -87,6 +87,7 @@ def group() -> None:
 
 @app.command("train")
 def train_network(
+    context: typer.Context,
     network: Network = "simple",
     dataset: Dataset = "caltech3",
     count: Count = 600,
@@ -120,6 +121,8 @@ def train_network(
     """
     from wslib.practical import kept_training
 
+    if dataset != "rendered":
+        options.refuse_idle(context, f"on --dataset {dataset}", "count")
     kept_training.check_training(box_loss, box_weight, augmentation, frozen, share)
     switches = (frozen, not no_pretrained, not no_batch_norm, dropout)
     built = kept_training.choose_options(*switches) | {"input_size": input_size}

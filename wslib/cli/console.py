@@ -36,6 +36,7 @@ def read_each(
     """Yield each picture's path and its pixels, (H, W, 3) uint8, after a `check`. Those
     that cannot be read or used are complained of by name, and join `unread`."""
     from wslib.data.images import read_image
+    from wslib.runtime.progress import say
 
     for path in paths:
         try:
@@ -44,7 +45,7 @@ def read_each(
         except (FileNotFoundError, ValueError) as error:
             text = _in_one_line(str(error))
             unread.append(text if text.startswith(f"{path}:") else f"{path}: {text}")
-            print(f"wslib: {unread[-1]}", file=sys.stderr)
+            say(f"wslib: {unread[-1]}", sys.stderr)
         else:
             yield path, image
 
@@ -105,16 +106,19 @@ def save_figure(figure, path: Path) -> None:
         figure.savefig(part, format="png", dpi=DPI)
 
 
-def check_out(path: Path | None) -> None:
+def check_out(path: Path | None, ending: str = "") -> None:
     """Make the folder of a file that is to be written, if one is, before anything is
     computed.
 
-    Raises ValueError for what is there and is no file, and below a file.
+    Raises ValueError for what is there and is no file, below a file, and for a name
+    without the `ending` of what is written.
     """
     if path is None:
         return
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: no file, expected the name of one to write")
+    if not path.name.lower().endswith(ending):
+        raise ValueError(f"{path}: expected NAME{ending}, as that is written")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):

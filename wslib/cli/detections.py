@@ -6,6 +6,8 @@ import math
 import sys
 from pathlib import Path
 
+import typer
+
 from wslib.cli import options
 from wslib.cli.choices import names_in, settings_in
 from wslib.cli.console import (
@@ -39,7 +41,7 @@ MaxBoxes = option(
 AreaPower = option(float, "Above 0: larger boxes score higher")
 Second = option(float, "Weight of boxes at half and twice the threshold, 0 to 1")
 Masks = option(bool, "Refine each map by GrabCut (slow)", "--masks")
-Out = option(Path | None, "File to save them in")
+Out = option(Path | None, "File to save them in: NAME.json")
 Thresholds = option(
     list[float] | None, "Draw anew around the saved maps; may be repeated"
 )
@@ -53,6 +55,7 @@ Png = option(Path, "PNG to write")
 
 
 def detect_boxes(
+    context: typer.Context,
     images: Images = None,
     detector: options.DetectorFile = None,
     checkpoint: options.CheckpointFile = None,
@@ -86,7 +89,12 @@ def detect_boxes(
     JSON: format, class, dataset, split, model, recipe,
     boxes {image: [[x1, y1, x2, y2, score]]}
     """
-    check_out(out)
+    if images:
+        split_options = ("dataset", "rendered", "split", "limit")
+        options.refuse_idle(context, "on images that are named", *split_options)
+    if masks:
+        options.refuse_idle(context, "with --masks", "second")
+    check_out(out, ".json")
     images, unread = _open_set(images, dataset, rendered, split, limit)
     network = options.open_network(detector, checkpoint, class_names, device)
     boxes = {"max_boxes": max_boxes or RECIPE["max_boxes"], "area_power": area_power}
@@ -103,11 +111,14 @@ def _open_set(images: list[Path] | None, *split) -> tuple:
     that cannot. All of them bad is an end."""
     from wslib.data.image_files import find_images
     from wslib.data.image_sets import ImageSet
+    from wslib.runtime.progress import progress
 
     if not images:
         return options.open_split(*split), []
     unread: list[str] = []
-    good = [path for path, _ in read_each(find_images(images), unread)]
+    files = find_images(images)
+    read = read_each(progress(files, "reading", len(files)), unread)
+    good = [path for path, _ in read]
     fail_if(not good)
     return ImageSet.from_files(good), unread
 
@@ -138,6 +149,7 @@ def _hand_out(detections, out: Path | None, as_json: bool) -> None:
 
 
 def score_boxes(
+    context: typer.Context,
     file: options.DetectionsFile,
     iou: options.Ious = IOUS,
     protocol: options.Protocol = "course",
@@ -164,6 +176,8 @@ def score_boxes(
     from wslib.boxes import scoring
     from wslib.boxes.detections import load_detections
 
+    if threshold:
+        options.refuse_idle(context, "with --threshold", "bootstrap")
     detections = load_detections(file)
     images, truth = scoring.open_truth(file, detections)
     about = {"class": detections.class_name, "dataset": detections.dataset}
@@ -224,6 +238,7 @@ def _print_score(
 
 
 def show_boxes(
+    context: typer.Context,
     file: options.DetectionsFile,
     n: Number = 10,
     seed: OtherImages = 0,
@@ -248,7 +263,9 @@ def show_boxes(
     from wslib.models.checkpoints import naming
     from wslib.show.pictures import draw_detections
 
-    check_out(out)
+    if image:
+        options.refuse_idle(context, "with --image", "n", "seed")
+    check_out(out, ".png")
     detections, heatmaps = load_detections(file), None
     ids = scoring.choose_images(file, detections, n, seed, image or [])
     named = (detector, checkpoint, class_names, device)

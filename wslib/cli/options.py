@@ -50,7 +50,11 @@ Dataset = one_of(
     help="voc2007 (photographs), rendered (drawn on this machine), or a folder of "
     "your own pictures, see `wslib data check`",
 )
-Rendered = option(str, "Sizes of the drawn splits: train=300,val=100,test=200")
+Rendered = option(
+    str,
+    "Of the drawn set: train=300,val=100,test=200,seed=0; of a folder whose splits are "
+    "drawn: seed=0",
+)
 Split = one_of(SPLITS)
 Limit = option(int, "Use only the first so many images; 0: all", min=0)
 ClassName = one_of(
@@ -98,9 +102,24 @@ def open_split(
     dataset: str, rendered: str, split: str, limit: int = 0, present: bool = True
 ):
     """Open the split that the options name, see `ImageSet.from_split`."""
+    from wslib.data.datasets import is_folder
     from wslib.data.image_sets import ImageSet
 
-    return ImageSet.from_split(dataset, split, limit, parse_counts(rendered), present)
+    counts = parse_counts(rendered)
+    if dataset != "rendered" and set(counts) - (
+        {"seed"} if is_folder(dataset) else set()
+    ):
+        raise ValueError(f"--rendered {rendered}: no effect on --dataset {dataset}")
+    return ImageSet.from_split(dataset, split, limit, counts, present)
+
+
+def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
+    """Raise ValueError for a parameter of these names that was given, though it has no
+    effect, and say why."""
+    for each in context.command.params:
+        source = context.get_parameter_source(each.name)
+        if each.name in names and source.name == "COMMANDLINE":
+            raise ValueError(f"{each.opts[0]}: no effect {why}")
 
 
 def open_network(
@@ -115,4 +134,6 @@ def open_network(
 
     if needed or detector or checkpoint:
         return networks.open_network(detector, checkpoint, class_names, device)
+    if class_names:
+        raise ValueError(f"--class-names {class_names}: {networks.NAMED}")
     return None

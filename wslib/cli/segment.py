@@ -52,6 +52,9 @@ Threshold = option(float, "Share of the map's maximum where the object begins")
 Compare = option(
     bool, "Draw the maps of all methods, too: NAME_compare.png", "--compare"
 )
+MapsAtOnce = option(
+    int | None, "Images in a batch [default: 8; with --compare 1]", min=1, max=1024
+)
 Npy = option(bool, "Write the map's numbers, too: NAME_cam.npy", "--npy")
 
 
@@ -141,7 +144,7 @@ def map_images(
     layer: Layer = None,
     size: options.Size = None,
     compare: Compare = False,
-    batch_size: options.BatchSize = 8,
+    batch_size: MapsAtOnce = None,
     npy: Npy = False,
     out: options.OutFolder = Path("build/cam"),
     device: options.Device = "auto",
@@ -169,6 +172,7 @@ def map_images(
     methods = dict.fromkeys([method, *others])  # the one that was asked for first
     explainer = Explainer(model, [*methods], layer or [], size, device)
     number, unread, rows = explainer.class_number(target), [], []
+    batch_size = batch_size or (1 if compare else 8)  # so that a bar can move
     explained = _explain_each(explainer, planned, number, batch_size, unread)
     for image, pixels, maps in explained:
         _write_maps(planned[image], pixels, maps, method)
@@ -249,7 +253,10 @@ def _segmentation_row(image: Path, explained, result) -> dict:
 
 
 def _print_line(image: Path, explained, text: str, result: Path) -> None:
-    print(f"{image}: {explained.target} {explained.probability:.2f}, {text}: {result}")
+    """Print what was found in an image, above a bar that may be there."""
+    from wslib.runtime.progress import say
+
+    say(f"{image}: {explained.target} {explained.probability:.2f}, {text}: {result}")
 
 
 def _write_segmentation(

@@ -211,6 +211,7 @@ def measure_baselines(
 
 @app.command("proposals")
 def propose_boxes(
+    context: typer.Context,
     dataset: options.Dataset = "voc2007",
     rendered: options.Rendered = "",
     split: options.Split = "val",
@@ -239,6 +240,8 @@ def propose_boxes(
     from wslib.metrics.proposals import measure_recall
     from wslib.weak.proposals import find_proposals, reached
 
+    if file:
+        options.refuse_idle(context, "with --from", "longest")
     if out:
         check_name(out)
     check_out(out)

@@ -170,6 +170,9 @@ def run_chapter(
 ) -> None:
     """Execute a chapter that was checked, or only join its new prose.
 
+    It runs with what `check` wrote; --set and --data count only where that is lost. To
+    run with others, check first.
+
     \b
     Example: wslib workbook run chapters/NN_name.py --profile smoke
     """

@@ -38,9 +38,11 @@ def open_voc2007(dataset: str = "voc2007", **rendered) -> VOC2007:
             note_dependency(voc.root / part)  # changes when a file comes or goes
         return voc
     if dataset == "rendered":
-        known = {"train", "val", "test", "seed"}
-        if unknown := set(rendered) - known - {f"n_{k}" for k in known}:
-            raise ValueError(f"rendered: {unknown}, expected some of {sorted(known)}")
+        known = ("train", "val", "test", "seed")
+        for name in rendered:
+            if name.removeprefix("n_") not in known:
+                expected = f"expected some of {', '.join(known)}"
+                raise ValueError(f"rendered: {name!r}, {expected}")
         options = {f"n_{k}" if k in SPLITS else k: v for k, v in rendered.items()}
         return VOC2007(rendered_voc2007(**options))
     if is_folder(dataset):

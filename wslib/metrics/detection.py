@@ -257,7 +257,8 @@ def _protocol(protocol: str | Protocol) -> Protocol:
     if isinstance(protocol, Protocol):
         return protocol
     if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol {protocol!r}: expected one of {[*PROTOCOLS]}")
+        known = ", ".join(PROTOCOLS)
+        raise ValueError(f"protocol {protocol!r}: expected one of {known}")
     return PROTOCOLS[protocol]
 
 

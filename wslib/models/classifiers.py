@@ -85,7 +85,8 @@ def build_classifier(
     RuntimeError when a download fails or a package is missing.
     """
     if name not in NAMES:
-        raise ValueError(f"unknown classifier {name!r}, expected one of {list(NAMES)}")
+        expected = f"expected one of {', '.join(NAMES)}"
+        raise ValueError(f"unknown classifier {name!r}, {expected}")
     if num_classes is not None and num_classes < 1:
         raise ValueError(f"num_classes is {num_classes}, expected 1 or more, or None")
     build = _resnet if name.startswith("resnet") else _efficientnet_lite

@@ -50,7 +50,7 @@ def pool_map(maps: Tensor, pooling: Pooling, sharpness: float = 4.0) -> Tensor:
     if pooling == "average":
         return places.mean(2)
     if pooling != "logsumexp":
-        raise ValueError(f"pooling {pooling!r}, expected one of {list(POOLINGS)}")
+        raise ValueError(f"pooling {pooling!r}, expected one of {', '.join(POOLINGS)}")
     if not sharpness > 0:
         raise ValueError(f"sharpness is {sharpness}, expected a number above 0")
     return ((sharpness * places).logsumexp(2) - math.log(places.shape[2])) / sharpness
@@ -125,7 +125,7 @@ def build_localizer(
     Raises ValueError for another backbone, RuntimeError when a download fails.
     """
     if backbone not in BACKBONES:
-        expected = f"expected one of {list(BACKBONES)}"
+        expected = f"expected one of {', '.join(BACKBONES)}"
         raise ValueError(f"backbone {backbone!r} of a localizer, {expected}")
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as is
         torch.manual_seed(seed)

@@ -70,20 +70,22 @@ class TwoHeadNetwork(ImageNetwork):
             raise ValueError(f"dropout is {dropout}, expected 0 to 1")
         self.input_size, self.frozen, self.bfloat16 = input_size, frozen, False
         self.features, self.neck = features.requires_grad_(not frozen), neck
-        count = self._count_numbers()
+        count = self._count_numbers(input_size)
+        if not count:
+            least = next(filter(self._count_numbers, range(input_size, 1000)))
+            text = f"input_size {input_size} is too small for {type(self).__name__}"
+            raise ValueError(f"{text}, expected {least} or more")
         self.classify = _class_head(count, hidden, num_classes, dropout)
         self.locate = _box_head(count, hidden)
 
     @torch.no_grad()
-    def _count_numbers(self) -> int:
-        """Count the numbers that the heads read of an image."""
+    def _count_numbers(self, size: int) -> int:
+        """Count the numbers that heads read of an image; 0 where it is too small."""
         layers = nn.Sequential(self.features, self.neck).eval()
         try:
-            return layers(torch.zeros(1, 3, self.input_size, self.input_size)).numel()
+            return layers(torch.zeros(1, 3, size, size)).numel()
         except RuntimeError:  # a pooling of nothing
-            raise ValueError(
-                f"input_size {self.input_size} is too small for {type(self).__name__}"
-            ) from None
+            return 0
 
     def maps(self, images: Tensor) -> Maps:
         """Compute the features of normalised images, in float32."""

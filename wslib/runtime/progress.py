@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -26,6 +26,11 @@ def progress(
         yield from tqdm(
             iterable, desc, total, file=terminal, leave=False, ncols=80, mininterval=0.5
         )
+
+
+def say(text: str, file: TextIO | None = None) -> None:
+    """Print a line, on standard output by default, above a bar that may be there."""
+    tqdm.write(text, file=file)
 
 
 def progress_bytes(

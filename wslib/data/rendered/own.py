@@ -23,6 +23,7 @@ from wslib.data.rendered.drawn.sprites import (
 )
 from wslib.data.rendered.voc import write_annotation
 from wslib.data.voc import Annotation, VocObject
+from wslib.runtime.progress import progress
 
 THINGS = {"ball": clutter.ball, "tree": clutter.tree}
 
@@ -90,7 +91,7 @@ def draw_folder(folder: Path, layout: str, count: int = 50) -> Path:
         raise ValueError(f"{folder}: not empty; choose another folder")
     below, write = WRITERS[layout]
     rows = []
-    for k in range(count):
+    for k in progress(range(count), "drawing the example"):
         label = [*THINGS][k % 2]
         pixels, box = _draw(label, np.random.default_rng([0, k]))
         path = folder / (below or label) / f"{k:03d}.jpg"

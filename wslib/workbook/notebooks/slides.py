@@ -39,8 +39,8 @@ FORMULA_NUMBER = re.compile(r"\s*\\tag\{([^}]*)\}")
 def make_slides(chapter: Path, profile: str, root: Path = Path(".")) -> Path:
     """Make `NAME_slides.html` of the `chapter` from its executed notebook; return it.
 
-    Raises FileNotFoundError without the notebook; RenderError without a tagged cell,
-    or with a line for each problem of the chapters.
+    Raises FileNotFoundError without the notebook; RenderError without a tagged cell
+    or a title, or with a line for each problem of the chapters.
     """
     book = load_book(root, profile)
     notebooks = _notebooks(book, chapter)
@@ -101,7 +101,10 @@ def _text(book: Book, name: str, notebook: NotebookNode, words: dict) -> str:
         f"profile {book.profile}",
         run.get("date", "")[:10],
     ]
-    head = {"title": HEADING.search(words[name, 0])[2]}
+    title = HEADING.search(words.get((name, 0), ""))
+    if not title:
+        raise RenderError(f"{name}: opens with no title `# Title {{#sec-name}}`")
+    head = {"title": title[2]}
     head["subtitle"] = ", ".join(filter(None, facts))
     slides = _slides(name, notebook, words)
     return f"---\n{to_yaml(head)}---\n\n{''.join(slides)}"

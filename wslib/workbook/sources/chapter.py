@@ -69,12 +69,12 @@ class Chapter:
         return hash_bytes(b"blob %d\0" % len(data), data, kind="sha1")
 
     def notebook(self) -> nbformat.NotebookNode:
-        """Read the chapter as a notebook without outputs, one's own to change; the file
-        is never touched."""
-        return deepcopy(self._read)
+        """Return the chapter as a notebook without outputs, the caller's own."""
+        return deepcopy(self._notebook)
 
     @cached_property
-    def _read(self) -> nbformat.NotebookNode:
+    def _notebook(self) -> nbformat.NotebookNode:
+        """Read the script once, which takes long, and never touch it."""
         notebook = jupytext.reads(self.text, fmt=FORMAT)
         notebook.metadata["kernelspec"] = {
             "name": "python3",
@@ -100,7 +100,8 @@ class Chapter:
     def knobs(self) -> dict[str, Knob]:
         """Read what the `parameters` cell declares. Raises ParameterError without
         one."""
-        source = self._read.cells[self._parameters_cell(self._read)].source
+        notebook = self.notebook()
+        source = notebook.cells[self._parameters_cell(notebook)].source
         return declared_knobs(source, str(self.path))
 
     def _parameters_cell(self, notebook: nbformat.NotebookNode) -> int:
@@ -136,7 +137,7 @@ class Chapter:
         """Find the line (from 1) at which the source of a code cell begins; None for
         one that is not in the file, such as the injected one."""
         text, end = "\n" + self.text + "\n", 0
-        for cell in code_cells(self._read):
+        for cell in code_cells(self._notebook):
             start = text.find(f"\n{cell.source}\n", end) + 1
             if cell.id == cell_id and start:
                 return text.count("\n", 0, start)
