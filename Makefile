@@ -32,7 +32,7 @@ OUT       := report/_output/$(PROFILE)$(if $(EDITION),-$(EDITION))
 CHAPTERS  := $(sort $(filter chapters/$(CH)%,$(wildcard chapters/[0-9][0-9]_*.py)))
 NOTEBOOKS := $(CHAPTERS:chapters/%.py=$(BUILD)/%.ipynb)
 CHECKED   := $(BUILD)/.checked$(CH)
-BOOK      := $(wildcard *.qmd CITATION.cff) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.* report/teacher/*)
+BOOK      := $(wildcard chapters *.qmd CITATION.cff) _quarto.yml _quarto-$(PROFILE).yml $(wildcard report/*.* report/teacher/*)
 NEEDED    := requirements$(if $(filter cpu,$(TORCH)),-cpu).txt
 # uv is quicker, where it is, and here looks into all indexes, as pip does.
 PIP        = $(if $(shell command -v uv),uv pip install --python .venv/bin/python \
@@ -50,9 +50,6 @@ ifeq ($(wildcard _quarto-$(PROFILE).yml),)
 endif
 
 .DEFAULT_GOAL := help
-.DEFAULT_GOAL := help
-TARGETS := help report chapter pdf summary slides record preview sync colab sweep points \
-           test lint check lab doctor clean distclean data publish
 # These are written whole or not at all, and what stands there is the last good one.
 .PRECIOUS: $(BUILD)/%.ipynb $(BUILD)/%.json $(OUT)/index.html $(OUT)/workbook.pdf
 .SUFFIXES:
@@ -136,7 +133,7 @@ $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
 $(BUILD)/%.json: $(CHECKED)
 	@test -f $@ || $(CHECK)
 
-$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml params/*.yml) $(ENGINE) $(BUILD)/.settings \
+$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE) params/$(PROFILE)/*.yml params/*.yml) $(ENGINE) $(BUILD)/.settings \
             | .venv/.installed
 	@$(CHECK)
 	@$(SETTINGS) > $(BUILD)/.settings && touch $@

@@ -80,7 +80,6 @@ class Project:
         self.write("chapters/01_one.py", ONE)
         self.write("chapters/02_two.py", TWO)
         self.write("params/smoke/01_one.yml", "seed: 1\n")
-        self.write("params/smoke/02_two.yml", "")
         self.write(
             "_quarto-smoke.yml",
             """
@@ -89,8 +88,7 @@ class Project:
             book:
               chapters:
                 - index.qmd
-                - build/smoke/01_one.ipynb
-                - build/smoke/02_two.ipynb
+                - build/smoke/*.ipynb
               appendices:
                 - build/smoke/provenance.qmd
             """,

@@ -162,6 +162,29 @@ def test_data_folders_with_odd_names_are_dependencies(project, tmp_path, name):
     assert "FileNotFoundError" in project.make("chapter", "CH=01").stdout
 
 
+def test_a_profile_without_a_file_for_the_chapter_leaves_its_defaults(project):
+    assert project.make("chapter", "CH=02").returncode == 0
+    usual = project.outputs("02_two")
+    project.write("params/smoke/02_two.yml", "limit: 4\n")
+    project.make("chapter", "CH=02")
+    assert project.outputs("02_two") != usual
+    (project.root / "params/smoke/02_two.yml").unlink()
+    project.make("chapter", "CH=02")
+    assert project.outputs("02_two") == usual
+
+
+def test_a_chapter_that_is_gone_leaves_the_book(project):
+    project.edit("chapters/01_one.py", "@sec-two", "it")
+    text = (project.root / "chapters/02_two.py").read_text("utf-8")
+    project.write("chapters/03_three.py", text.replace("two", "three"))
+    page = project.root / "report/_output/smoke/index.html"
+    assert project.make("report").returncode == 0
+    assert "03_three" in page.read_text("utf-8")
+    (project.root / "chapters/03_three.py").unlink()
+    assert project.make("report").returncode == 0
+    assert "03_three" not in page.read_text("utf-8")
+
+
 def test_a_project_in_a_folder_with_an_odd_name(tmp_path, new_project):
     project = new_project(tmp_path / "Ann's $HOME; course, & more")
     done = project.make("report")

@@ -523,6 +523,14 @@ def test_broken_book_is_shown_until_it_is_mended(session, book):
     assert session.live.state.problem == ""
 
 
+def test_a_new_chapter_joins_the_book(session, book):
+    text = (book.root / "chapters/02_two.py").read_text("utf-8")
+    book.write("chapters/03_three.py", text)
+    session.react(session.watch.changes())
+    assert session.names == ["01_one", "02_two", "03_three"]
+    assert session.waiting == {"03_three"}
+
+
 def test_no_mistake_ends_the_session(session, book):
     page, file = session.live.page, book.root / "chapters/02_two.py"
     good = file.read_bytes()

@@ -72,8 +72,9 @@ def test_a_chapter_in_form_has_none(tmp_path):
             '\nprint(f"As @tbl-b says")\n',
             "13: prints @tbl-b, which a notebook",
         ),
-        ("def two():", "def two(:", "not a chapter"),
+        ("def two():", "def two(:", "18: not a chapter: invalid syntax"),
         ("#| label: fig-a", "#| label: [fig-a", "not a chapter"),
+        ("#| label: fig-a", "#| tags: [slide]", "percent signs: # %% tags="),
         (
             '[markdown] tags=["slide"]',
             "[markdown]",

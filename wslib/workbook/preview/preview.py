@@ -134,7 +134,8 @@ class Preview:
     def react(self, changed: set[str]) -> None:
         """Show new prose; leave to Make what needs more."""
         known = set(self.names)
-        if any(name.startswith("_quarto") for name in changed):
+        scripts = {Path(n).stem for n in changed if n.startswith("chapters/")}
+        if scripts - known or any(name.startswith("_quarto") for name in changed):
             self.attempt("book", self.read_book)
             self.watch = Watch(self.root, self.patterns)
         look, make = needs(changed, self.build.profile, self.rules())

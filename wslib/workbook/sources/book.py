@@ -77,8 +77,10 @@ def read_book(root: Path, profile: str) -> Book:
 def load_book(root: Path, profile: str) -> Book:
     """Read `_quarto.yml` and `_quarto-<profile>.yml` of the project in `root`.
 
-    Mappings are merged and lists joined, as Quarto does. Raises RenderError naming each
-    of the two that is missing, is no YAML or lists no chapter.
+    Mappings are merged and lists joined, as Quarto does. In the list of chapters,
+    `FOLDER/*.ipynb` is the notebook of each script in `chapters/`, made already or not.
+    Raises RenderError naming each of the two that is missing, is no YAML or lists no
+    chapter.
     """
     files = [root / "_quarto.yml", root / f"_quarto-{profile}.yml"]
     _expect(files, root)
@@ -86,6 +88,8 @@ def load_book(root: Path, profile: str) -> Book:
         settings = _merge(*map(read_mapping, files))
     except ValueError as error:
         raise RenderError(str(error)) from None
+    if listed := Book(root, profile, settings).get("book.chapters"):
+        settings["book"]["chapters"] = list(_with_scripts(root, listed))
     book = Book(root, profile, settings)
     if not book.pages:
         raise RenderError(f"{files[1].name}: lists no chapters under book: chapters:")
@@ -117,6 +121,16 @@ def _merge(base, over):
     if isinstance(base, list) and isinstance(over, list):
         return base + [item for item in over if item not in base]
     return over
+
+
+def _with_scripts(root: Path, entries: list) -> Iterator[str | dict]:
+    """The entries, `FOLDER/*.ipynb` replaced by the notebooks that are to be there."""
+    for entry in entries:
+        if isinstance(entry, str) and entry.endswith("/*.ipynb"):
+            scripts = sorted((root / "chapters").glob("[0-9][0-9]_*.py"))
+            yield from (entry.replace("*", script.stem) for script in scripts)
+        else:
+            yield entry
 
 
 def _files(entries: list) -> Iterator[str]:

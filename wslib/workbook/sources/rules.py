@@ -27,13 +27,18 @@ ENDING = ("you will learn", "what we saw", "what failed", "exercise", "callout")
 
 def find_faults(chapter: Chapter) -> list[str]:
     """List what is to be mended, a line for each: `chapters/NN_a.py:7: ...`."""
+    line = 1
     try:
         cells = code_cells(chapter.notebook())
-        trees = [ast.parse(cell.source) for cell in cells]
+        trees = []
         for cell in cells:
+            line = chapter.line_of_cell(cell.id) or 1
+            trees.append(ast.parse(cell.source))
             split_options(cell.source)
     except (SyntaxError, NotYaml) as error:
-        return [f"{chapter.path}: not a chapter: {' '.join(str(error).split())}"]
+        line += (getattr(error, "lineno", None) or 1) - 1  # in the cell
+        said = " ".join((getattr(error, "msg", "") or str(error)).split())
+        return [f"{chapter.path}:{line}: not a chapter: {said}"]
     rules = (_title, _slides, _lines, _rows, _captions)
     faults = [fault for rule in rules for fault in rule(chapter)]
     for cell, tree in zip(cells, trees, strict=True):
