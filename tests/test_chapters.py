@@ -27,11 +27,6 @@ def test_its_form_is_that_of_the_rules(chapter):
     assert find_faults(chapter) == []
 
 
-@every_chapter
-def test_it_has_a_seed(chapter):
-    assert "seed" in chapter.knobs
-
-
 @pytest.mark.parametrize("profile", PROFILES)
 def test_each_profile_sets_what_the_chapters_know(profile):
     knobs = {chapter.name: chapter.knobs for chapter in CHAPTERS}

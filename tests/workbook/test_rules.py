@@ -47,6 +47,8 @@ def test_a_chapter_in_form_has_none(tmp_path):
         ("as lines do.", "as lines do", "10: fig-a: fig-alt does not say what"),
         ("{#sec-one}", "", "1: opens with no title"),
         ("  # of nothing", "", "7: seed has no comment"),
+        ("seed: int", "seeds: int", "1: no parameter `seed"),
+        (' tags=["parameters"]', "", "1: expected one cell `# %% tags=["),
         ("@tbl-b", "b", "16: tbl-b: no sentence refers to it, as @tbl-b"),
         (
             "label: fig-a\n#| fig-cap",

@@ -124,7 +124,6 @@ def write_project(staged: Stage, folder: Path, output: str, to: str) -> None:
     """Write the `_quarto.yml` for the pages in `folder`, from which the book is made in
     `output`, in the format `to`. The title page of a PDF names its run."""
     settings = copy.deepcopy(staged.book.settings)
-    settings.pop("profile", None)
     settings["project"] = {**settings.get("project", {}), "output-dir": output}
     settings["book"]["date"] = staged.run["date"]
     settings |= {"run": staged.run} if to == "typst" else {}
