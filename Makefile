@@ -135,7 +135,7 @@ $(BUILD)/%.ipynb: chapters/%.py $(BUILD)/%.json | .venv/.installed
 $(BUILD)/%.json: $(CHECKED)
 	@test -f $@ || $(CHECK)
 
-$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE)/*.yml params/*.yml) $(ENGINE) $(BUILD)/.settings \
+$(CHECKED): $(CHAPTERS) $(wildcard params/$(PROFILE) params/$(PROFILE)/*.yml params/*.yml) $(ENGINE) $(BUILD)/.settings \
             | .venv/.installed
 	@$(CHECK)
 	@$(SETTINGS) > $(BUILD)/.settings && touch $@

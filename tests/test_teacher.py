@@ -10,11 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]_*.py"))
 BOOK = [*CHAPTERS, *ROOT.glob("*.qmd")]
+PATTERN = "report/teacher/04.qmd"  # to be followed
 LABEL = re.compile(r"\{#([\w-]+)|^#\| label: ([\w-]+)", re.MULTILINE)
 
 
 def page(chapter: Path) -> str:
-    return (ROOT / f"report/teacher/{chapter.name[:2]}.qmd").read_text("utf-8")
+    file = ROOT / f"report/teacher/{chapter.name[:2]}.qmd"
+    assert file.is_file(), f"{file}: not there; write it as {PATTERN}"
+    return file.read_text("utf-8")
 
 
 def exercises(chapter: Path) -> set[str]:
@@ -32,7 +35,8 @@ every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.ste
 def test_goals_times_pitfalls_and_course_items(chapter):
     text = page(chapter)
     for part in ("Afterwards a student can", "students get wrong", "Course items."):
-        assert f"**{part}" in text or f"**What {part}" in text, part
+        there = f"**{part}" in text or f"**What {part}" in text
+        assert there, f"no **{part}**, as in {PATTERN}"
     assert len(text.split()) < 480  # a page
 
 
@@ -42,7 +46,9 @@ def test_each_exercise_has_minutes_and_a_session(chapter):
         r"^\| (.+?) \| (\d+)[^|]* \| (.+?) \| .+ \|$", page(chapter), re.M
     )
     named = [re.split(r",| \(", row[0])[0].lower() for row in rows]
-    assert exercises(chapter) and sorted(named) == sorted(exercises(chapter))
+    expected = sorted(exercises(chapter))
+    said = f"rows | {expected} | minutes | session | asks for |, as in {PATTERN}"
+    assert expected and sorted(named) == expected, said
 
 
 @every_chapter

@@ -21,6 +21,12 @@ from wslib.runtime.machine import BAD, LESS, OK, Finding
 from wslib.workbook.report import embedded, quarto
 
 ROOT = Path(__file__).resolve().parents[2]
+PARAMETERS = {
+    "smoke": "",
+    "sample": "sam: sam_tiny",
+    "full": "{dataset: [voc2007, cifar10, caltech101], sam: vit_b,"
+    " backbone: [resnet18, resnet50]}",
+}
 
 
 @pytest.fixture
@@ -38,7 +44,9 @@ def checkout(place):
     """That folder with what the doctor looks at in the folder of the book."""
     for name in ("Makefile", "requirements.txt", "jupytext.toml"):
         shutil.copy(ROOT / name, place)
-    shutil.copytree(ROOT / "params", place / "params")
+    for profile, text in PARAMETERS.items():
+        (place / "params" / profile).mkdir(parents=True)
+        (place / "params" / profile / "01_a.yml").write_text(text)
     return place
 
 

@@ -222,24 +222,24 @@ def test_data_list_for_programs(wslib, tmp_path):
     status, printed, told = wslib("data list --json")
     assert (status, told) == (0, "")
     rows = json.loads(printed)
-    assert [(row["name"], row["part"], row["here"]) for row in rows] == [
+    assert [(row["name"], row["part"], row["here"]) for row in rows][:6] == [
         ("voc2007", "trainval", False),
         ("voc2007", "test", False),
         ("synthetic_shapes", None, False),
         ("cifar10", None, False),
         ("cifar10", None, True),
         ("caltech101", None, False),
-        ("caltech3", None, False),
     ]
     folder = root / "caltech3"
     lost = f"incomplete: {folder / 'annotations' / 'face.csv'}: not found"
-    assert rows[-1] == {
+    (row,) = (row for row in rows if row["name"] == "caltech3")
+    assert row == {
         **{"name": "caltech3", "part": None, "folder": str(folder)},
         **{"here": False, "contents": lost},
     }
     for name in LABELS:
         (folder / "annotations" / f"{name}.csv").touch()
-    assert wslib("data list")[1].endswith(f"{folder}\n  complete, 3 pictures\n")
+    assert f"{folder}\n  complete, 3 pictures\n" in wslib("data list")[1]
 
 
 def test_sam_list_for_programs(wslib, tmp_path):

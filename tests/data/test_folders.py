@@ -45,3 +45,11 @@ def test_nothing_is_noted_without_the_variable(monkeypatch, tmp_path):
     monkeypatch.delenv("WSLIB_DATA_NOTES", raising=False)
     note_dependency(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_remedy_of_its_own_stands_in_the_place_of_the_command(monkeypatch, tmp_path):
+    monkeypatch.setenv("WSLIB_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="fetch it with `wslib data fetch a`, "):
+        dataset_folder("a", "list")
+    with pytest.raises(FileNotFoundError, match="list: not found; take 'b', or set W"):
+        dataset_folder("a", "list", "take 'b'")

@@ -247,6 +247,16 @@ def test_then_it_is_fetched_and_the_check_is_content(type_in, server):
     assert type_in(f"check|{BOTH}") == (0, "")
 
 
+def test_what_cannot_be_fetched_is_said_and_all_else_is_fetched(
+    type_in, server, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("WSLIB_DATA", str(tmp_path / "data"))
+    by_hand = "chapters/02_x.py|--profile|full|--set|dataset=caltech3"
+    where = f"wslib: {tmp_path / 'data' / 'caltech3'}: not here; the practical's own"
+    assert type_in(f"check|{by_hand}")[0].startswith(where) and not server.asked
+    assert type_in(f"fetch|{by_hand}")[0].startswith(where) and len(server.asked) == 1
+
+
 def test_what_comes_with_packages_needs_nothing(type_in, server):
     own = "chapters/02_x.py|--profile|full|--set|backbone=efficientnet_lite0"
     assert type_in(f"check|{own}") == (0, "")

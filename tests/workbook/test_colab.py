@@ -309,10 +309,7 @@ def test_mistakes_are_one_line_and_leave_the_last_notebook(project):
     file.write_text("sead: 1")
     with pytest.raises(ParameterError, match="full/01_one.yml: no parameter 'sead'"):
         written(project)
-    file.unlink()
-    with pytest.raises(FileNotFoundError, match="full/01_one.yml: no such"):
-        written(project)
-    file.write_text("{}")
+    file.unlink()  # a profile may set nothing
     chapter = project / "chapters/01_one.py"
     chapter.write_text("# %%\n1\n")
     with pytest.raises(ParameterError, match="expected one cell"):

@@ -223,6 +223,18 @@ def test_data_folders_with_odd_names_are_dependencies(project, tmp_path):
     assert "FileNotFoundError" in project.make("chapter", "CH=01").stdout
 
 
+def test_a_profile_without_a_file_for_the_chapter_leaves_its_defaults(ready):
+    def shown():
+        assert ready.make("chapter", "CH=02").returncode == 0
+        return str(ready.notebook("02_two").cells[-1].outputs)
+
+    usual = shown()
+    ready.write("params/smoke/02_two.yml", "limit: 4\n")
+    assert shown() != usual
+    (ready.root / "params/smoke/02_two.yml").unlink()
+    assert shown() == usual
+
+
 def test_a_project_in_a_folder_with_an_odd_name(tmp_path, copied, executed):
     project = copied(executed, tmp_path / "Ann's $HOME; course, & more")
     project.edit("chapters/01_one.py", "answer.value()", "answer.value() + 1")

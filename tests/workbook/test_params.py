@@ -5,6 +5,7 @@ from wslib.workbook.sources.params import (
     check,
     declared_knobs,
     parse_overrides,
+    read_profile,
     read_yaml,
 )
 from wslib.workbook.sources.strict_yaml import NotYaml
@@ -79,6 +80,7 @@ def test_yaml_file(tmp_path):
         read_yaml(file)
     with pytest.raises(FileNotFoundError, match="none.yml: no such parameter file"):
         read_yaml(tmp_path / "none.yml")
+    assert read_profile(tmp_path / "none.yml") == {}
 
 
 def test_overrides():

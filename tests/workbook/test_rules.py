@@ -59,6 +59,8 @@ def test_a_chapter_is_parsed_once_however_many_cells_it_has(tmp_path, monkeypatc
         ("as lines do.", "as lines do", "10: fig-a: fig-alt does not say what"),
         ("{#sec-one}", "", "1: opens with no title"),
         ("  # of nothing", "", "7: seed has no comment"),
+        ("seed: int", "seeds: int", "1: no parameter `seed"),
+        (' tags=["parameters"]', "", "1: expected one cell `# %% tags=["),
         ("@tbl-b", "b", "16: tbl-b: no sentence refers to it, as @tbl-b"),
         (
             "label: fig-a\n#| fig-cap",
@@ -84,8 +86,9 @@ def test_a_chapter_is_parsed_once_however_many_cells_it_has(tmp_path, monkeypatc
             '\nprint(f"As @tbl-b says")\n',
             "13: prints @tbl-b, which a notebook",
         ),
-        ("def two():", "def two(:", "not a chapter"),
+        ("def two():", "def two(:", "18: not a chapter: invalid syntax"),
         ("#| label: fig-a", "#| label: [fig-a", "not a chapter"),
+        ("#| label: fig-a", "#| tags: [slide]", "percent signs: # %% tags="),
         (
             '[markdown] tags=["slide"]',
             "[markdown]",

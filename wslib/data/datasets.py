@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wslib.data.caltech import LABELS, Pictures, read_caltech
 from wslib.data.caltech101 import ANNOTATIONS, FOLDERS, IMAGES, read_caltech101
-from wslib.data.folders import data_root, dataset_folder
+from wslib.data.folders import dataset_folder
 from wslib.data.own_sets import OwnPictures, own_pictures
 from wslib.data.rendered.caltech import rendered_caltech
 from wslib.data.rendered.shapes import SOURCES, rendered_shapes
@@ -105,15 +105,8 @@ def open_caltech(
     for an unknown name; errors of a set as its reader.
     """
     if dataset == "caltech3":
-        try:
-            root = dataset_folder("caltech3", "annotations")
-        except FileNotFoundError:  # nothing can fetch it
-            marker = data_root().absolute() / "caltech3" / "annotations"
-            raise FileNotFoundError(
-                f"{marker}: not found; set "
-                "WSLIB_DATA to the folder that holds the practical's caltech3, or take "
-                "'caltech101' after `wslib data fetch caltech101`"
-            ) from None
+        instead = "take 'caltech101' after `wslib data fetch caltech101`"
+        root = dataset_folder("caltech3", "annotations", instead)
         for label in LABELS:
             note_dependency(root / "annotations" / f"{label}.csv")
             note_dependency(root / "images" / label)  # when a file comes or goes

@@ -19,17 +19,19 @@ def derived_root() -> Path:
     return Path(os.environ.get("WSLIB_DERIVED") or build_folder().parent)
 
 
-def dataset_folder(name: str, marker: str) -> Path:
+def dataset_folder(name: str, marker: str, remedy: str = "") -> Path:
     """Return the folder of data set `name`, and note that it was read.
 
     `marker` is a file or folder, relative to it, that only the complete data set has.
-    Raises FileNotFoundError, one line, where it is not there.
+    Raises FileNotFoundError, one line, where it is not there; `remedy` says what to do
+    about a data set that `wslib data fetch` does not know.
     """
     folder = data_root() / name
     if not (folder / marker).exists():
+        remedy = remedy or f"fetch it with `wslib data fetch {name}`"
         raise FileNotFoundError(
-            f"{folder.absolute() / marker}: not found; fetch it with "
-            f"`wslib data fetch {name}`, or set WSLIB_DATA to the folder that holds it"
+            f"{folder.absolute() / marker}: not found; {remedy}, or set WSLIB_DATA to "
+            "the folder that holds it"
         )
     note_dependency(folder)
     return folder

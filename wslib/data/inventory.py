@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +35,19 @@ def list_data_sets() -> list[DataSetState]:
             if one.instead and (root / one.instead).is_file():
                 other = root / one.instead
                 rows.append((name, None, other, f"in its stead: {other}"))
-    rows.append(("caltech3", None, root / "caltech3", _caltech3(root / "caltech3")))
+    for name, contents in BY_HAND.items():
+        rows.append((name, None, root / name, contents(root / name)))
     return [DataSetState(*row[:3], row[3].startswith(COMPLETE), row[3]) for row in rows]
+
+
+def find_missing(names: Collection[str]) -> list[str]:
+    """Say of each of these data sets that is not here and cannot be fetched what is
+    missing, a line for each; other names are passed over."""
+    root = data_root().absolute()
+    said = {
+        root / n: describe(root / n) for n, describe in BY_HAND.items() if n in names
+    }
+    return [f"{k}: {text}" for k, text in said.items() if not text.startswith(COMPLETE)]
 
 
 def fetch_data_set(
@@ -68,3 +80,7 @@ def _caltech3(folder: Path) -> str:
             return f"incomplete: {folder / 'annotations' / label}.csv: not found"
     count = sum(len(list((folder / "images" / name).glob("*.*"))) for name in LABELS)
     return f"complete, {count:,} pictures" if count else f"incomplete: {folder}: empty"
+
+
+# Those that nothing can fetch, and what says "complete, ..." or what is missing.
+BY_HAND: dict[str, Callable[[Path], str]] = {"caltech3": _caltech3}

@@ -83,7 +83,7 @@ class Course:
         """Read what each profile sets in the chapter, checked as the build does."""
         files = {p: self.root / f"params/{p}/{chapter.name}.yml" for p in self.profiles}
         return {
-            profile: params.check(params.read_yaml(file), chapter.knobs, str(file))
+            profile: params.check(params.read_profile(file), chapter.knobs, str(file))
             for profile, file in files.items()
         }
 

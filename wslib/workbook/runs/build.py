@@ -37,4 +37,5 @@ class Build:
         return self.folder / "aside" / f"{chapter.name}-{digest(parameters)}"
 
     def parameter_file(self, chapter: Chapter) -> Path:
+        """What the profile sets in the chapter, if that file is there."""
         return self.root / "params" / self.profile / f"{chapter.name}.yml"

@@ -117,9 +117,10 @@ def _state(notebook, settings: dict, modules: list[Path]) -> dict:
 
 
 def _source(settings: dict) -> str:
-    source = f"params/{settings['profile']}/{settings['chapter']}.yml"
-    by_hand = "command line" in settings["set_by"].values()
-    return source + " and the command line" if by_hand else source
+    by = settings["set_by"].values()
+    file = f"params/{settings['profile']}/{settings['chapter']}.yml"
+    source = file if "profile" in by else "the chapter"
+    return source + " and the command line" if "command line" in by else source
 
 
 def _is_current(finished: nbformat.NotebookNode | None, state: dict) -> bool:

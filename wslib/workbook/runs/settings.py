@@ -77,7 +77,7 @@ def resolve(
     file, declared = build.parameter_file(chapter), chapter.knobs
     mine = {name: value for name, value in overrides.items() if name in declared}
     mine |= {"dataset": data} if data and _takes_data(chapter) else {}
-    profile = params.read_yaml(file)
+    profile = params.read_profile(file)
     knobs = _with_classes(chapter, {**profile, **mine}.get("dataset"), classes_in)
     defaults = {name: knob.default for name, knob in knobs.items()}
     profile = params.check(profile, knobs, str(file))

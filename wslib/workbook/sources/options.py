@@ -33,6 +33,8 @@ def split_options(source: str) -> tuple[dict, str]:
 
 
 def _check_option(name: str, value: object) -> None:
+    if name == "tags":
+        raise NotYaml('tags stand behind the percent signs: # %% tags=["slide"]')
     if name not in OPTIONS:
         raise NotYaml(f"no option {name!r} (there are {', '.join(sorted(OPTIONS))})")
     if isinstance(value, list | dict):

@@ -167,6 +167,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return read_mapping(path)
 
 
+def read_profile(path: Path) -> dict[str, Any]:
+    """Read what a profile sets in a chapter: nothing where there is no such file."""
+    return read_yaml(path) if path.exists() else {}
+
+
 def parse_overrides(text: str) -> dict[str, Any]:
     """Read `"params/03_course.yml eval_limit=50 names=[cat, dog]"`: files of parameters
     and single ones, whose values are read as YAML; the later word counts.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 PROFILES = ("smoke", "sample", "full")
 CAUTIONS = {"smoke": "Profile smoke: a few pictures; shows that it runs."}
-THREADS = {"smoke": 2, "sample": 2}  # of each chapter, whatever the machine has
+THREADS = {"smoke": 2, "sample": 2}  # of each chapter, so that all machines agree
 CHOICES = ("dataset", "sam", "pretrained")  # parameters that name data and weights
 
 

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from wslib.workbook.sources.chapter import Chapter, code_cells
 from wslib.workbook.sources.options import split_options
+from wslib.workbook.sources.params import ParameterError
 from wslib.workbook.sources.strict_yaml import NotYaml
 
 WIDTH = 88  # characters of a line, as many as the page has
@@ -27,14 +28,19 @@ ENDING = ("you will learn", "what we saw", "what failed", "exercise", "callout")
 
 def find_faults(chapter: Chapter) -> list[str]:
     """List what is to be mended, a line for each: `chapters/NN_a.py:7: ...`."""
+    line = 1
     try:
         cells = code_cells(chapter.notebook())
-        trees = [ast.parse(cell.source) for cell in cells]
+        trees = []
         for cell in cells:
+            line = chapter.line_of_cell(cell.id) or 1
+            trees.append(ast.parse(cell.source))
             split_options(cell.source)
     except (SyntaxError, NotYaml) as error:
-        return [f"{chapter.path}: not a chapter: {' '.join(str(error).split())}"]
-    rules = (_title, _slides, _lines, _rows, _captions)
+        line += (getattr(error, "lineno", None) or 1) - 1  # in the cell
+        said = " ".join((getattr(error, "msg", "") or str(error)).split())
+        return [f"{chapter.path}:{line}: not a chapter: {said}"]
+    rules = (_title, _seed, _slides, _lines, _rows, _captions)
     faults = [fault for rule in rules for fault in rule(chapter)]
     for cell, tree in zip(cells, trees, strict=True):
         line = chapter.line_of_cell(cell.id) or 1
@@ -56,6 +62,16 @@ def _title(chapter: Chapter) -> Iterator[tuple[int, str]]:
     absent = [words for words in ENDING if words not in text]
     if absent:
         yield chapter.text.count("\n"), f"nowhere says: {', '.join(absent)}"
+
+
+def _seed(chapter: Chapter) -> Iterator[tuple[int, str]]:
+    try:
+        known = chapter.knobs
+    except ParameterError as error:
+        yield 1, str(error).removeprefix(f"{chapter.path}: ")
+    else:
+        if "seed" not in known:
+            yield 1, "no parameter `seed: int = 0  # of what is drawn`"
 
 
 def _slides(chapter: Chapter) -> Iterator[tuple[int, str]]:
