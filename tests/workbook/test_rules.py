@@ -52,6 +52,11 @@ def test_a_chapter_is_parsed_once_however_many_cells_it_has(tmp_path, monkeypatc
     assert len(chapter.notebook().cells) == 4  # each caller has its own
 
 
+def test_an_empty_file_says_what_it_shall_hold(tmp_path):
+    (said,) = faults(tmp_path, "")
+    assert said.startswith("1: empty, expected cells `# %% [markdown]`")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -40,6 +40,8 @@ def find_faults(chapter: Chapter) -> list[str]:
         line += (getattr(error, "lineno", None) or 1) - 1  # in the cell
         said = " ".join((getattr(error, "msg", "") or str(error)).split())
         return [f"{chapter.path}:{line}: not a chapter: {said}"]
+    if not chapter.notebook().cells:
+        return [f"{chapter.path}:1: empty, expected cells `# %% [markdown]` and `# %%`"]
     rules = (_title, _seed, _slides, _lines, _rows, _captions)
     faults = [fault for rule in rules for fault in rule(chapter)]
     for cell, tree in zip(cells, trees, strict=True):
