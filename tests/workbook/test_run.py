@@ -10,6 +10,10 @@ import time
 
 import pytest
 
+from wslib.workbook.runs.build import Build
+from wslib.workbook.runs.kernel import surroundings
+from wslib.workbook.sources.chapter import Chapter
+
 EXECUTED = "executed in"
 
 
@@ -264,6 +268,9 @@ def test_results_of_other_settings_are_kept_and_of_a_failed_run_are_not(project)
 
 BARS = """
 from wslib.runtime.progress import progress
+from wslib.workbook.runs.build import Build
+from wslib.workbook.runs.kernel import surroundings
+from wslib.workbook.sources.chapter import Chapter
 
 list(progress(range(3), "counting"))
 """
@@ -425,3 +432,12 @@ def test_a_kernel_takes_no_port_that_another_could_take(ready):
     done = ready.make("chapter", "CH=01")
     assert done.returncode == 0, done.stdout
     assert ready.outputs("01_one") == "'ipc'"
+
+
+def test_the_environment_of_the_kernel_ends_with_its_chapter(tmp_path):
+    build, before = Build("smoke", tmp_path), dict(os.environ)
+    build.folder.mkdir(parents=True)
+    with surroundings(Chapter(tmp_path / "01_one.py"), build) as scratch:
+        assert os.environ["WSLIB_BUILD"] == str(build.folder)
+        assert (scratch / "data").is_file()
+    assert dict(os.environ) == before and not scratch.exists()

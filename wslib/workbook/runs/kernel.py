@@ -97,33 +97,19 @@ def execute(chapter: Chapter, notebook, output: Path, scratch: Path) -> None:
 
 @contextmanager
 def surroundings(chapter: Chapter, build: Build) -> Iterator[Path]:
-    """The environment of the kernel, and a thread that shows its progress bars.
+    """The environment of the kernel, as long as the chapter runs, and a thread that
+    shows its progress bars.
 
-    Yields a folder for as long as the chapter runs. In its files `data` and `device`
-    the kernel notes the data it reads and its device.
+    Yields a folder for as long. In its files `data` and `device` the kernel notes the
+    data it reads and its device.
     """
     scratch = build.folder.resolve() / f".{chapter.name}"
     shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
     scratch.mkdir()
-    bars, data, device = (scratch / name for name in ("bars", "data", "device"))
-    for file in (bars, data, device):
-        file.touch()
-    root = str(build.root.resolve())
-    os.environ.update(
-        WSLIB_BUILD=str(build.folder.resolve()),
-        WSLIB_RESULTS=str(build.results(chapter).resolve()),
-        WSLIB_DERIVED=str((build.root / "build").resolve()),
-        WSLIB_PROGRESS=str(bars),
-        WSLIB_DATA_NOTES=str(data),
-        WSLIB_DEVICE_NOTE=str(device),
-        WSLIB_CAUTION=CAUTIONS.get(build.profile, ""),
-        PYTHONPATH=os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
-    )
-    _clean_environment(os.environ, scratch)
-    jobs = int(os.environ.get("WSLIB_JOBS") or 1)
-    for name, value in threads_of(build.profile, jobs).items():
-        os.environ.setdefault(name, value)
-    finished = threading.Event()
+    for name in ("bars", "data", "device"):
+        (scratch / name).touch()
+    before, finished = dict(os.environ), threading.Event()
+    _replace_environment(_environment(chapter, build, scratch))
     echo = threading.Thread(target=_echo, args=(scratch, finished), daemon=True)
     echo.start()
     try:
@@ -131,7 +117,35 @@ def surroundings(chapter: Chapter, build: Build) -> Iterator[Path]:
     finally:
         finished.set()
         echo.join()
+        _replace_environment(before)
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _environment(chapter: Chapter, build: Build, scratch: Path) -> dict[str, str]:
+    """What the kernel of a chapter finds there, beside what is there already."""
+    jobs = int(os.environ.get("WSLIB_JOBS") or 1)
+    root = str(build.root.resolve())
+    environment = {
+        **threads_of(build.profile, jobs),
+        **os.environ,
+        "WSLIB_BUILD": str(build.folder.resolve()),
+        "WSLIB_RESULTS": str(build.results(chapter).resolve()),
+        "WSLIB_DERIVED": str((build.root / "build").resolve()),
+        "WSLIB_PROGRESS": str(scratch / "bars"),
+        "WSLIB_DATA_NOTES": str(scratch / "data"),
+        "WSLIB_DEVICE_NOTE": str(scratch / "device"),
+        "WSLIB_CAUTION": CAUTIONS.get(build.profile, ""),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [root, os.environ.get("PYTHONPATH")])
+        ),
+    }
+    _clean_environment(environment, scratch)
+    return environment
+
+
+def _replace_environment(environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def _echo(scratch: Path, finished: threading.Event) -> None:
