@@ -190,7 +190,7 @@ $(DONE): FORCE
 # ------------------------------------------------------------------------- the rest
 
 test: .venv/.tested ## run the tests
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile tests
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests
 
 lint: .venv/.tested ## check the style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

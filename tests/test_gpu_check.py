@@ -129,3 +129,9 @@ def test_bad_wishes_are_one_line(words, said):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode != 0 and said in done.stderr.splitlines()[-1]
+
+
+def test_columns_of_time_are_those_of_the_book(gpu, book):
+    for table, column in gpu.TIMED.items():
+        file = book / "build/smoke/tables" / f"{table}.json"
+        assert column in json.loads(file.read_text("utf-8"))["columns"], table
