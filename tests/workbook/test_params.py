@@ -103,3 +103,11 @@ def test_overrides_from_a_file_among_others(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="none.yml: no such parameter file"):
         parse_overrides("none.yml")
     assert parse_overrides("file=course.yml") == {"file": "course.yml"}
+
+
+def test_a_profile_may_set_nothing_but_has_to_be_there(tmp_path):
+    for name in ("night", "day"):
+        (tmp_path / "params" / name).mkdir(parents=True)
+    assert read_profile(tmp_path / "params/day/01_one.yml") == {}
+    with pytest.raises(ParameterError, match="nope: no such profile; there are day, n"):
+        read_profile(tmp_path / "params/nope/01_one.yml")

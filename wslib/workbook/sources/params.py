@@ -168,7 +168,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_profile(path: Path) -> dict[str, Any]:
-    """Read what a profile sets in a chapter: nothing where there is no such file."""
+    """Read what a profile sets in a chapter, in `params/PROFILE/NAME.yml`: nothing
+    where it has no such file. Raises ParameterError for an unknown profile."""
+    profile, folders = path.parent, path.parent.parent
+    if not profile.is_dir():
+        known = sorted(folder.name for folder in folders.glob("*") if folder.is_dir())
+        there = f"there are {', '.join(known)}" if known else "there is none"
+        raise ParameterError(f"{profile}: no such profile; {there}")
     return read_yaml(path) if path.exists() else {}
 
 
