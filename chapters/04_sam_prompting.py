@@ -5,7 +5,7 @@
 # classifier that was told only *there is a star in this picture* looks at the picture.
 # Grad-CAM shows where it saw the star, and that place becomes the click.
 #
-# You will learn
+# **You will learn**
 #
 # - what a promptable segmenter takes and gives, and why one click has three answers;
 # - to turn a heat map into points inside and outside of an object;

@@ -6,7 +6,7 @@
 # heads learns both. What is a drawn box worth, compared with a label, and with an
 # answer that never looks at the picture?
 #
-# You will learn
+# **You will learn**
 #
 # - to train a network with two heads, one for the class and one for the box;
 # - to choose an epoch on a validation set, and when that choice matters;
