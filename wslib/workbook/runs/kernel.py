@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -86,7 +86,10 @@ def execute(chapter: Chapter, notebook, output: Path, scratch: Path) -> None:
     pool = ThreadPoolExecutor(1)  # not closed by `with`, which would wait for its end
     try:
         work = papermill.execute_notebook
-        pool.submit(work, notebook, str(output), **settings).result()
+        running = pool.submit(work, notebook, str(output), **settings)
+        while not wait([running], timeout=0.5).done:
+            pass  # a signal that comes just before a wait is heard before the next
+        running.result()
     except KeyboardInterrupt:
         try:
             said = f"\n{chapter.name}: interrupted; so far: {output}"
