@@ -439,7 +439,7 @@ def foster_parent():
     ctypes.CDLL(None).prctl(adopt, 0)
 
 
-@pytest.mark.parametrize("seconds", [0.2, 0.5])
+@pytest.mark.parametrize("seconds", [0, 0.2, 0.5])
 def test_nothing_runs_on_when_interrupted_at_the_start(project, seconds, foster_parent):
     at_work(project)
     make = start(project, "chapter", "CH=02")

@@ -28,6 +28,7 @@ from wslib.workbook.sources.chapter import Chapter
 from wslib.workbook.sources.profiles import CAUTIONS, threads_of
 
 STARTED: list[int] = []  # the kernels of this process, each the first of its group
+STARTING = threading.RLock()  # held while one starts and is not yet among these
 
 
 class OwnKernel(AsyncKernelManager):
@@ -38,8 +39,9 @@ class OwnKernel(AsyncKernelManager):
         return KernelSpecManager(kernel_dirs=[])
 
     async def _async_launch_kernel(self, *words, **options) -> None:
-        await super()._async_launch_kernel(*words, **options)
-        STARTED.append(self.provisioner.pid)
+        with STARTING:
+            await super()._async_launch_kernel(*words, **options)
+            STARTED.append(self.provisioner.pid)
 
     async def _async_interrupt_kernel(self) -> None:
         """Leave a kernel alone that has nothing more to do: asked to end while it
@@ -83,19 +85,35 @@ def execute(chapter: Chapter, notebook, output: Path, scratch: Path) -> None:
         "disable": None if not os.environ.get("WSLIB_BARS") else False,
     }
     settings = {"config": _configure(scratch), "progress_bar": bar}
-    pool = ThreadPoolExecutor(1)  # not closed by `with`, which would wait for its end
-    try:
+    interrupted = f"\n{chapter.name}: interrupted; so far: {output}"
+    with _ended_by_signals(interrupted, scratch), ThreadPoolExecutor(1) as pool:
         work = papermill.execute_notebook
         running = pool.submit(work, notebook, str(output), **settings)
         while not wait([running], timeout=0.5).done:
             pass  # a signal that comes just before a wait is heard before the next
         running.result()
-    except KeyboardInterrupt:
+
+
+@contextmanager
+def _ended_by_signals(said: str, scratch: Path) -> Iterator[None]:
+    """Let Ctrl-C, and what else is taken for it, say so and end all at once. An
+    exception would not do: a second signal can come where nothing catches it."""
+
+    def end(number, frame) -> None:
         try:
-            said = f"\n{chapter.name}: interrupted; so far: {output}"
             print(said, file=sys.stderr, flush=True)
         finally:  # who read this may have ended first, or Make may interrupt again
             _end(scratch, 130)
+
+    all_three, usual = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), {}
+    for number in all_three:
+        if signal.getsignal(number) == signal.default_int_handler:
+            usual[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -165,11 +183,11 @@ def _echo(scratch: Path, finished: threading.Event) -> None:
 
 
 def _end(scratch: Path, status: int) -> None:
-    """End at once, and the kernels with what they have started."""
-    try:
+    """End at once, and the kernels with what they have started. One that is about to
+    be started is waited for; no other starts any more."""
+    with STARTING:
         for kernel in STARTED:
             with suppress(OSError):  # it has ended
                 os.killpg(kernel, signal.SIGKILL)
         shutil.rmtree(scratch, ignore_errors=True)
-    finally:  # also where a second interruption comes now
         os._exit(status)
