@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from wslib.workbook.report.slim import slim, slimmed
+import matplotlib
+import pytest
+from fontTools.ttLib import TTFont
+
+from wslib.workbook.report.slim import keep_icons, slim, slimmed
 
 WORDS = {"note", "bs-tooltip", "moon", "html", "callout"}
 
@@ -39,3 +43,25 @@ def test_words_are_those_of_pages_and_scripts(tmp_path):
     (tmp_path / "site_libs/quarto.js").write_text('classList.add("a-script")')
     slim(tmp_path)
     assert sheet.read_text() == ".a-page{a:b}.a-script{a:b}"
+
+
+def test_icons_that_no_style_sheet_names_leave_the_font(tmp_path):
+    font = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    small = tmp_path / "site_libs/bootstrap/icons.woff"
+    small.parent.mkdir(parents=True)
+    small.write_bytes(font.read_bytes())
+    sheet = small.with_name("icons.css")
+    sheet.write_text('.bi-a::before{content:"\\f6c5"}p::before{content:"\uf400"}')
+    (tmp_path / "index.html").write_text('<p class="bi-a">')
+    slim(tmp_path)
+    assert set(TTFont(small).getBestCmap()) == {0xF6C5, 0xF400}
+    assert small.stat().st_size < font.stat().st_size / 50
+
+
+def test_a_glyph_that_stays_is_drawn_as_before(tmp_path):
+    font = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    small = tmp_path / "small.woff"
+    small.write_bytes(font.read_bytes())
+    keep_icons(small, {ord("a")})
+    before, after = (TTFont(file)["glyf"]["a"] for file in (font, small))
+    assert after.coordinates == before.coordinates
