@@ -22,6 +22,11 @@ export WSLIB_MAKE
 # One Ctrl-C ends the jobs of srun, which by itself only says that they are running.
 export SLURM_DISABLE_STATUS ?= 1
 
+# Two chapters at a time use two processors well; `make -j1 report` runs one.
+ifeq ($(MAKELEVEL)$(RUN)$(filter report,$(MAKECMDGOALS))$(filter full,$(PROFILE)),0report)
+  MAKEFLAGS += -j2
+endif
+
 # CH=2 is CH=02.
 override CH := $(if $(filter 1 2 3 4 5 6 7 8 9,$(CH)),0)$(CH)
 
@@ -75,7 +80,7 @@ help: ## list the targets and the variables
 	  'CH       the chapter, by its number or more of its name: CH=02' \
 	  'TORCH    cpu: at the first run, install the smaller build of PyTorch without CUDA' \
 	  'PYTHON   the Python that makes .venv: PYTHON=python3.12' \
-	  '-j2      runs chapters side by side'
+	  '-j4      runs so many chapters side by side; the book, but for full, takes -j2'
 
 # ---------------------------------------------------------------------- the report
 
@@ -190,7 +195,8 @@ $(DONE): FORCE
 # ------------------------------------------------------------------------- the rest
 
 test: .venv/.tested ## run the tests
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests
+	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n auto \
+	  --maxprocesses 4 --dist loadfile tests
 
 lint: .venv/.tested ## check the style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -342,6 +343,19 @@ def test_one_tree_makes_one_book_wherever_and_for_whom(tmp_path, copied, untouch
         seen.append(results(project))
     assert {"figures/square.svg", "tables/values.json"} < seen[0].keys()
     assert seen[0] == seen[1]
+
+
+def test_the_book_runs_two_chapters_at_a_time_unless_told_otherwise(made):
+    made.write("chapters/01_one.py", "# %% [markdown]\n# # One {#sec-one}\n")
+    for words, jobs in (
+        (["report"], 2),
+        (["report", "-j1"], 1),
+        (["report", "-j3"], 3),
+        (["chapter", "CH=01"], 1),
+        (["report", "RUN=srun"], None),
+    ):
+        said = made.make("-n", *words).stdout
+        assert re.findall(r"WSLIB_JOBS=(\d+)", said)[:1] == ([str(jobs)] * bool(jobs))
 
 
 # ---------------------------------------------------------------------- how files begin
