@@ -9,7 +9,7 @@ trunk     the frozen trunk of chapters 2 and 3 on 8 images of 448 pixels, as it 
           trained and with batch norms folded: the median of 9 turns
 sample    `make report` without anything kept, what of it each chapter took, again, and
           after a changed sentence; pages and bytes
-beside    the same with `make -j2`, and in how many tables and figures the two differ
+alone     the same with `make -j1`, and in how many tables and figures the two differ
 smoke     `make report PROFILE=smoke`
 test      `make test`
 """
@@ -35,7 +35,7 @@ Rows = Iterator[tuple[str, object]]
 
 
 def main() -> None:
-    steps = {f.__name__: f for f in (trunk, sample, beside, smoke, test)}
+    steps = {f.__name__: f for f in (trunk, sample, alone, smoke, test)}
     described = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=described)
     parser.add_argument("--only", nargs="+", choices=steps, default=[*steps])
@@ -111,13 +111,13 @@ def sizes(folder: Path) -> Rows:
     yield "web book without what is to be taken along, MB", f"{size / 1e6:.1f}"
 
 
-def beside(root: Path) -> Rows:
-    one = root.parent / "one"
+def alone(root: Path) -> Rows:
+    two = root.parent / "two"
     if (root / "build/sample").exists():
-        shutil.move(root / "build", one)
-    yield "`make -j2 report`, s", make(root, "-j2", "report")[0]
-    if one.exists():
-        yield "of its tables and figures differ", differing(one, root / "build")
+        shutil.move(root / "build", two)
+    yield "`make -j1 report`, s", make(root, "-j1", "report")[0]
+    if two.exists():
+        yield "of its tables and figures differ", differing(two, root / "build")
 
 
 def differing(one: Path, other: Path) -> str:
@@ -141,7 +141,7 @@ def test(root: Path) -> Rows:
 
 def make(root: Path, *words: str) -> tuple[str, str]:
     """The seconds that a make took, and what it said. Ends with that if it fails."""
-    left_out = ("WSLIB", "MAKE", "OMP", "PYTHONPATH")
+    left_out = ("WSLIB", "MAKE", "OMP", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
     clean = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     began = time.monotonic()
     done = subprocess.run(
