@@ -194,9 +194,12 @@ $(DONE): FORCE
 
 # ------------------------------------------------------------------------- the rest
 
+# One more than there are processors, as some tests wait; at most five.
+TESTERS = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 1 : 5)))
+
 test: .venv/.tested ## run the tests
-	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n auto \
-	  --maxprocesses 4 --dist loadfile tests
+	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n $(TESTERS) \
+	  --dist loadfile tests
 
 lint: .venv/.tested ## check the style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

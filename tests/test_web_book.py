@@ -688,8 +688,7 @@ AXE = """async (rules) => {
 }"""
 
 
-@pytest.mark.parametrize("width", [1400, 375])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme, width", [("light", 1400), ("dark", 375)])
 def test_accessibility_of_every_chapter(read, axe, width, scheme):
     page = read(width=width, color_scheme=scheme, has_touch=width == 375)
     page.evaluate(axe)

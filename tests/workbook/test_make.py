@@ -345,8 +345,8 @@ def test_one_tree_makes_one_book_wherever_and_for_whom(tmp_path, copied, untouch
     assert seen[0] == seen[1]
 
 
-def test_the_book_runs_two_chapters_at_a_time_unless_told_otherwise(made):
-    made.write("chapters/01_one.py", "# %% [markdown]\n# # One {#sec-one}\n")
+def test_the_book_runs_two_chapters_at_a_time_unless_told_otherwise(ready):
+    ready.edit("chapters/01_one.py", "hello", "goodbye")
     for words, jobs in (
         (["report"], 2),
         (["report", "-j1"], 1),
@@ -354,7 +354,7 @@ def test_the_book_runs_two_chapters_at_a_time_unless_told_otherwise(made):
         (["chapter", "CH=01"], 1),
         (["report", "RUN=srun"], None),
     ):
-        said = made.make("-n", *words).stdout
+        said = ready.make("-n", *words).stdout
         assert re.findall(r"WSLIB_JOBS=(\d+)", said)[:1] == ([str(jobs)] * bool(jobs))
 
 
