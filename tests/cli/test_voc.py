@@ -236,6 +236,7 @@ BAD = [
     # options without effect
     ("detect none.jpg --limit 3", "--limit: no effect on images that are named"),
     ("detect none.jpg --dataset rendered", "--dataset: no effect on images that"),
+    ("baselines --device cpu", "--device cpu: no effect without a network"),
     ("detect --masks --second 0.1", "--second: no effect with --masks"),
     ("detect --detector a.pt --class-names cat", "--class-names cat: names the outpu"),
     (

@@ -136,4 +136,6 @@ def open_network(
         return networks.open_network(detector, checkpoint, class_names, device)
     if class_names:
         raise ValueError(f"--class-names {class_names}: {networks.NAMED}")
+    if device != "auto":
+        raise ValueError(f"--device {device}: no effect without a network")
     return None

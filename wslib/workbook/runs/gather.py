@@ -37,19 +37,20 @@ def gather(sweep: Sweep, settings: str = "") -> Path:
     Raises PointsFailed, after that, naming the points that did not finish.
     """
     found = {point.name: _result(sweep, point) for point in sweep.points}
-    failed = [name for name, result in found.items() if not result]
-    if len(failed) < len(found):
+    missing = [name for name, result in found.items() if not result]
+    if len(missing) < len(found):
         _compare(sweep, list(found.values()), settings)
-    if failed:
-        names = ", ".join(failed[:5]) + (", ..." if len(failed) > 5 else "")
+    if missing:
+        names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise PointsFailed(
-            f"{len(failed)} of the sweep's {len(found)} points failed: {names}"
+            f"{len(missing)} of the sweep's {len(found)} points have no result: {names}"
         )
     return sweep.folder
 
 
 def _result(sweep: Sweep, point: Point) -> dict[str, float]:
-    """The numbers that count and the seconds they took; none of a point that failed."""
+    """The numbers that count and the seconds they took; none of a point that failed
+    or was not run."""
     build = sweep.build(point)
     if not sweep.done(point).is_file():
         return {}
