@@ -17,6 +17,7 @@ test      `make test`
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import platform
@@ -107,8 +108,14 @@ def sizes(folder: Path) -> Rows:
     yield "PDF, MB", f"{pdf.stat().st_size / 1e6:.1f}"
     files = [f for f in folder.rglob("*") if f.is_file() and f != pdf]
     taken = [f for f in files if f.suffix in (".csv", ".ipynb")]
-    size = sum(f.stat().st_size for f in files) - sum(f.stat().st_size for f in taken)
-    yield "web book without what is to be taken along, MB", f"{size / 1e6:.1f}"
+    pages = [f.read_bytes() for f in files if f not in taken]
+    yield "web book without what is to be taken along, MB", _megabytes(pages)
+    sent = [gzip.compress(page) for page in pages]
+    yield "the same as a server sends it, MB", _megabytes(sent)
+
+
+def _megabytes(contents: list[bytes]) -> str:
+    return f"{sum(map(len, contents)) / 1e6:.1f}"
 
 
 def alone(root: Path) -> Rows:

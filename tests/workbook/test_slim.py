@@ -26,6 +26,7 @@ WORDS = {"note", "bs-tooltip", "moon", "html", "callout"}
         (".bi-moon::before{a:b}.bi-sun::before{a:b}", ".bi-moon::before{a:b}"),
         ("@media print{.note{a:b}.other{c:d}}", "@media print{.note{a:b}}"),
         ("@media print{.other{c:d}}p{a:b}", "p{a:b}"),
+        (":root{--quarto-scss-export-a: #fff;--b: 1}", ":root{--b: 1}"),
         ("@font-face{src:url(x.woff)}", "@font-face{src:url(x.woff)}"),
         ("@keyframes k{0%{a:b}to{c:d}}", "@keyframes k{0%{a:b}to{c:d}}"),
         ('@charset "UTF-8";/* .x{} */p{a:b}', '@charset "UTF-8";p{a:b}'),

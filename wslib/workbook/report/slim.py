@@ -15,6 +15,7 @@ from fontTools import subset
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 ICON = re.compile(r"\\(f[\da-f]{3})\b|([\uf000-\uf8ff])")  # of the style sheets
+EXPORTED = re.compile(r"--quarto-scss-export-[^;}]*;?")  # for editors, by no rule read
 CLASS = re.compile(r"\.((?:\\.|[\w-])+)")
 WORD = re.compile(r"[\w-]+")
 NESTED = ("@media", "@supports", "@layer", "@container")
@@ -52,6 +53,7 @@ def slimmed(css: str, words: set[str]) -> str:
     """The style sheet without rules whose classes are none of the `words`; a class that
     a script puts together counts by its beginning, as `bs-tooltip-top` does, and an
     icon by its name, `bi-moon` by `moon`."""
+    css = EXPORTED.sub("", css)
     return "".join(_kept(head, body, words) for head, body in _rules(css))
 
 
