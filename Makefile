@@ -22,8 +22,10 @@ export WSLIB_MAKE
 # One Ctrl-C ends the jobs of srun, which by itself only says that they are running.
 export SLURM_DISABLE_STATUS ?= 1
 
-# Two chapters at a time use two processors well; `make -j1 report` runs one.
-ifeq ($(MAKELEVEL)$(RUN)$(filter report,$(MAKECMDGOALS))$(filter full,$(PROFILE)),0report)
+# `make report` by itself runs two chapters at a time, unless told otherwise: with -j1,
+# here or in MAKEFLAGS. Older Makes would not listen to that.
+TOLD := $(RUN)$(filter full,$(PROFILE))$(filter -j%,$(shell echo "$$MAKEFLAGS"))
+ifeq ($(MAKELEVEL)$(MAKECMDGOALS)$(TOLD)$(filter 3.% 4.0% 4.1%,$(MAKE_VERSION)),0report)
   MAKEFLAGS += -j2
 endif
 
@@ -80,7 +82,7 @@ help: ## list the targets and the variables
 	  'CH       the chapter, by its number or more of its name: CH=02' \
 	  'TORCH    cpu: at the first run, install the smaller build of PyTorch without CUDA' \
 	  'PYTHON   the Python that makes .venv: PYTHON=python3.12' \
-	  '-j4      runs so many chapters side by side; the book, but for full, takes -j2'
+	  '-j4      runs four chapters side by side; `make report` runs two, or one of full'
 
 # ---------------------------------------------------------------------- the report
 
@@ -195,7 +197,7 @@ $(DONE): FORCE
 # ------------------------------------------------------------------------- the rest
 
 # One more than there are processors, as some tests wait; at most five.
-TESTERS = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 1 : 5)))
+TESTERS = $(shell n=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 1 : 5)))
 
 test: .venv/.tested ## run the tests
 	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n $(TESTERS) \

@@ -109,7 +109,7 @@ class Trial:
 
 def failing(trial: Trial) -> None:
     trial.check("make ends with a status other than 0", trial.end(trial.start()) != 0)
-    of = f"2 of the sweep's {trial.points} points have no result: seed-3, seed-7"
+    of = f"no result of 2 of the sweep's {trial.points} points: seed-3, seed-7"
     trial.check(of, of in trial.said)
     trial.check("with the error", trial.said.count("RuntimeError: on purpose") >= 2)
     trial.check("each ran once", sorted(trial.ran()) == list(range(trial.points)))

@@ -352,10 +352,13 @@ def test_the_book_runs_two_chapters_at_a_time_unless_told_otherwise(ready):
         (["report", "-j1"], 1),
         (["report", "-j3"], 3),
         (["chapter", "CH=01"], 1),
+        (["clean", "report"], 1),
         (["report", "RUN=srun"], None),
     ):
         said = ready.make("-n", *words).stdout
         assert re.findall(r"WSLIB_JOBS=(\d+)", said)[:1] == ([str(jobs)] * bool(jobs))
+    said = ready.make("-n", "report", MAKEFLAGS="-j1").stdout
+    assert "WSLIB_JOBS=1 " in said
 
 
 # ---------------------------------------------------------------------- how files begin

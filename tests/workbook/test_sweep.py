@@ -250,7 +250,7 @@ def test_failed_points_are_named_and_the_others_kept(root):
     sweep = sweep_of("width=1,2 seed=0,1")
     finish(sweep, lambda v: None if v == {"width": 2, "seed": 1} else 7.0)
     with pytest.raises(
-        PointsFailed, match="1 of the sweep's 4 points have no result: wid.*-1$"
+        PointsFailed, match="no result of 1 of the sweep's 4 points: wid.*-1$"
     ):
         gather(sweep)
     points = table(sweep.folder, "points")
@@ -271,7 +271,7 @@ def test_nothing_is_gathered_of_nothing(root):
     sweep = sweep_of(f"seed={','.join(map(str, range(7)))}")
     finish(sweep, lambda v: None)
     with pytest.raises(
-        PointsFailed, match="7 of .* 7 points have no result: seed-0, .*, ...$"
+        PointsFailed, match="no result of 7 of .* 7 points: seed-0, .*, ...$"
     ):
         gather(sweep)
     assert not sweep.folder.exists()
@@ -349,9 +349,9 @@ def test_make_sweep(project):
     words = ("sweep", "CH=01", "OVER=seed=1,0 width=3", "SET=name='a b'", "-j2")
     failed = project.make(*words)
     assert failed.returncode != 0
-    assert (
-        "1 of the sweep's 2 points have no result: width-3+seed-1" in failed.stdout
-    ), failed.stdout
+    assert "no result of 1 of the sweep's 2 points: width-3+seed-1" in failed.stdout, (
+        failed.stdout
+    )
     assert "RuntimeError: on purpose" in failed.stdout
     assert failed.stdout.count("executed in") == 1
     assert "Traceback" not in failed.stdout

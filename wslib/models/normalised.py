@@ -48,7 +48,8 @@ def fold_batch_norms(network: Network) -> Network:
 
     A convolution and a batch norm belong together where one module holds them one after
     the other, as all networks of this package do. A network without any is not copied.
-    Its ReLUs write over what they read: a hook on a convolution sees what comes after.
+    Its ReLUs write over what they read: no other layer may read that, and a hook that
+    keeps it must copy it.
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return network

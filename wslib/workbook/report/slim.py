@@ -23,7 +23,8 @@ NESTED = ("@media", "@supports", "@layer", "@container")
 
 def slim(output: Path) -> None:
     """Drop from the style sheets below `output/site_libs/bootstrap` the rules for
-    classes that no page and no script of the book names."""
+    classes that no page and no script of the book names, and from the font the icons
+    that no style sheet names then."""
     files = [*output.rglob("*.html"), *output.rglob("*.js")]
     words = {word for file in files for word in WORD.findall(file.read_text("utf-8"))}
     for sheet in output.glob("site_libs/bootstrap/*.css"):

@@ -43,7 +43,7 @@ def gather(sweep: Sweep, settings: str = "") -> Path:
     if missing:
         names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise PointsFailed(
-            f"{len(missing)} of the sweep's {len(found)} points have no result: {names}"
+            f"no result of {len(missing)} of the sweep's {len(found)} points: {names}"
         )
     return sweep.folder
 

@@ -100,6 +100,8 @@ def _ended_by_signals(said: str, scratch: Path) -> Iterator[None]:
     exception would not do: a second signal can come where nothing catches it."""
 
     def end(number, frame) -> None:
+        for each in usual:  # a second one ends also a run that cannot say so
+            signal.signal(each, lambda *_: _end(scratch, 130))
         try:
             print(said, file=sys.stderr, flush=True)
         finally:  # who read this may have ended first, or Make may interrupt again
