@@ -99,7 +99,7 @@ def _ended_by_signals(said: str, scratch: Path) -> Iterator[None]:
     """Let Ctrl-C, and what else is taken for it, say so and end all at once. An
     exception would not do: a second signal can come where nothing catches it."""
 
-    def end(number, frame) -> None:
+    def _hear(number, frame) -> None:
         for each in usual:  # a second one ends also a run that cannot say so
             signal.signal(each, lambda *_: _end(scratch, 130))
         try:
@@ -110,7 +110,7 @@ def _ended_by_signals(said: str, scratch: Path) -> Iterator[None]:
     all_three, usual = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), {}
     for number in all_three:
         if signal.getsignal(number) == signal.default_int_handler:
-            usual[number] = signal.signal(number, end)
+            usual[number] = signal.signal(number, _hear)
     try:
         yield
     finally:
